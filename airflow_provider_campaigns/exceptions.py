@@ -1,0 +1,94 @@
+"""The errors this package raises; plain exceptions, so that any part may import them."""
+
+from __future__ import annotations
+
+from airflow_provider_campaigns.masking import mask
+
+
+class CampaignError(Exception):
+    """Base of every error raised by this package."""
+
+
+class InputError(CampaignError, ValueError):
+    """
+    Something the DAG author or the connection gave cannot be used; raised before the first request.
+
+    :param field: the parameter, column or connection field at fault.
+    :param expected: what would have been right.
+    :param got: what came (masked here; never pass a secret).
+    """
+
+    def __init__(self, field: str, expected: str, got: object) -> None:
+        self.field = field
+        self.expected = expected
+        super().__init__(f"{field}: expected {expected}, got {mask(str(got))}")
+
+
+class InvalidContactError(InputError):
+    """One row of the contacts cannot be sent; the row becomes ``invalid``, the others go on."""
+
+
+class VendorError(CampaignError):
+    """
+    A vendor did not do what it was asked.
+
+    :param vendor: the vendor's name, e.g. ``exotel``.
+    :param message: the vendor's message, or what happened on the wire (masked here).
+    :param status: HTTP status of the reply, None when there was none.
+    :param code: the vendor's own code or error name, None when it gave none.
+    """
+
+    what_happened = "error"
+
+    def __init__(self, vendor: str, message: str, *, status: int | None = None, code: str | int | None = None) -> None:
+        self.vendor = vendor
+        self.message = mask(message)
+        self.status = status
+        self.code = code
+        details = [f"HTTP {status}"] if status is not None else []
+        if code is not None:
+            details.append(f"code {mask(str(code))}")
+        where = f" ({', '.join(details)})" if details else ""
+        super().__init__(f"{vendor}: {self.what_happened}{where}: {self.message}")
+
+
+class CallRefusedError(VendorError):
+    """The vendor refuses this kind of call (credentials, plan, unknown campaign): no further call can succeed."""
+
+    what_happened = "call refused"
+
+
+class RequestRejectedError(VendorError):
+    """The vendor understood this one request and refused its content; other requests may succeed."""
+
+    what_happened = "request rejected"
+
+
+class VendorUnavailableError(VendorError):
+    """The vendor could not be reached, or kept asking to wait; a write that ends so was never carried out."""
+
+    what_happened = "unavailable"
+
+
+class OutcomeUnknownError(VendorError):
+    """A write left and its fate is not known: it may have been carried out, so it was not repeated."""
+
+    what_happened = "outcome unknown"
+
+
+class CampaignFailedError(VendorError):
+    """A campaign or request that a sensor watches reached a failed final state at the vendor."""
+
+    what_happened = "campaign failed"
+
+
+class DeliveryError(CampaignError):
+    """A delivery ended without doing what it was asked; the outcomes say what became of each contact."""
+
+
+class TooManyRejectedError(DeliveryError):
+    """More contacts were rejected than ``max_rejected`` allows, or every one was."""
+
+
+class LedgerError(DeliveryError):
+    """The record of an earlier try is missing, unreadable, or belongs to another delivery."""

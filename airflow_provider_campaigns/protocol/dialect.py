@@ -1,0 +1,133 @@
+"""What the shared layers ask of a vendor: how it signs, what its replies mean."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+from airflow_provider_campaigns.exceptions import VendorError
+from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response
+
+AnyVendorError = TypeVar("AnyVendorError", bound=VendorError)
+
+# A refusal that no other contact or page would escape (payment, permission, unknown campaign, a proxy's sign-in).
+CALL_REFUSALS = frozenset({401, 402, 403, 404, 407})
+
+
+class Verdict(Enum):
+    """What a reply means for repeating the request; the vendor's words count as much as the HTTP status."""
+
+    ANSWERED = "answered"
+    """A whole reply to read; it may still refuse single contacts."""
+    THROTTLED = "throttled"
+    """Too many requests: refused, wait and repeat."""
+    SIGNED_OUT = "signed out"
+    """The token or credentials are not (or no longer) taken: refused, sign in again once."""
+    TRY_LATER = "try later"
+    """The vendor documents this as "try again later": refused."""
+    BROKEN = "broken"
+    """A server error or a reply that cannot be read: the request may have been carried out."""
+    CALL_REFUSED = "call refused"
+    """No request of this kind can succeed."""
+    REJECTED = "rejected"
+    """This request was refused for what it holds."""
+
+
+class VendorMessage(NamedTuple):
+    """What a vendor says of an error: its own code or name, and its words."""
+
+    code: str | int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """
+    How long one request is worth repeating.
+
+    :param retry_limit: repeats after failures that may be repeated.
+    :param max_wait: seconds, in all, of waiting after refusals such as 429; these do not count as repeats.
+    """
+
+    retry_limit: int = 3
+    max_wait: float = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect(ABC):
+    """
+    A vendor's way of speaking, bound to one account; subclasses add a method per endpoint, each a conversation.
+
+    Subclasses are frozen dataclasses whose secret fields are ``repr=False``.
+    """
+
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+
+    vendor: ClassVar[str]
+    tries_again_later: ClassVar[frozenset[int]] = frozenset()
+    """HTTP statuses the vendor documents as "try again later", beside 429."""
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether requests need a token from ``sign_in``."""
+        return False
+
+    @abstractmethod
+    def authorize(self, request: Request, token: str) -> Request:
+        """Return ``request`` with the account's credentials; ``token`` is empty unless ``signs_in``."""
+
+    def sign_in(self, stale: str) -> Conversation[str]:
+        """
+        Return a token the vendor takes: the stored one unless it is ``stale`` or has ended, else a new one.
+
+        The transport runs this one at a time. Yields ``Recall`` first and ``Keep`` after a new token.
+        """
+        raise TypeError(f"{self.vendor} has no tokens")
+        yield
+
+    def verdict(self, response: Response) -> Verdict:
+        """Judge a reply by its HTTP status and whether it is JSON; vendors refine this with their own words."""
+        status = response.status
+        if status == 429:
+            return Verdict.THROTTLED
+        if status == 401:
+            return Verdict.SIGNED_OUT
+        if status in self.tries_again_later:
+            return Verdict.TRY_LATER
+        if response.ok:
+            return Verdict.ANSWERED if is_json(response) else Verdict.BROKEN
+        if status in CALL_REFUSALS or 300 <= status < 400:
+            return Verdict.CALL_REFUSED
+        return Verdict.REJECTED if 400 <= status < 500 else Verdict.BROKEN
+
+    def explain(self, response: Response) -> VendorMessage:
+        """Return the vendor's code and message of an error reply, whatever its envelope."""
+        body = json_object(response)
+        message = body.get("message") or body.get("error") or body.get("msg")
+        return VendorMessage(body.get("code"), str(message or f"no message ({len(response.body)} bytes)"))
+
+    def error(self, kind: type[AnyVendorError], response: Response) -> AnyVendorError:
+        """Return an error of ``kind`` that carries the vendor's words."""
+        code, message = self.explain(response)
+        if 300 <= response.status < 400:
+            message = "the vendor redirects; check the connection's host (scheme, region, path prefix)"
+        return kind(self.vendor, message, status=response.status, code=code)
+
+
+def is_json(response: Response) -> bool:
+    """Whether the body is a JSON object or array."""
+    try:
+        return isinstance(response.json(), (dict, list))
+    except ValueError:
+        return False
+
+
+def json_object(response: Response) -> dict[str, Any]:
+    """Return the body if it is a JSON object, else an empty dict."""
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

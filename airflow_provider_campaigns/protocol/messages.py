@@ -1,0 +1,150 @@
+"""
+What a conversation yields and is sent.
+
+A vendor call is a *conversation*: a generator that yields steps and returns the parsed result. A transport drives it:
+
+=================  ==============================================================================================
+the generator      the transport
+yields
+=================  ==============================================================================================
+``Request``        sends it and sends back the ``Response``; throws ``NotSentError`` when no connection was made,
+                   ``NoReplyError`` when the request may have arrived but no whole reply came back
+``Sleep``          waits
+``SignIn``         sends back the access token, running ``Dialect.sign_in`` alone (under a lock) for a new one
+``Recall``         sends back the token somebody stored, or None
+``Keep``           stores a token
+``Page``           hands its items to the reader of the stream (only through ``stream()``)
+=================  ==============================================================================================
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from airflow_provider_campaigns.masking import mask
+
+T = TypeVar("T")
+Effect = Literal["read", "write"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """
+    One HTTP request, as data.
+
+    :param method: HTTP method, upper case.
+    :param path: path below the connection's base URL, or a whole URL for another host of the vendor.
+    :param effect: ``read`` may be repeated freely; ``write`` only as ``repeating`` allows.
+    :param json: body, sent as JSON whatever the method; None sends no body.
+    :param params: query parameters; values that are None are left out.
+    :param headers: headers beside the transport's own.
+    :param safe_to_resend: why repeating this write contacts nobody twice; empty: it is not safe.
+    """
+
+    method: str
+    path: str
+    effect: Effect
+    json: Any = field(default=None, repr=False)
+    params: Mapping[str, str | int | None] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    safe_to_resend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """
+    A whole reply.
+
+    :param status: HTTP status.
+    :param body: body bytes, decoded from any content encoding.
+    :param headers: header values by lower-case name.
+    """
+
+    status: int
+    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """
+        Return the body parsed as JSON.
+
+        :raises ValueError: the body is not JSON.
+        """
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """
+    Wait before going on.
+
+    :param seconds: how long.
+    :param reason: for the log.
+    :param throttled: the vendor asked every caller to wait, not this request alone.
+    """
+
+    seconds: float
+    reason: str
+    throttled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """
+    Ask for the access token.
+
+    :param stale: a token the vendor no longer takes; empty: any stored token will do.
+    """
+
+    stale: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Ask for the stored token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """
+    Store a token.
+
+    :param token: the access token.
+    :param expires_at: when it ends, seconds since the epoch.
+    """
+
+    token: str = field(repr=False)
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Items of a paged list, in order."""
+
+    items: Sequence[Any] = field(repr=False)
+
+
+Step = Request | Sleep | SignIn | Recall | Keep | Page
+Conversation = Generator[Step, Any, T]
+
+
+class NotSentError(Exception):
+    """No connection was made: the request surely did not arrive."""
+
+    def __init__(self, reason: object) -> None:
+        super().__init__(mask(str(reason)))
+
+
+class NoReplyError(Exception):
+    """The request may have arrived, but no whole reply came back (time-out, reset, cut)."""
+
+    def __init__(self, reason: object) -> None:
+        super().__init__(mask(str(reason)))
