@@ -83,12 +83,29 @@ class CampaignFailedError(VendorError):
 
 
 class DeliveryError(CampaignError):
-    """A delivery ended without doing what it was asked; the outcomes say what became of each contact."""
+    """
+    A delivery ended without doing all it was asked; the outcomes say what became of each contact.
+
+    :param message: what happened and what to do.
+    :param final: a retry of the task cannot help.
+    """
+
+    def __init__(self, message: str, *, final: bool = False) -> None:
+        self.final = final
+        super().__init__(message)
 
 
 class TooManyRejectedError(DeliveryError):
     """More contacts were rejected than ``max_rejected`` allows, or every one was."""
 
 
+class UnknownOutcomesError(DeliveryError):
+    """Some contacts may or may not have been reached, and were not sent again."""
+
+
+class VendorFailingError(DeliveryError):
+    """The vendor left request after request unanswered; the delivery stopped, the rest is unsent."""
+
+
 class LedgerError(DeliveryError):
-    """The record of an earlier try is missing, unreadable, or belongs to another delivery."""
+    """The record of an earlier try is missing, or belongs to another delivery."""

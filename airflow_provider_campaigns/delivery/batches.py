@@ -1,0 +1,245 @@
+"""From rows to batches: columns chosen, contacts checked, repeats and opt-outs taken out, earlier tries respected."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_provider_campaigns.delivery.outcomes import Outcome, outcome
+from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
+from airflow_provider_campaigns.delivery.sources import Fields, Row, Source
+from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
+from airflow_provider_campaigns.masking import mask
+
+if TYPE_CHECKING:
+    from airflow_provider_campaigns.protocol.sending import Contact, Send
+
+# Rows that are not sent are settled with the batch around them; this many close a batch by themselves.
+MOST_ROWS = 5_000
+
+EXCLUDED = "in exclude"
+NOT_ALLOWED = "not in only_recipients of the connection"
+
+
+class Keys:
+    """A set of strings on disk, so that memory stays flat however many there are."""
+
+    def __init__(self) -> None:
+        # An empty name is a private temporary database, deleted when closed; sqlite keeps a small cache in memory.
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=OFF")
+        self._db.execute("CREATE TABLE keys (key TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._db.execute("BEGIN")
+
+    def add(self, key: str) -> bool:
+        """Add ``key``; return whether it is new."""
+        return self._db.execute("INSERT OR IGNORE INTO keys VALUES (?)", (key,)).rowcount == 1
+
+    def __contains__(self, key: str) -> bool:
+        return self._db.execute("SELECT 1 FROM keys WHERE key = ?", (key,)).fetchone() is not None
+
+
+class Entry(NamedTuple):
+    """A row of the source: a contact to be sent, or the outcome of a row that is not; and the fingerprint up to it."""
+
+    row: int
+    contact: Contact | Outcome
+    fingerprint: bytes
+
+    @property
+    def is_contact(self) -> bool:
+        """Whether the row is to be sent."""
+        return not isinstance(self.contact, dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """
+    Rows that are settled together.
+
+    :param rows: the range of the source they fill.
+    :param contacts: those to be sent, each with its row number.
+    :param outcomes: the ends of the rows that are not sent.
+    :param fingerprint: of all contacts up to the last of these rows.
+    :param earlier: an earlier try intended exactly these rows and may have sent them.
+    """
+
+    rows: Rows
+    contacts: Sequence[tuple[int, Contact]] = field(repr=False)
+    outcomes: Sequence[Outcome] = field(repr=False)
+    fingerprint: str
+    earlier: bool = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    """
+    How rows become contacts.
+
+    :param send: the vendor's send: what a contact is.
+    :param columns: ``{vendor field: source column}``; None takes every column as it is named.
+    :param excluded: addresses and keys not to be contacted (normalised).
+    :param only_recipients: patterns of allowed addresses; empty allows everybody.
+    :param allow_repeats: send to a key again when the source repeats it.
+    """
+
+    send: Send
+    columns: Mapping[str, str] | None = None
+    excluded: Keys | None = None
+    only_recipients: Sequence[str] = ()
+    allow_repeats: bool = False
+
+    def fields(self, row: Fields) -> Fields:
+        """Return the vendor fields of a source row."""
+        if self.columns is None:
+            return row
+        return {name: row[column] for name, column in self.columns.items() if column in row}
+
+    def required(self) -> list[Sequence[str]]:
+        """
+        Return the groups of source columns that must be there.
+
+        :raises InputError: ``columns`` leaves out a field the vendor needs.
+        """
+        if self.columns is None:
+            return list(self.send.required)
+        for group in self.send.required:
+            if not set(group) & set(self.columns):
+                raise InputError("columns", f"an entry for {' or '.join(map(repr, group))}", sorted(self.columns))
+        return [(column,) for column in self.columns.values()]
+
+    def entries(self, rows: Iterable[Row]) -> Iterator[Entry]:
+        """Yield every row as a contact, or as the outcome it ends with when it is not to be sent."""
+        seen = Keys()
+        fingerprint = b""
+        for row in rows:
+            contact = self._contact(row, seen)
+            key = contact["key"] if isinstance(contact, dict) else contact.key
+            fingerprint = hashlib.sha256(fingerprint + f"{row.number}\0{key}".encode()).digest()
+            yield Entry(row.number, contact, fingerprint)
+
+    def batches(
+        self, source: Source, size: int, settled: RowSet | None = None, unresolved: Iterable[Rows] = ()
+    ) -> Iterator[Batch]:
+        """
+        Yield the batches that are still to be dealt with, in the order of the source.
+
+        :param source: all contacts, from the first row.
+        :param size: contacts a batch takes at the most.
+        :param settled: rows that are done; none by default.
+        :param unresolved: ranges that come as batches of their own, marked ``earlier``, settled or not.
+        """
+        earlier = sorted(unresolved)
+
+        def part_of(entry: Entry) -> Rows | bool:
+            """Return the earlier range a row is part of, else whether it is settled."""
+            while earlier and earlier[0].last < entry.row:
+                earlier.pop(0)
+            if earlier and earlier[0].first <= entry.row:
+                return earlier[0]
+            return settled is not None and entry.row in settled
+
+        for part, entries in groupby(self.entries(source.read()), part_of):
+            if isinstance(part, Rows):
+                yield _batch(list(entries), earlier=True)
+            elif not part:
+                yield from _chunks(entries, size)
+
+    def _contact(self, row: Row, seen: Keys) -> Contact | Outcome:
+        if row.problem:
+            return outcome(row.number, None, "invalid", row.problem)
+        try:
+            contact = self.send.contact(self.fields(row.fields))
+        except InvalidContactError as error:
+            return outcome(row.number, None, "invalid", str(error))
+        names = {normalise(contact.key), *map(normalise, contact.addresses)}
+        if self.excluded and any(name in self.excluded for name in names):
+            return outcome(row.number, contact.key, "invalid", EXCLUDED)
+        if self.only_recipients and not allowed(contact, self.only_recipients):
+            return outcome(row.number, contact.key, "invalid", NOT_ALLOWED)
+        if not seen.add(contact.key) and not self.allow_repeats:
+            return outcome(row.number, contact.key, "duplicate", "the contacts have it more than once")
+        return contact
+
+
+def _chunks(entries: Iterable[Entry], size: int) -> Iterator[Batch]:
+    """Cut ``entries`` into batches of at most ``size`` contacts and ``MOST_ROWS`` rows."""
+    batch: list[Entry] = []
+    contacts = 0
+    for entry in entries:
+        if (contacts == size and entry.is_contact) or len(batch) == MOST_ROWS:
+            yield _batch(batch)
+            batch, contacts = [], 0
+        batch.append(entry)
+        contacts += entry.is_contact
+    if batch:
+        yield _batch(batch)
+
+
+def _batch(entries: Sequence[Entry], *, earlier: bool = False) -> Batch:
+    return Batch(
+        rows=Rows(entries[0].row, entries[-1].row),
+        contacts=[(row, contact) for row, contact, _ in entries if not isinstance(contact, dict)],
+        outcomes=[contact for _, contact, _ in entries if isinstance(contact, dict)],
+        fingerprint=entries[-1].fingerprint.hex(),
+        earlier=earlier,
+    )
+
+
+def fingerprint_at(reading: Reading, source: Source, row: int) -> str:
+    """Return the fingerprint of the contacts up to ``row``; empty when there are fewer rows."""
+    entry = next(islice(reading.entries(source.read()), row - 1, row), None)
+    return entry.fingerprint.hex() if entry else ""
+
+
+def excluded_keys(source: Source, reading: Reading) -> Keys:
+    """
+    Return what ``exclude`` names: keys and addresses of contacts that must not be contacted.
+
+    Taken from the fields that identify a contact at the vendor (after ``columns``), from the only column of a source
+    that has one, and from a list of plain strings.
+
+    :raises InputError: the source cannot be read, or a row names nobody.
+    """
+    keys = Keys()
+    identifying = {name for group in reading.send.required for name in group}
+    for row in source.read():
+        if row.problem:
+            raise InputError(source.name, "rows that can be read", f"row {row.number}: {row.problem}")
+        fields = dict(row.fields) | dict(reading.fields(row.fields))
+        values = [fields[name] for name in identifying if name in fields]
+        if not values and len(row.fields) == 1:
+            values = list(row.fields.values())
+        if not values:
+            wanted = f"a column {' or '.join(map(repr, sorted(identifying)))}, or one column only"
+            raise InputError(source.name, wanted, f"row {row.number} with {', '.join(map(repr, row.fields))}")
+        for value in values:
+            if value not in {None, ""}:
+                keys.add(normalise(str(value)))
+    return keys
+
+
+def normalise(address: str) -> str:
+    """Return an address in the form two spellings of it share: no case, no separators in a phone number, no ``+``."""
+    digits = re.sub(r"[\s().+-]", "", address)
+    return digits if digits.isdigit() else address.strip().casefold()
+
+
+def allowed(contact: Contact, patterns: Iterable[str]) -> bool:
+    """Whether every address of ``contact`` (its key, when it has none) fits one of the shell-style ``patterns``."""
+    patterns = [pattern.casefold() for pattern in patterns]
+    return all(
+        any(fnmatchcase(form, pattern) for pattern in patterns for form in {name.strip().casefold(), normalise(name)})
+        for name in contact.addresses or (contact.key,)
+    )
+
+
+def masked(text: str, contacts: Iterable[Contact]) -> str:
+    """Return ``text`` without the keys and addresses of ``contacts``."""
+    return mask(text, (value for contact in contacts for value in (contact.key, *contact.addresses)))

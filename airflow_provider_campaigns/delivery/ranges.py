@@ -1,0 +1,55 @@
+"""Ranges of source rows, first and last included: what the ledger speaks in, whatever the batch size was."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+
+class Rows(NamedTuple):
+    """Rows ``first`` to ``last`` of the source, counted from 1."""
+
+    first: int
+    last: int
+
+
+class RowSet:
+    """A set of rows kept as sorted ranges; adjoining ranges are joined, so a run without gaps stays one pair."""
+
+    def __init__(self, ranges: Iterable[Iterable[int]] = ()) -> None:
+        self._ranges: list[Rows] = []
+        for first, last in ranges:
+            self.add(Rows(first, last))
+
+    def __iter__(self) -> Iterator[Rows]:
+        return iter(self._ranges)
+
+    def __contains__(self, row: int) -> bool:
+        at = bisect_right(self._ranges, (row, float("inf"))) - 1
+        return at >= 0 and row <= self._ranges[at].last
+
+    def __len__(self) -> int:
+        return sum(last - first + 1 for first, last in self._ranges)
+
+    def covers(self, rows: Rows) -> bool:
+        """Whether every row of ``rows`` is in the set."""
+        at = bisect_right(self._ranges, (rows.first, float("inf"))) - 1
+        return at >= 0 and rows.last <= self._ranges[at].last
+
+    def add(self, rows: Rows) -> None:
+        """Add ``rows``; they may overlap what is there."""
+        at = bisect_right(self._ranges, rows)
+        while at > 0 and self._ranges[at - 1].last >= rows.first - 1:
+            at -= 1
+            rows = Rows(min(self._ranges[at].first, rows.first), max(self._ranges[at].last, rows.last))
+            del self._ranges[at]
+        while at < len(self._ranges) and self._ranges[at].first <= rows.last + 1:
+            rows = Rows(rows.first, max(rows.last, self._ranges[at].last))
+            del self._ranges[at]
+        self._ranges.insert(at, rows)
+
+    def update(self, other: Iterable[Rows]) -> None:
+        """Add every range of ``other``."""
+        for rows in other:
+            self.add(rows)

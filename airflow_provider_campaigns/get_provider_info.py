@@ -1,0 +1,182 @@
+"""What Airflow discovers: connection types with their forms, hooks, links. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from airflow_provider_campaigns import __version__
+
+_NUMBER = ["number", "string", "null"]
+
+# Extra fields of every connection.
+_SHARED_FIELDS: dict[str, Any] = {
+    "timeout": {
+        "label": "Timeout (seconds)",
+        "description": "How long one request may take. Default 30.",
+        "schema": {"type": _NUMBER, "default": 30},
+    },
+    "retry_limit": {
+        "label": "Retry limit",
+        "description": "How often a request that surely was not carried out is repeated. Default 3.",
+        "schema": {"type": _NUMBER, "default": 3},
+    },
+    "requests_per_minute": {
+        "label": "Requests per minute",
+        "description": "The account's limit at the vendor; empty takes what the vendor's page says.",
+        "schema": {"type": _NUMBER},
+    },
+    "only_recipients": {
+        "label": "Only recipients",
+        "description": "Patterns such as *@example.com, separated by commas; nobody else is ever contacted.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "proxy": {
+        "label": "Proxy",
+        "description": "URL of an HTTP proxy; empty takes the environment's.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "verify": {
+        "label": "Verify TLS",
+        "description": "true, false, or the path of a file with trusted authorities.",
+        "schema": {"type": ["boolean", "string", "null"], "default": "true"},
+    },
+}
+
+_XEBO = {
+    "connection-type": "xebo",
+    "hook-class-name": "airflow_provider_campaigns.hooks.xebo.XeboHook",
+    "hook-name": "Xebo",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port"],
+        "relabeling": {"host": "API host", "login": "E-mail", "password": "Password"},
+        "placeholders": {"host": "https://az4-api.xebo.ai", "login": "empty with an API key"},
+    },
+    "conn-fields": {
+        "api_key": {
+            "label": "API key",
+            "description": "Copied from the platform; used instead of e-mail and password.",
+            "schema": {"type": ["string", "null"], "format": "password"},
+        },
+        "login_url": {
+            "label": "Login URL",
+            "description": "Base of the sign-in call; /api/v1/oauth/token is appended.",
+            "schema": {"type": ["string", "null"], "default": "https://api.xebo.ai"},
+        },
+        "send_path": {
+            "label": "Send path",
+            "description": "Path of the call that sends surveys, with {collector_id}; the vendor documents two.",
+            "schema": {"type": ["string", "null"], "default": "/v2/api/collectors/{collector_id}/campaigns"},
+        },
+        **_SHARED_FIELDS,
+    },
+}
+
+_COLLECT = {
+    "connection-type": "collect",
+    "hook-class-name": "airflow_provider_campaigns.hooks.collect.CollectHook",
+    "hook-name": "Collect",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port", "login"],
+        "relabeling": {"host": "API host", "password": "API key"},
+        "placeholders": {"host": "https://api.usecollect.com", "password": "bottom of your profile page"},
+    },
+    "conn-fields": _SHARED_FIELDS,
+}
+
+_XTREMEPUSH = {
+    "connection-type": "xtremepush",
+    "hook-class-name": "airflow_provider_campaigns.hooks.xtremepush.XtremepushHook",
+    "hook-name": "Xtremepush",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port", "login"],
+        "relabeling": {"host": "API host", "password": "App token"},
+        "placeholders": {
+            "host": "https://external-api.xtremepush.com",
+            "password": "Settings > Integrations > API Integration",
+        },
+    },
+    "conn-fields": _SHARED_FIELDS,
+}
+
+_OZONETEL = {
+    "connection-type": "ozonetel",
+    "hook-class-name": "airflow_provider_campaigns.hooks.ozonetel.OzonetelHook",
+    "hook-name": "Ozonetel CloudAgent",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port"],
+        "relabeling": {"host": "API host", "login": "User name", "password": "API key"},
+        "placeholders": {"host": "https://in1-ccaas-api.ozonetel.com", "login": "CloudAgent account user name"},
+    },
+    "conn-fields": {
+        "auth_mode": {
+            "label": "API authentication",
+            "description": "The account's setting: token (TOKEN_AUTH) or basic (BASIC_AUTH).",
+            "schema": {"type": "string", "enum": ["token", "basic"], "default": "token"},
+        },
+        **_SHARED_FIELDS,
+    },
+}
+
+_EXOTEL = {
+    "connection-type": "exotel",
+    "hook-class-name": "airflow_provider_campaigns.hooks.exotel.ExotelHook",
+    "hook-name": "Exotel",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port"],
+        "relabeling": {"host": "API host", "login": "API key", "password": "API token"},
+        "placeholders": {"host": "https://api.exotel.com (Mumbai: https://api.in.exotel.com)"},
+    },
+    "conn-fields": {
+        "account_sid": {
+            "label": "Account SID",
+            "description": "From the API settings of the Exotel dashboard.",
+            "schema": {"type": "string"},
+        },
+        "region": {
+            "label": "Region of phone numbers",
+            "description": "Two letters, e.g. IN, for numbers written without a country code.",
+            "schema": {"type": ["string", "null"]},
+        },
+        **_SHARED_FIELDS,
+    },
+}
+
+_VENDORS = (
+    (_XEBO, "https://www.xebo.ai"),
+    (_COLLECT, "https://developers.usecollect.com"),
+    (_XTREMEPUSH, "https://docs.xtremepush.com"),
+    (_OZONETEL, "https://docs.ozonetel.com"),
+    (_EXOTEL, "https://developer.exotel.com"),
+)
+
+
+def connection_type(name: str) -> dict[str, Any]:
+    """Return the description of one connection type, e.g. ``exotel``."""
+    return next(vendor for vendor, _ in _VENDORS if vendor["connection-type"] == name)
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's description (the ``apache_airflow_provider`` entry point)."""
+    names = {vendor["hook-name"]: vendor["connection-type"] for vendor, _ in _VENDORS}
+
+    def modules(kind: str) -> list[dict[str, Any]]:
+        return [
+            {"integration-name": title, "python-modules": [f"airflow_provider_campaigns.{kind}.{name}"]}
+            for title, name in names.items()
+        ]
+
+    return {
+        "package-name": "airflow-provider-campaigns",
+        "name": "Campaigns",
+        "description": "Runs outreach campaigns at Xebo, Collect, Xtremepush, Ozonetel CloudAgent and Exotel.",
+        "versions": [__version__],
+        "integrations": [
+            {"integration-name": vendor["hook-name"], "external-doc-url": url, "tags": ["service"]}
+            for vendor, url in _VENDORS
+        ],
+        "hooks": modules("hooks"),
+        "operators": modules("operators"),
+        "sensors": modules("sensors"),
+        "connection-types": [copy.deepcopy(vendor) for vendor, _ in _VENDORS],
+    }

@@ -1,0 +1,318 @@
+"""What the five hooks share: reading the connection, driving conversations, the connection form, the Test button."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.connection import get_async_connection
+from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+
+from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, InputError, VendorUnavailableError
+from airflow_provider_campaigns.get_provider_info import connection_type
+from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
+from airflow_provider_campaigns.protocol.messages import Conversation, T
+from airflow_provider_campaigns.protocol.repeating import call
+from airflow_provider_campaigns.transports.settings import DEFAULT_TIMEOUT, TransportSettings
+from airflow_provider_campaigns.transports.tokens import InMemoryTokens, TokenMemory
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
+    from airflow_provider_campaigns.transports.blocking import BlockingTransport
+
+# What Airflow's UI and API show in place of a secret; some of their versions saved it in the secret's place.
+REDACTED = "***"
+
+
+@dataclass(frozen=True)
+class ConnectionFields:
+    """
+    A connection's fields, checked as they are read.
+
+    :param connection: the Airflow connection.
+    :param default_host: used when the connection names none; empty: it must.
+    """
+
+    connection: Connection = field(repr=False)
+    default_host: str = ""
+
+    @cached_property
+    def extras(self) -> Mapping[str, Any]:
+        """The extra fields; raises InputError when they are no JSON object."""
+        try:
+            extras = self.connection.extra_dejson
+        except ValueError:
+            extras = None
+        if not isinstance(extras, dict):
+            raise self.wrong("extra", "a JSON object", "something else")
+        return extras
+
+    @property
+    def base_url(self) -> str:
+        """Scheme, host, port and path prefix; ``https`` unless ``host`` or ``schema`` says otherwise."""
+        host = (self.connection.host or self.default_host).strip().rstrip("/")
+        if not host:
+            raise self.wrong("host", "the vendor's address, e.g. https://api.example.com", "nothing")
+        if "://" not in host:
+            scheme = self.connection.schema if self.connection.schema in {"http", "https"} else "https"
+            host = f"{scheme}://{host}"
+        scheme, _, rest = host.partition("://")
+        address, slash, prefix = rest.partition("/")
+        if self.connection.port and ":" not in address.rpartition("]")[2]:
+            address = f"{address}:{self.connection.port}"
+        return f"{scheme}://{address}{slash}{prefix}"
+
+    def wrong(self, name: str, expected: str, got: object) -> InputError:
+        """Return the error for a field of this connection."""
+        return InputError(f"{name} of connection {self.connection.conn_id!r}", expected, got)
+
+    def text(self, name: str, *, required: str = "") -> str:
+        """
+        Return a standard field or an extra as text, empty when it is not set.
+
+        :param required: what it is, for the error when it is not set; empty: it may be left out.
+        :raises InputError: required and not set.
+        """
+        standard = name in {"login", "password"}
+        value = str((getattr(self.connection, name) if standard else self.extras.get(name)) or "").strip()
+        if required and not value:
+            raise self.wrong(name, required, "nothing")
+        return value
+
+    def secret(self, name: str, *, required: str = "") -> str:
+        """
+        Return a secret, registered with Airflow's log masker.
+
+        :raises InputError: required and not set, or it is the ``***`` that a form shows in place of a saved secret.
+        """
+        value = self.text(name, required=required)
+        if value == REDACTED:
+            raise self.wrong(
+                name, "the secret itself", "'***', which a form shows in its place; enter the secret again"
+            )
+        if value:
+            mask_secret(value)
+        return value
+
+    def number(self, name: str, default: float, *, least: float) -> float:
+        """
+        Return a number from the extras.
+
+        :raises InputError: it is no number, or smaller than ``least``.
+        """
+        value = self.extras.get(name)
+        if value in {None, ""}:
+            return default
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if isinstance(value, bool) or not least <= number < float("inf"):
+            raise self.wrong(name, f"a number of at least {least:g}", repr(value))
+        return number
+
+    @property
+    def verify(self) -> bool | str:
+        """Whether TLS certificates are checked, or the file of authorities to check them with."""
+        value = self.extras.get("verify", True)
+        if isinstance(value, str):
+            return {"true": True, "": True, "false": False}.get(value.strip().lower(), value)
+        return bool(value) if value is not None else True
+
+    @property
+    def only_recipients(self) -> tuple[str, ...]:
+        """Patterns of the addresses that may be contacted; empty: all."""
+        value = self.extras.get("only_recipients") or ()
+        patterns = value.replace("\n", ",").split(",") if isinstance(value, str) else value
+        if not isinstance(patterns, (list, tuple)) or not all(isinstance(pattern, str) for pattern in patterns):
+            raise self.wrong("only_recipients", "patterns such as *@example.com, separated by commas", repr(value))
+        return tuple(pattern.strip() for pattern in patterns if pattern.strip())
+
+    @property
+    def policy(self) -> RetryPolicy:
+        """How often a request may be repeated (``retry_limit``)."""
+        return RetryPolicy(retry_limit=int(self.number("retry_limit", RetryPolicy().retry_limit, least=0)))
+
+    @property
+    def settings(self) -> TransportSettings:
+        """How to reach the vendor."""
+        return TransportSettings(
+            base_url=self.base_url,
+            timeout=self.number("timeout", DEFAULT_TIMEOUT, least=0.001),
+            verify=self.verify,
+            proxy=self.text("proxy") or None,
+        )
+
+
+class CampaignHook(BaseHook):
+    """
+    Base of the vendors' hooks.
+
+    The connection is looked up when it is first needed, never in ``__init__``.
+
+    :param conn_id: id of the Airflow connection.
+    """
+
+    conn_type: ClassVar[str]
+    hook_name: ClassVar[str]
+    conn_name_attr: ClassVar[str]
+    default_conn_name: ClassVar[str]
+    default_host: ClassVar[str] = ""
+
+    def __init__(self, conn_id: str) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+
+    @abstractmethod
+    def make_dialect(self, fields: ConnectionFields) -> Dialect:
+        """
+        Return the vendor's dialect with the connection's credentials.
+
+        :raises InputError: a field is missing or wrong.
+        """
+
+    @abstractmethod
+    def account(self) -> str:
+        """Return what tells this account from others of the vendor; not a secret."""
+
+    @abstractmethod
+    def check(self) -> Conversation[str]:
+        """Make a read-only call that proves the credentials, and return a sentence for the person who pressed Test."""
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The Airflow connection."""
+        return self.get_connection(self.conn_id)
+
+    @cached_property
+    def fields(self) -> ConnectionFields:
+        """The connection's fields."""
+        return ConnectionFields(self.connection, self.default_host)
+
+    @cached_property
+    def dialect(self) -> Dialect:
+        """The vendor's dialect with this connection's credentials."""
+        return self.make_dialect(self.fields)
+
+    @cached_property
+    def tokens(self) -> TokenMemory:
+        """Where the access token is kept, for vendors that have one."""
+        return MaskedTokens()
+
+    @cached_property
+    def transport(self) -> BlockingTransport:
+        """The transport of the blocking calls, with one pool of connections."""
+        from airflow_provider_campaigns.transports.blocking import BlockingTransport
+
+        return BlockingTransport(self.dialect, self.fields.settings, self.tokens)
+
+    @property
+    def only_recipients(self) -> tuple[str, ...]:
+        """Patterns of the addresses that this connection may contact; empty: all."""
+        return self.fields.only_recipients
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """The account a delivery goes to, in a form that a ledger may keep: its name as a digest."""
+        account = hashlib.sha256(self.account().encode()).hexdigest()[:16]
+        return {"vendor": self.conn_type, "host": self.fields.base_url, "account": account}
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The connection's secrets, to be hidden from text that people read."""
+        names = ("password", *(name for name in self.fields.extras if name.endswith(("_key", "_token", "_secret"))))
+        return tuple(filter(None, (self.fields.text(name) for name in names)))
+
+    def get_conn(self) -> BlockingTransport:
+        """Return the transport."""
+        return self.transport
+
+    def run(self, conversation: Conversation[T]) -> T:
+        """Drive a conversation to its result."""
+        return self.transport.run(conversation)
+
+    def stream(self, conversation: Conversation[Any]) -> Iterator[Any]:
+        """Yield the items of a paged conversation, page by page."""
+        return self.transport.stream(conversation)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        json: Any = None,
+        params: Mapping[str, str | int | None] | None = None,
+    ) -> Any:
+        """
+        Call an endpoint that this hook has no method for, signed and judged like every other call.
+
+        :param method: HTTP method; GET and HEAD are repeated after failures, the others only when they surely failed.
+        :param path: path below the connection's host.
+        :param json: JSON body; None sends none.
+        :param params: query parameters.
+        :return: the parsed JSON reply.
+        :raises VendorError: the call failed; see ``exceptions``.
+        """
+        return self.run(call(self.dialect, method, path, json=json, params=params))
+
+    async def async_transport(self) -> AsyncTransport:
+        """
+        Return a transport for triggers: ``async with await hook.async_transport() as transport``.
+
+        The connection is looked up in the way that the running Airflow allows in an event loop.
+        """
+        from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
+
+        if "connection" not in self.__dict__:
+            self.__dict__["connection"] = await get_async_connection(self.conn_id)
+        return AsyncTransport(self.dialect, self.fields.settings, self.tokens)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Check the connection with a read-only call (the Test button); nobody is contacted."""
+        try:
+            return True, self.run(self.check())
+        except CallRefusedError as error:
+            return False, f"{error}. Check login, password and extras of the connection"
+        except VendorUnavailableError as error:
+            return False, f"{error}. Check host, port and proxy of the connection"
+        except CampaignError as error:
+            return False, str(error)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return the form's hidden and relabelled fields (Airflow 2.11 to 3.1)."""
+        behaviour = connection_type(cls.conn_type)["ui-field-behaviour"]
+        return {name.replace("-", "_"): value for name, value in behaviour.items()}
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form's extra fields (Airflow 2.11 to 3.1)."""
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+        from wtforms import PasswordField, StringField
+        from wtforms.validators import Optional
+
+        widgets = {}
+        for name, spec in connection_type(cls.conn_type)["conn-fields"].items():
+            hidden = spec["schema"].get("format") == "password"
+            widgets[name] = (PasswordField if hidden else StringField)(
+                spec["label"],
+                validators=[Optional()],
+                widget=BS3PasswordFieldWidget() if hidden else BS3TextFieldWidget(),
+                description=spec.get("description", ""),
+                default=spec["schema"].get("default"),
+            )
+        return widgets
+
+
+class MaskedTokens(InMemoryTokens):
+    """Keeps the token in memory and hides it from Airflow's logs."""
+
+    def keep(self, token: str, expires_at: float) -> None:
+        """Keep a new token."""
+        mask_secret(token)
+        super().keep(token, expires_at)
