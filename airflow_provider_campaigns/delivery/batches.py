@@ -163,7 +163,7 @@ class Reading:
             return outcome(row.number, contact.key, "invalid", EXCLUDED)
         if self.only_recipients and not allowed(contact, self.only_recipients):
             return outcome(row.number, contact.key, "invalid", NOT_ALLOWED)
-        if not seen.add(contact.key) and not self.allow_repeats:
+        if not seen.add(contact.identity or contact.key) and not self.allow_repeats:
             return outcome(row.number, contact.key, "duplicate", "the contacts have it more than once")
         return contact
 

@@ -52,6 +52,9 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     safe_to_resend: str = ""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.method} {mask(self.path.partition('?')[0])})"
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -61,11 +64,13 @@ class Response:
     :param status: HTTP status.
     :param body: body bytes, decoded from any content encoding.
     :param headers: header values by lower-case name.
+    :param repeated: an earlier attempt of the same request went unanswered and may have been carried out.
     """
 
     status: int
     body: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    repeated: bool = False
 
     @property
     def ok(self) -> bool:
@@ -78,7 +83,10 @@ class Response:
 
         :raises ValueError: the body is not JSON.
         """
-        return json.loads(self.body)
+        try:
+            return json.loads(self.body)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from tenacity import DoAttempt, DoSleep, RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+from tenacity import (
+    DoAttempt,
+    DoSleep,
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    wait_exponential,
+    wait_random,
+)
 
 from airflow_provider_campaigns.exceptions import (
     CallRefusedError,
@@ -47,8 +56,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Seconds. The first is also the least to wait after a refusal: a vendor that says "Retry-After: 0" is asked in vain.
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 60.0
+JITTER = 1.0
 
 
 class _AgainError(Exception):
@@ -72,19 +83,29 @@ class _Exchange:
         self.failures = 0
         self.waited = 0.0
         self.unanswered = False
-        self._backoff = wait_exponential_jitter(initial=FIRST_BACKOFF, max=LONGEST_BACKOFF)
+        self._backoff = wait_exponential(multiplier=FIRST_BACKOFF, max=LONGEST_BACKOFF) + wait_random(0, JITTER)
 
     def attempt(self) -> Conversation[Response]:
         """Send the request once (twice if the token had ended) and return a reply worth reading."""
         if self.dialect.signs_in:
-            self.token = yield SignIn()
+            yield from self._sign_in()
         response = yield from self._send()
         verdict = self.dialect.verdict(response)
         if verdict is Verdict.SIGNED_OUT and self.dialect.signs_in:
-            self.token = yield SignIn(stale=self.token)
+            yield from self._sign_in(stale=self.token)
             response = yield from self._send()
             verdict = self.dialect.verdict(response)
         return self._judge(verdict, response)
+
+    def _sign_in(self, stale: str = "") -> Conversation[None]:
+        try:
+            self.token = yield SignIn(stale)
+        except OutcomeUnknownError as error:
+            # What is unknown is whether there is a new token; the request itself was not sent.
+            raise _recast(error, VendorUnavailableError) from None
+        except RequestRejectedError as error:
+            # Refused credentials refuse every request, not this one's content.
+            raise _recast(error, CallRefusedError) from None
 
     def _send(self) -> Conversation[Response]:
         dialect = self.dialect
@@ -99,7 +120,7 @@ class _Exchange:
     def _judge(self, verdict: Verdict, response: Response) -> Response:
         dialect = self.dialect
         if verdict is Verdict.ANSWERED:
-            return response
+            return replace(response, repeated=self.unanswered)
         if verdict is Verdict.THROTTLED:
             raise _AgainError(dialect.error(VendorUnavailableError, response), refused=True, wait=retry_after(response))
         if verdict is Verdict.TRY_LATER:
@@ -133,17 +154,18 @@ class _Exchange:
     def wait(self, state: RetryCallState) -> float:
         """Seconds before the next attempt (a tenacity wait)."""
         again = _last(state)
-        return again.wait if again.wait is not None else self._backoff(state)
+        return self._backoff(state) if again.wait is None else max(again.wait, FIRST_BACKOFF)
 
     def give_up(self, state: RetryCallState) -> Response:
         """Raise what the repeats ended with (tenacity's callback when they are spent)."""
-        error = _last(state).error
-        if self.request.effect == "read" and isinstance(error, OutcomeUnknownError):
-            raise VendorUnavailableError(error.vendor, error.message, status=error.status, code=error.code)
-        if self.request.effect == "write" and self.unanswered and not isinstance(error, OutcomeUnknownError):
-            # An earlier attempt may have been carried out, whatever the last one met.
-            raise OutcomeUnknownError(error.vendor, error.message, status=error.status, code=error.code)
-        raise error
+        raise _last(state).error
+
+    def final(self, error: VendorError) -> VendorError:
+        """Return what ``error``, met by the last attempt, means for the request."""
+        if self.request.effect == "read":
+            return _recast(error, VendorUnavailableError) if isinstance(error, OutcomeUnknownError) else error
+        # An earlier attempt may have been carried out, whatever the last one met.
+        return _recast(error, OutcomeUnknownError) if self.unanswered else error
 
 
 def exchange(dialect: Dialect, request: Request) -> Conversation[Response]:
@@ -156,6 +178,14 @@ def exchange(dialect: Dialect, request: Request) -> Conversation[Response]:
     :raises OutcomeUnknownError: a write that may have been carried out.
     """
     this = _Exchange(dialect, request)
+    try:
+        response = yield from _repeat(this)
+    except VendorError as error:
+        raise this.final(error) from None
+    return response
+
+
+def _repeat(this: _Exchange) -> Conversation[Response]:
     retrying = Retrying(
         retry=retry_if_exception_type(_AgainError),
         stop=this.spent,
@@ -213,9 +243,15 @@ def retry_after(response: Response) -> float | None:
         pass
     try:
         when = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)  # "-0000": UTC, from a clock that does not know its zone
     return max(0.0, (when - datetime.now(UTC)).total_seconds())
+
+
+def _recast(error: VendorError, kind: type[VendorError]) -> VendorError:
+    return kind(error.vendor, error.message, status=error.status, code=error.code)
 
 
 def _last(state: RetryCallState) -> _AgainError:

@@ -16,14 +16,16 @@ class Contact:
     """
     One recipient, checked and ready for the vendor.
 
-    :param key: what makes the contact unique in a campaign; goes into the outcome.
+    :param key: what names the contact at the vendor, as it is sent; goes into the outcome.
     :param body: the contact as the vendor's call wants it.
     :param addresses: phone numbers and e-mail addresses in it, for ``only_recipients`` and masking.
+    :param identity: the same for two spellings of one contact (a number with and without ``+``); default ``key``.
     """
 
     key: str
     body: Mapping[str, Any] = field(repr=False)
     addresses: tuple[str, ...] = field(default=(), repr=False)
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,11 @@ class Send(Protocol):
         :raises InvalidContactError: the row cannot be sent.
         """
 
-    def request(self, contacts: Sequence[Contact]) -> Conversation[Sequence[ContactReply]]:
+    def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         """
         Send one batch (1 to ``batch_limit`` contacts) and return a reply per contact, in order.
 
+        :param resent: an earlier request may have taken these contacts already; "already there" is then ``accepted``.
         :raises RequestRejectedError: the vendor refused the whole batch for what it holds.
         :raises VendorError: otherwise as ``repeating.exchange``.
         """

@@ -72,7 +72,7 @@ class CampaignSensor(BaseSensorOperator):
         """
         raise TypeError("a vendor's sensor gives the arguments of its conversation")
 
-    def poke(self, context: Context) -> PokeReturnValue: 
+    def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
         progress = self._look()
         return PokeReturnValue(progress.state == "done", self._result(progress.status, progress.details))

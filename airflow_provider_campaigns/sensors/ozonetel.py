@@ -1,0 +1,61 @@
+"""Sensor for Ozonetel CloudAgent campaigns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_campaigns.sensors.base import CampaignSensor
+
+if TYPE_CHECKING:
+    from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
+
+
+class OzonetelCampaignSensor(CampaignSensor):
+    """
+    Wait until a campaign reaches a status, by default until it has dialled all its leads.
+
+    The vendor has no failure status: a stopped campaign can be started again and is waited for. A completed campaign
+    that gets more leads and is started leaves COMPLETED again, so put this sensor behind the task that adds the leads.
+
+    .. seealso:: https://docs.ozonetel.com/reference/get_ca-apis-campaignstatus
+
+    :param campaign_name: name of the campaign (templated)
+    :param target_status: ``READY``, ``RUNNING``, ``STOPPED`` or ``COMPLETED`` (default), in any case (templated)
+    :param wait_for_start: wait also while the campaign is still READY; default True. False fails if it is.
+    :param ozonetel_conn_id: id of the Airflow connection (templated)
+    """
+
+    watch = "watch_campaign"
+    template_fields: Sequence[str] = ("campaign_name", "target_status", "ozonetel_conn_id")
+
+    def __init__(
+        self,
+        *,
+        campaign_name: str,
+        target_status: str = "COMPLETED",
+        wait_for_start: bool = True,
+        ozonetel_conn_id: str = "ozonetel_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.campaign_name = campaign_name
+        self.target_status = target_status
+        self.wait_for_start = wait_for_start
+        self.ozonetel_conn_id = ozonetel_conn_id
+
+    @cached_property
+    def hook(self) -> OzonetelHook:
+        """The vendor's hook."""
+        from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
+
+        return OzonetelHook(self.ozonetel_conn_id)
+
+    def arguments(self) -> Mapping[str, Any]:
+        """Return the campaign's name and what to wait for."""
+        return {
+            "campaign_name": self.campaign_name,
+            "target_status": self.target_status,
+            "wait_for_start": self.wait_for_start,
+        }
