@@ -1,0 +1,229 @@
+"""Collect's contacts: what a row becomes, and what a reply says of each contact."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
+from airflow_provider_campaigns.protocol.messages import Conversation
+from airflow_provider_campaigns.protocol.sending import Contact, ContactReply
+from airflow_provider_campaigns.vendors.addresses import EMAIL, addresses
+from airflow_provider_campaigns.vendors.collect import Collect, due_text
+from airflow_provider_campaigns.vendors.replies import (
+    MENTIONED_TWICE,
+    UNMENTIONED,
+    items,
+    mapping,
+    refused,
+    text,
+    words,
+)
+from airflow_provider_campaigns.vendors.rows import Text, checked, given
+
+BATCH_LIMIT = 50  # "up to 50 contacts per API call (considering your account's limitation)" (-send-multiple-requests)
+ID_COLUMNS = ("contact", "contactId", "_id")
+_OWN = frozenset({"email", "firstName", "lastName", "company", "data"})
+
+UNREADABLE = ContactReply("unknown", reason="neither a request nor errors in the reply")
+
+
+class CollectContact(BaseModel):
+    """A contact as in the page's sample; ``data`` holds what the account defines beside it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Annotated[Text, StringConstraints(pattern=rf"^{EMAIL}$")] = Field(description="an e-mail address")
+    firstName: Text | None = Field(None, description="text")  # noqa: N815 - Collect's names
+    lastName: Text | None = Field(None, description="text")  # noqa: N815
+    company: Text | None = Field(None, description="text")
+    data: dict[str, Any] | None = Field(None, description="an object")
+
+
+class KnownContact(BaseModel):
+    """A contact that Collect has already."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    contact: Text = Field(description="a contact id")
+
+
+@dataclass(frozen=True)
+class SendCollectRequest:
+    """
+    Requests of one campaign, one to each contact.
+
+    :param dialect: the account.
+    :param campaign_id: the campaign.
+    :param items: ids of the elements to ask for; None: all of the campaign.
+    :param data: custom data of the request; sends contact by contact.
+    :param samples: samples of document elements, each ``{"itemId", "url"}``; one, or a list.
+    :param due_date: a day, or a date and time with a time zone; also as ISO 8601 text.
+    :param created_by: id of the user who sends; sends contact by contact.
+    :param assigned_to: a team member's id or e-mail.
+    :param send_message: False: the campaign's messages are not sent.
+    :raises InputError: a due date without a time zone; several samples with ``data`` or ``created_by``.
+    """
+
+    dialect: Collect
+    campaign_id: str
+    items: Sequence[str] | None = None
+    data: Mapping[str, Any] | None = field(default=None, repr=False)
+    samples: Mapping[str, str] | Sequence[Mapping[str, str]] | None = None
+    due_date: date | str | None = None
+    created_by: str | None = None
+    assigned_to: str | None = None
+    send_message: bool = True
+
+    def __post_init__(self) -> None:
+        due_text(self.due_date)
+        if self._one_by_one and len(self._samples) > 1:
+            raise InputError("samples", "one sample when data or created_by is given", f"{len(self._samples)} samples")
+
+    @property
+    def vendor(self) -> str:
+        """The vendor's name."""
+        return self.dialect.vendor
+
+    @property
+    def campaign(self) -> str:
+        """The campaign."""
+        return self.campaign_id
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """The campaign."""
+        return {"campaign": self.campaign_id}
+
+    @property
+    def batch_limit(self) -> int:
+        """Contacts per call: the call that takes many knows neither ``data`` nor ``createdBy``."""
+        return 1 if self._one_by_one else BATCH_LIMIT
+
+    @property
+    def required(self) -> Sequence[Sequence[str]]:
+        """An e-mail, or the id of an existing contact."""
+        return (("email", *ID_COLUMNS),)
+
+    @property
+    def safe_to_resend(self) -> str:
+        """Empty: a request that is repeated reaches the contact twice."""
+        return ""
+
+    def contact(self, fields: Mapping[str, Any]) -> Contact:
+        """
+        Return the contact made of one row: an existing one when the row is an id alone, else a new one by its e-mail.
+
+        Columns that Collect has no field for go into the contact's ``data``. The key is the e-mail in lower case, or
+        the id.
+
+        :raises InvalidContactError: no e-mail; an id with other columns, which Collect cannot take along.
+        """
+        row = given(fields)
+        known = [name for name in ID_COLUMNS if name in row]
+        if known and len(row) > 1:
+            raise InvalidContactError(known[0], "an id alone in its row, or a contact's fields without an id", "both")
+        if known:
+            body = checked(KnownContact, {"contact": row[known[0]]})
+            return Contact(key=body["contact"], body=body)
+        body = checked(CollectContact, _with_customs(row))
+        return Contact(key=body["email"].casefold(), body=body, addresses=addresses(body))
+
+    def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
+        """Send one batch, resent or not: Collect has no words for "already there". Raises as ``repeating.exchange``."""
+        sent = [contact.body.get("contact", contact.body) for contact in contacts]
+        if len(sent) == 1 and len(self._samples) <= 1:
+            reply = yield from self.dialect.send_request(self.campaign_id, sent[0], self._options(single=True))
+            return [_read(contacts[0], [reply.get("request")], words(reply.get("errors")))]
+        reply = yield from self.dialect.send_requests(self.campaign_id, sent, self._options(single=False))
+        return read_replies(contacts, reply)
+
+    @property
+    def _one_by_one(self) -> bool:
+        return bool(self.data or self.created_by)
+
+    @property
+    def _samples(self) -> Sequence[Mapping[str, str]]:
+        return [self.samples] if isinstance(self.samples, Mapping) else self.samples or []
+
+    def _options(self, *, single: bool) -> dict[str, Any]:
+        """Return the campaign's part of a call's body; ``sendMessage`` only when it is not the vendor's default."""
+        samples = list(self._samples)
+        options = {
+            "items": list(self.items or ()),
+            "data": self.data,
+            "sample": samples[0] if samples and single else None,
+            "samples": None if single else samples,
+            "dueDate": due_text(self.due_date),
+            "createdBy": self.created_by,
+            "assignedTo": self.assigned_to,
+        }
+        message = {} if self.send_message else {"sendMessage": False}
+        return {name: value for name, value in options.items() if value} | message
+
+
+def read_replies(contacts: Sequence[Contact], reply: Mapping[str, Any]) -> list[ContactReply]:
+    """
+    Return what the reply to many says of each contact, in order.
+
+    A request is matched by its contact's e-mail or id. An error, whose form is not published, concerns the contacts
+    it names; when no request was made at all, it concerns everybody.
+    """
+    requests = reply.get("requests")
+    errors = reply.get("errors") or []
+    errors = errors if isinstance(errors, list) else [errors]
+    made = defaultdict(list)
+    for request in items(requests):
+        for name in _names(request):
+            made[name].append(request)
+    nobody = requests == [] or requests is None
+
+    def reply_to(contact: Contact) -> ContactReply:
+        mine = made[contact.key]
+        said = words([error for error in errors if nobody or _is_named(contact, words([error]))])
+        return _read(contact, mine, said) if mine or said else UNMENTIONED
+
+    return [reply_to(contact) for contact in contacts]
+
+
+def _read(contact: Contact, requests: Sequence[Any], errors: str) -> ContactReply:
+    """Return what became of one contact, given the requests made for it and the errors that concern it."""
+    if len(requests) > 1:
+        return MENTIONED_TWICE
+    request = mapping(requests[0]) if requests else {}
+    vendor_id = text(request.get("_id"))
+    if errors:
+        return refused(contact, errors, vendor_id=vendor_id)
+    if request.get("status") == "error":
+        return refused(contact, "sending failed", vendor_id=vendor_id)
+    if not vendor_id:
+        return UNREADABLE
+    return ContactReply("accepted", vendor_id=vendor_id, url=text(request.get("portalUrl")))
+
+
+def _with_customs(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with the columns that Collect has no field for under ``data``."""
+    customs = {name: value for name, value in row.items() if name not in _OWN}
+    own = {name: value for name, value in row.items() if name in _OWN}
+    if customs and isinstance(own.get("data", {}), Mapping):
+        own["data"] = {**own.get("data", {}), **customs}
+    return own
+
+
+def _names(request: Any) -> set[str]:
+    """Return the names of a request's contact: its e-mail in lower case, and its id."""
+    contact = mapping(request).get("contact")
+    named = mapping(contact)
+    return {text(contact) or "", (text(named.get("email")) or "").casefold(), text(named.get("_id")) or ""} - {""}
+
+
+def _is_named(contact: Contact, error: str) -> bool:
+    """Whether an error names the contact: its whole key, not as part of a longer address or word."""
+    name = re.escape(contact.key)
+    return bool(re.search(rf"(?<![\w.+-]){name}(?![\w-]|\.\w)", error, re.IGNORECASE))
