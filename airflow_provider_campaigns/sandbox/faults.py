@@ -1,0 +1,212 @@
+"""Failures on order: what each kind does to a request, and which requests it strikes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from airflow_provider_campaigns.sandbox.vendor import Vendor
+
+HTML_PAGE = "<html><head><title>Maintenance</title></head><body><h1>We will be back soon</h1></body></html>"
+# Linger on, for no time: closing the socket then sends a reset instead of an orderly end.
+_LINGER_RESET = struct.pack("ii", 1, 0)
+
+
+@dataclass
+class Fault:
+    """
+    An order: which failure, for which requests.
+
+    :param fault: a name in ``KINDS``.
+    :param vendor: this vendor's requests only; None: every vendor's.
+    :param path: only paths that contain this.
+    :param method: only this HTTP method.
+    :param times: how many requests it strikes; -1: until cleared.
+    :param skip: matching requests let through before the first one is struck.
+    :param retry_after: seconds of the ``Retry-After`` header of ``429``.
+    :param seconds: how long ``hang``, ``hang-after`` and ``slow`` take, in real seconds.
+    :param share: strike a matching request with this probability, from ``seed``; None: every one.
+    :raises ValueError: there is no such fault, or a value is out of its range.
+    """
+
+    fault: str
+    vendor: str | None = None
+    path: str | None = None
+    method: str | None = None
+    times: int = 1
+    skip: int = 0
+    retry_after: float = 1
+    seconds: float = 30
+    share: float | None = None
+    seed: int = 0
+    _random: random.Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.fault not in KINDS:
+            raise ValueError(f"fault is one of {', '.join(KINDS)}, not {self.fault!r}")
+        if self.times == 0 or self.times < -1 or self.skip < 0 or self.seconds < 0:
+            raise ValueError("times is positive or -1; skip and seconds are not negative")
+        if self.share is not None and not 0 < self.share <= 1:
+            raise ValueError(f"share is above 0 and at most 1, not {self.share}")
+        self._random = random.Random(self.seed)  # noqa: S311  a repeatable draw, no secret
+
+    def strikes(self, vendor: str, method: str, path: str) -> bool:
+        """Whether this request is struck; counts it."""
+        if self.times == 0 or not self._matches(vendor, method, path):
+            return False
+        if self.skip:
+            self.skip -= 1
+            return False
+        if self.share is not None and self._random.random() >= self.share:
+            return False
+        self.times -= self.times > 0
+        return True
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the order as it may be posted again."""
+        return {name: value for name, value in asdict(self).items() if name != "_random"}
+
+    def _matches(self, vendor: str, method: str, path: str) -> bool:
+        return (
+            self.vendor in (None, vendor) and self.method in (None, method) and (self.path is None or self.path in path)
+        )
+
+
+class Faults:
+    """The active orders, in the order they came in."""
+
+    def __init__(self) -> None:
+        self.active: list[Fault] = []
+
+    def strike(self, vendor: str, method: str, path: str) -> Fault | None:
+        """Return the first order that strikes this request, None if it goes through unharmed."""
+        for fault in self.active:
+            if fault.strikes(vendor, method, path):
+                if fault.times == 0:
+                    self.active.remove(fault)
+                return fault
+        return None
+
+
+@dataclass(frozen=True)
+class Connection:
+    """The client's end of one request: the ASGI callables."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+
+    async def reply(self, response: Response) -> None:
+        """Send a whole reply."""
+        await response(self.scope, self.receive, self.send)
+
+    async def cut(self, response: Response) -> None:
+        """Send the headers and half of the body, then end the connection."""
+        start = {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers}
+        half = bytes(response.body[: len(response.body) // 2])
+        await self.send(start)
+        await self.send({"type": "http.response.body", "body": half, "more_body": True})
+        await self.close()
+
+    async def close(self) -> None:
+        """End the connection after what was sent so far."""
+        self._transport().close()
+        await self.gone()
+
+    async def reset(self) -> None:
+        """Break the connection off with a TCP reset."""
+        transport = self._transport()
+        # A duplicate of the descriptor: uvloop's own socket object cannot set options.
+        with socket.socket(fileno=socket.dup(transport.get_extra_info("socket").fileno())) as twin:
+            twin.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+        transport.abort()
+        await self.gone()
+
+    async def gone(self) -> None:
+        """Return when the client's connection has ended; until then the server would answer for us."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
+    def _transport(self) -> asyncio.Transport:
+        transport = getattr(getattr(self.receive, "__self__", None), "transport", None)
+        if transport is None:
+            raise ConnectionResetError("the sandbox breaks the connection off here (only uvicorn lets it)")
+        return transport  # type: ignore[no-any-return]
+
+
+async def _send(to: Connection, response: Response, _: Fault | None) -> None:
+    await to.reply(response)
+
+
+async def _send_late(to: Connection, response: Response, fault: Fault) -> None:
+    await asyncio.sleep(fault.seconds)
+    await to.reply(response)
+
+
+async def _cut(to: Connection, response: Response, _: Fault) -> None:
+    await to.cut(response)
+
+
+async def _close(to: Connection, _: Response, __: Fault) -> None:
+    await to.close()
+
+
+async def _reset(to: Connection, _: Response, __: Fault) -> None:
+    await to.reset()
+
+
+async def _hang(to: Connection, _: Response, fault: Fault) -> None:
+    try:
+        await asyncio.wait_for(to.gone(), fault.seconds)
+    except TimeoutError:
+        await to.close()
+
+
+def _too_many(vendor: Vendor, fault: Fault) -> Response:
+    response = vendor.error(429)
+    response.status_code = 429
+    response.headers["Retry-After"] = f"{fault.retry_after:g}"
+    return response
+
+
+@dataclass(frozen=True)
+class Kind:
+    """
+    What one kind of fault does.
+
+    :param processed: whether the vendor carries the request out.
+    :param answer: the reply in place of the vendor's own.
+    :param wire: what happens on the connection.
+    :param silent: no reply is sent, so there is no HTTP status.
+    """
+
+    processed: bool
+    answer: Callable[[Vendor, Fault], Response] | None = None
+    wire: Callable[[Connection, Response, Any], Awaitable[None]] = _send
+    silent: bool = False
+
+
+KINDS = {
+    "refuse": Kind(processed=False, answer=lambda vendor, _: vendor.error(400)),
+    "unauthorized": Kind(processed=False, answer=lambda vendor, _: vendor.error(401)),
+    "429": Kind(processed=False, answer=_too_many),
+    "500": Kind(processed=False, answer=lambda vendor, _: vendor.error(500)),
+    "503": Kind(processed=False, answer=lambda vendor, _: vendor.error(503)),
+    "html": Kind(processed=False, answer=lambda *_: HTMLResponse(HTML_PAGE)),
+    "reset": Kind(processed=False, wire=_reset, silent=True),
+    "hang": Kind(processed=False, wire=_hang, silent=True),
+    "500-after": Kind(processed=True, answer=lambda vendor, _: vendor.error(500)),
+    "hang-after": Kind(processed=True, wire=_hang, silent=True),
+    "drop": Kind(processed=True, wire=_close, silent=True),
+    "cut": Kind(processed=True, wire=_cut),
+    "slow": Kind(processed=True, wire=_send_late),
+}
+UNHARMED = Kind(processed=True)

@@ -1,0 +1,172 @@
+"""Xtremepush in the sandbox: executing API-triggered campaigns, and reading campaigns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_campaigns.sandbox.vendor import Call, RefusedError, Vendor, reply
+
+APP_TOKEN = "xtremepush-sandbox-token"  # noqa: S105  the sandbox's published token
+
+# No page gives a limit for execute; 1,000 is what the batch of events allows, and what the sandbox assumes.
+MAX_TARGETS = 1000
+# list methods advise "always setting a limit"; the default is assumed from the samples.
+PAGE_SIZE = 50
+# Support article 207958935 (old) lists the others; the default without the field is the device id.
+TARGET_KINDS = frozenset({"user_id", "id", "external_id", "token", "email"})
+DEVICE = "id"
+
+MESSAGES = {
+    400: "Invalid parameters",
+    401: "Invalid application token",
+    404: "Not found",
+    405: "Method not allowed, use POST",
+    429: "Too many requests",
+    500: "Internal server error",
+    503: "Service unavailable",
+}
+CAMPAIGN_TRIGGER_API = 3
+
+
+@dataclass
+class Settings:
+    """
+    What ``control`` may change.
+
+    :param always_200: HTTP 200 around every error; an older copy of the overview does not say that the HTTP status
+        follows.
+    """
+
+    always_200: bool = False
+
+
+class Xtremepush(Vendor):
+    """
+    Xtremepush; pages of docs.xtremepush.com, all calls POST with ``apptoken`` in the body.
+
+    Every campaign exists and is live, unless its id starts with ``unknown`` (no such campaign) or ``draft`` (not live).
+    Assumed, as no page shows it: the body of a successful execute, which is the general envelope alone; the words of
+    every error; a limit of 1,000 targets. Without ``target_by`` targets are device ids, as the pages say: ones that are
+    not numbers reach nobody, which the journal shows as ``rejected`` while the reply is a success.
+    """
+
+    name = "xtremepush"
+
+    def reset(self) -> None:
+        """Forget what was executed and which campaigns were switched."""
+        self.settings = Settings()
+        self.live_from: dict[str, float] = {}
+
+    def routes(self) -> list[Route]:
+        """Return the documented paths."""
+        return [
+            self.route("POST", "/api/external/execute/campaign", self.execute),
+            self.route("POST", "/api/external/info/campaign", self.info),
+            self.route("POST", "/api/external/list/campaign", self.list_campaigns),
+            self.route("POST", "/api/external/list/profile", self.list_profiles),
+        ]
+
+    def error(self, status: int, message: str | None = None) -> Response:
+        """Return the envelope of ``external-api-overview``: the error text in ``message``, ``errors`` beside it."""
+        message = message or MESSAGES[status]
+        body = {"code": status, "success": False, "message": message, "errors": [message]}
+        return reply(body, 200 if self.settings.always_200 else status)
+
+    def control(self, command: Mapping[str, Any]) -> None:
+        """Take ``{"campaign": id, "active": 0}`` or ``{"campaign": id, "live_in": seconds}``; else settings."""
+        if "campaign" not in command:
+            super().control(command)
+            return
+        now = self.clock.now()
+        live_from = now + float(command["live_in"]) if "live_in" in command else now if command["active"] else math.inf
+        self.live_from[str(command["campaign"])] = live_from
+
+    # -- calls
+
+    def execute(self, call: Call) -> Response:
+        """Execute a live template for some targets: ``reference/campaign-execute``."""
+        body = self._body(call)
+        campaign = self._campaign(body)
+        if not self._model(campaign)["active"]:
+            return self.error(400, "Campaign is not active")
+        kind = body.get("target_by", DEVICE)
+        if kind not in TARGET_KINDS:
+            return self.error(400, "Invalid target_by")
+        targets = _targets(body)
+        if not targets:
+            return self.error(400, "Set either target or target_with_params")
+        if len(targets) > MAX_TARGETS:
+            return self.error(400, f"More than {MAX_TARGETS} targets")
+        shared = {name: body[name] for name in ("params", "time") if name in body}
+        for target, params in targets:
+            lost = target.startswith("rejected") or (kind == DEVICE and not target.isdecimal())
+            fields = shared | {"target_by": kind, "target_params": params}
+            call.took(campaign, target, "rejected" if lost else "accepted", fields)
+        return reply({"code": 200, "success": True})
+
+    def info(self, call: Call) -> Response:
+        """Read a campaign's fields: ``docs/api-data-monitor``."""
+        body = self._body(call)
+        model = self._model(self._campaign(body))
+        return reply({"code": 200, "success": True, "model": _selected(model, body)})
+
+    def list_campaigns(self, call: Call) -> Response:
+        """List campaigns that were executed, read or switched: ``list/campaign``."""
+        body = self._body(call)
+        models = [model for model in map(self._model, self.live_from) if _meets(model, body.get("condition") or [])]
+        offset, limit = int(body.get("offset", 0)), int(body.get("limit", PAGE_SIZE))
+        data = [_selected(model, body) for model in models[offset : offset + limit]]
+        return reply({"code": 200, "success": True, "data": data})
+
+    def list_profiles(self, call: Call) -> Response:
+        """List profiles; there is one, so that credentials can be checked."""
+        self._body(call)
+        return reply({"code": 200, "success": True, "data": [{"id": 1, "user_id": "sandbox"}]})
+
+    # -- parts of a call
+
+    def _body(self, call: Call) -> dict[str, Any]:
+        body = call.json()
+        if body.get("apptoken") != APP_TOKEN:
+            raise RefusedError(self.error(401))
+        return body
+
+    def _campaign(self, body: Mapping[str, Any]) -> str:
+        campaign = str(body.get("id") or "")
+        if not campaign:
+            raise RefusedError(self.error(400, "Campaign id is not set"))
+        if campaign.startswith("unknown"):
+            raise RefusedError(self.error(404, "Campaign not found"))
+        self.live_from.setdefault(campaign, math.inf if campaign.startswith("draft") else 0.0)
+        return campaign
+
+    def _model(self, campaign: str) -> dict[str, Any]:
+        active = int(self.live_from[campaign] <= self.clock.now())
+        title = f"Campaign {campaign}"
+        return {"id": campaign, "title": title, "trigger": CAMPAIGN_TRIGGER_API, "active": active}
+
+
+def _targets(body: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return each target and its own variables, none unless exactly one of the two fields is set."""
+    target, with_params = body.get("target"), body.get("target_with_params")
+    if isinstance(target, list) and with_params is None:
+        return [(str(one), {}) for one in target]
+    if isinstance(with_params, dict) and target is None:
+        return list(with_params.items())
+    return []
+
+
+def _selected(model: dict[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    select = body.get("select")
+    return {name: model.get(name) for name in select} if select else model
+
+
+def _meets(model: Mapping[str, Any], condition: list[list[Any]]) -> bool:
+    """Whether the campaign meets every ``[field, "=", value]``; other operators are not the sandbox's."""
+    return all(operator == "=" and model.get(name) == value for name, operator, value in condition)
