@@ -5,14 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-# "@", "+" and a blank also in their URL-encoded forms: urllib3 and aiohttp log request targets as sent.
-_EMAIL = re.compile(r"[\w.!#$&'*/=?^`{|}~+-]+(?:%2B[\w.+-]+)*(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
-# An ISO date or time is no phone number; a run of digits inside a longer word (an id) is none either.
-_DATE = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?"
-_PHONE = re.compile(
-    rf"(?P<date>(?<![\w+-]){_DATE})|(?P<phone>(?:(?<![\w.-])|(?<=%2B))\+?\(?\d(?:[ ().-]{{0,2}}\d){{6,15}}(?![\w]))"
-)
 _HIDDEN = "***"
+# "@", "+" and blanks also in their URL-encoded forms: urllib3 and aiohttp log request targets as sent.
+# 64 characters before the "@" are all that RFC 5321 allows, and keep the search linear.
+_EMAIL = re.compile(r"[\w.!#$&'*/=?^`{|}~+-]{1,64}(?:%2B[\w.+-]{1,64})?(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
+
+# Digits that are no phone number.
+_CLOCK = r"\d{2}:\d{2}:\d{2}(?:[.,]\d+)?"
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_NO_PHONE = "|".join(
+    (
+        rf"(?<![\d+-])\d{{4}}-\d{{2}}-\d{{2}}(?!\d)(?:[T ](?:{_CLOCK}|\d{{2}}:\d{{2}}))?",  # an ISO date and time
+        rf"(?<!\d){_CLOCK}",
+        r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",  # a UUID
+        rf"(?<![\w.]){_OCTET}(?:\.{_OCTET}){{3}}(?!\.?\w)",  # an IP address
+    )
+)
+# A run of digits inside a longer word is an id; one after an escape ("\n", "%2B") is not inside a word.
+_START = r"(?:(?<![\w%])|(?<=%[0-9a-f]{2})|(?<=\\[nrt]))"
+_SEPARATOR = r"(?:[ \t\xa0().+\-\u2010-\u2013]|%20|%28|%29|%2D)"
+_END = r"(?:(?!\w)|(?=x\d))"  # "x12" is an extension
+_PHONE = re.compile(
+    rf"(?P<keep>{_NO_PHONE})|{_START}(?P<phone>\+?\(?\d(?:{_SEPARATOR}{{0,3}}\d){{6,15}}){_END}", re.IGNORECASE
+)
 
 
 def _hide_email(match: re.Match[str]) -> str:
@@ -22,10 +37,11 @@ def _hide_email(match: re.Match[str]) -> str:
 
 
 def _hide_phone(match: re.Match[str]) -> str:
-    if match.group("date"):
-        return match.group()
     text = match.group("phone")
-    return f"{text[:3]}{_HIDDEN}{text[-2:]}"
+    if text is None:
+        return match.group()
+    country = text[:3] if len(text) > 9 else ""
+    return f"{country}{_HIDDEN}{text[-2:]}"
 
 
 def mask(text: str, known: Iterable[str] = ()) -> str:

@@ -22,10 +22,10 @@ class Contact:
     :param identity: the same for two spellings of one contact (a number with and without ``+``); default ``key``.
     """
 
-    key: str
+    key: str = field(repr=False)
     body: Mapping[str, Any] = field(repr=False)
     addresses: tuple[str, ...] = field(default=(), repr=False)
-    identity: str = ""
+    identity: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

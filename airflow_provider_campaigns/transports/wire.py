@@ -1,0 +1,113 @@
+"""What both transports share: how a request looks on the wire, and how a failure is named without telling secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from requests.structures import CaseInsensitiveDict
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, requote_uri, select_proxy
+
+from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.masking import mask
+from airflow_provider_campaigns.protocol.messages import Request, Sleep
+from airflow_provider_campaigns.transports.settings import TransportSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """A request as it is sent."""
+
+    method: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
+
+
+def wire_request(request: Request, settings: TransportSettings) -> WireRequest:
+    """
+    Return ``request`` as it is sent.
+
+    :raises InputError: its body holds something that JSON does not know.
+    """
+    headers = CaseInsensitiveDict({"Accept": "application/json", "User-Agent": settings.user_agent})
+    body = None
+    if request.json is not None:
+        try:
+            body = json.dumps(request.json, allow_nan=False).encode()
+        except (TypeError, ValueError) as error:
+            raise InputError("request body", "values that JSON knows", error) from None
+        headers["Content-Type"] = "application/json"
+    headers.update(request.headers)
+    return WireRequest(request.method, _url(request, settings.base_url), dict(headers.items()), body)
+
+
+def _url(request: Request, base_url: str) -> str:
+    url = request.path
+    if not url.startswith(("http://", "https://")):
+        url = f"{base_url.rstrip('/')}/{url.lstrip('/')}"
+    params = urlencode({name: value for name, value in request.params.items() if value is not None})
+    if params:
+        url += ("&" if "?" in url else "?") + params
+    return requote_uri(url)
+
+
+def proxy_for(url: str, settings: TransportSettings) -> str | None:
+    """Return the proxy to go through: the connection's, else the environment's (which honours ``NO_PROXY``)."""
+    return settings.proxy or select_proxy(url, get_environ_proxies(url, no_proxy=None))
+
+
+def authorities(verify: bool | str) -> str | None:
+    """Return the file or folder of trusted TLS authorities, None to trust any certificate."""
+    if verify is True:
+        return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH
+    return verify or None
+
+
+def log_reply(request: Request, status: int | str, started: float) -> None:
+    """
+    Log one line about a request.
+
+    :param status: the HTTP status, or why there is none.
+    :param started: ``time.monotonic()`` before it was sent.
+    """
+    path = mask(request.path.partition("?")[0])
+    log.debug("%s %s: %s in %.0f ms", request.method, path, status, (time.monotonic() - started) * 1000)
+
+
+def log_wait(sleep: Sleep) -> None:
+    """Log that a conversation waits, and why."""
+    log.info("waiting %.1f s: %s", sleep.seconds, sleep.reason)
+
+
+def short_reason(error: BaseException, timeout: float, outer: BaseException | None) -> str:
+    """
+    Say what went wrong on the wire in words that hold no address, header or body (the libraries' own texts do).
+
+    :param timeout: seconds the request was given.
+    :param outer: the exception that was being handled before the request, which has no part in its failure.
+    """
+    causes = list(_causes(error, outer))
+    if any(isinstance(cause, TimeoutError) for cause in causes):
+        return f"nothing within {timeout:g} s"
+    root = causes[-1]
+    details = getattr(root, "strerror", None) or getattr(root, "status", None)
+    if details is None and type(root) is OSError:
+        # Plain ones come from the standard library's sockets ("Tunnel connection failed: 407 ..."), not from a reply.
+        details = str(root)
+    name = type(root).__name__
+    return f"{name}: {details}" if details else name
+
+
+def _causes(error: BaseException, outer: BaseException | None) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None and cause is not outer:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -1,0 +1,70 @@
+"""What travels between a conversation and its transport, and that none of it shows secrets when printed."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_campaigns.protocol.messages import (
+    Keep,
+    NoReplyError,
+    NotSentError,
+    Page,
+    Request,
+    Response,
+    SignIn,
+)
+from airflow_provider_campaigns.protocol.sending import Contact
+from airflow_provider_campaigns.protocol.watching import Progress
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Request(
+            "POST",
+            "/things?key=s3cret",
+            "write",
+            json={"key": "s3cret"},
+            params={"key": "s3cret"},
+            headers={"Authorization": "s3cret"},
+        ),
+        Response(200, b"s3cret", {"set-cookie": "s3cret"}),
+        SignIn("s3cret"),
+        Keep("s3cret", 0),
+        Page(["s3cret"]),
+        Contact("key", {"name": "s3cret"}, addresses=("s3cret",)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_step_does_not_print_what_is_secret(value):
+    assert "s3cret" not in repr(value)
+    assert repr(value).startswith(type(value).__name__ + "(")
+
+
+def test_a_request_prints_where_it_goes_without_addresses():
+    assert repr(Request("GET", "/people/jo@example.com/x?a=1", "read")) == "Request(GET /***@example.com/x)"
+
+
+@pytest.mark.parametrize(("status", "ok"), [(199, False), (200, True), (299, True), (300, False), (404, False)])
+def test_two_hundreds_are_ok(status, ok):
+    assert Response(status).ok is ok
+
+
+def test_a_reply_is_read_as_json_in_any_unicode_encoding():
+    assert Response(200, '{"a": "é"}'.encode()).json() == {"a": "é"}
+    assert Response(200, '{"a": "é"}'.encode("utf-16")).json() == {"a": "é"}
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"a": ', b"\xff\xfe\xff", b"[" * 100_000])
+def test_what_is_no_json_is_a_value_error(body):
+    with pytest.raises(ValueError):  # noqa: PT011 - json's own and our own
+        Response(200, body).json()
+
+
+@pytest.mark.parametrize("kind", [NotSentError, NoReplyError])
+def test_a_failure_on_the_wire_hides_addresses(kind):
+    assert str(kind("GET ?to=jo@example.com failed")) == "GET ?***@example.com failed"
+
+
+def test_progress_has_no_details_unless_given():
+    assert Progress("done", "COMPLETED") == Progress("done", "COMPLETED", {})

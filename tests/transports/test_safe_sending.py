@@ -1,0 +1,278 @@
+"""What keeps credentials and addresses where they belong: redirects, netrc, cookies, proxies, TLS and logs."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import datetime
+import hashlib
+import ipaddress
+import logging
+import socket
+import ssl
+import traceback
+from dataclasses import replace
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from faulty_server import FaultyServer, cut, drop, drop_before_reading, greet_before_reading, hang, reply
+
+from airflow_provider_campaigns.exceptions import OutcomeUnknownError, VendorError, VendorUnavailableError
+from airflow_provider_campaigns.protocol.dialect import RetryPolicy
+from airflow_provider_campaigns.protocol.messages import Request
+from airflow_provider_campaigns.protocol.repeating import exchange
+from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
+from airflow_provider_campaigns.transports.quiet_logs import quiet_logs
+from airflow_provider_campaigns.transports.settings import TransportSettings
+
+ADDITION = Request("POST", "/things", "write", json={"n": 1})
+VENDOR = "http://vendor.example.com"
+
+
+@pytest.fixture
+def impatient(acme):
+    return replace(acme, policy=RetryPolicy(retry_limit=0))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """Return a file with a certificate for 127.0.0.1 that no authority signed, and its key, in a folder for OpenSSL."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    # OpenSSL looks for an authority in a folder under the hash of its name.
+    subject = int.from_bytes(hashlib.sha1(name.public_bytes()[2:]).digest()[:4], "little")
+    pem = tmp_path_factory.mktemp("tls") / f"{subject:08x}.0"
+    pem.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    return pem
+
+
+@pytest.fixture
+def tls(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+def test_netrc_does_not_replace_our_credentials(driver, acme, monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with FaultyServer() as server:
+        driver.run(TransportSettings(server.url), acme, exchange(acme, ADDITION))
+        driver.run(TransportSettings(server.url), acme, (request for request in [ADDITION]))
+        signed, unsigned = server.received
+    assert signed.headers["authorization"] == "Bearer token-0"
+    assert "authorization" not in unsigned.headers
+
+
+def test_cookies_are_not_kept(driver, acme):
+    with FaultyServer(reply(Set_Cookie="session=abc; Path=/")) as server:
+        driver.run(TransportSettings(server.url), acme, exchange(acme, ADDITION), exchange(acme, ADDITION))
+        assert [request.headers.get("cookie") for request in server.received] == [None, None]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(driver, acme, status):
+    with FaultyServer() as other, FaultyServer(reply("", status, Location=f"{other.url}/steal")) as server:
+        with pytest.raises(VendorError, match="redirects; check the connection's host"):
+            driver.run(TransportSettings(server.url), acme, exchange(acme, ADDITION))
+        assert server.times("/things") == 1
+        assert other.connections == 0
+
+
+# Proxies.
+
+
+def test_the_connections_proxy_is_used_with_its_credentials(driver, acme):
+    with FaultyServer() as proxy:
+        settings = TransportSettings(VENDOR, proxy=f"http://user:pass@127.0.0.1:{proxy.port}")
+        assert driver.run(settings, acme, exchange(acme, ADDITION)).ok
+        (request,) = proxy.received
+    assert request.target == f"{VENDOR}/things"
+    assert request.headers["proxy-authorization"] == "Basic " + base64.b64encode(b"user:pass").decode()
+    assert "pass" not in repr(settings)
+
+
+def test_the_environments_proxy_is_used_unless_it_excepts_the_host(driver, acme, monkeypatch):
+    with FaultyServer() as proxy, FaultyServer() as vendor:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        driver.run(TransportSettings(VENDOR), acme, exchange(acme, ADDITION))
+        driver.run(TransportSettings(vendor.url), acme, exchange(acme, ADDITION))
+        assert [request.target for request in proxy.received] == [f"{VENDOR}/things"]
+        assert [request.target for request in vendor.received] == ["/things"]
+
+
+def test_a_proxy_that_is_not_there_got_nothing(driver, impatient):
+    with FaultyServer() as proxy:
+        pass
+    with pytest.raises(VendorUnavailableError, match="no connection: ConnectionRefusedError"):
+        driver.run(TransportSettings(VENDOR, proxy=proxy.url), impatient, exchange(impatient, ADDITION))
+
+
+@pytest.mark.parametrize("fault", [drop, cut], ids=["drop", "cut"])
+def test_a_request_that_left_through_a_proxy_may_have_arrived(driver, impatient, fault):
+    """urllib3 calls this a proxy error, too, as if the proxy had not been reached."""
+    with FaultyServer(fault) as proxy:
+        with pytest.raises(OutcomeUnknownError):
+            driver.run(TransportSettings(VENDOR, proxy=proxy.url), impatient, exchange(impatient, ADDITION))
+        assert len(proxy.received) == 1
+
+
+@pytest.mark.parametrize("answer", [reply("", 407), reply("", 502), drop], ids=["407", "502", "drop"])
+def test_a_proxy_that_opens_no_tunnel_let_nothing_through(driver, impatient, answer):
+    with FaultyServer(answer) as proxy:
+        settings = TransportSettings("https://vendor.example.com", proxy=proxy.url)
+        with pytest.raises(VendorUnavailableError, match="no connection: "):
+            driver.run(settings, impatient, exchange(impatient, ADDITION))
+        assert [request.method for request in proxy.received] == ["CONNECT"]
+
+
+# TLS.
+
+
+def test_a_certificate_nobody_vouches_for_is_refused_before_the_request(driver, impatient, tls):
+    with FaultyServer(tls=tls) as server:
+        with pytest.raises(VendorUnavailableError, match=r"no connection: .*(?i:certificate.verify.failed)"):
+            driver.run(TransportSettings(server.url), impatient, exchange(impatient, ADDITION))
+        assert server.received == []
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+@pytest.mark.parametrize("trusted", ["file", "folder", False])
+def test_what_is_trusted_can_be_set(driver, acme, tls, certificate, trusted):
+    verify = {"file": str(certificate), "folder": str(certificate.parent), False: False}[trusted]
+    with FaultyServer(tls=tls) as server:
+        assert driver.run(TransportSettings(server.url, verify=verify), acme, exchange(acme, ADDITION)).ok
+
+
+@pytest.fixture(params=["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def trusting_environment(request, monkeypatch, certificate):
+    monkeypatch.setenv(request.param, str(certificate))
+
+
+@pytest.mark.usefixtures("trusting_environment")
+def test_what_is_trusted_can_be_set_in_the_environment(driver, acme, tls):
+    with FaultyServer(tls=tls) as server:
+        assert driver.run(TransportSettings(server.url), acme, exchange(acme, ADDITION)).ok
+
+
+@pytest.mark.parametrize("fault", [drop_before_reading, greet_before_reading])
+def test_a_server_that_speaks_no_tls_got_nothing(driver, impatient, fault):
+    with FaultyServer(fault) as server:
+        settings = TransportSettings(server.url.replace("http:", "https:"))
+        with pytest.raises(VendorUnavailableError, match="no connection: "):
+            driver.run(settings, impatient, exchange(impatient, ADDITION))
+
+
+def test_a_handshake_that_hangs_got_nothing(driver, impatient):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = TransportSettings(f"https://127.0.0.1:{silent.getsockname()[1]}", timeout=0.1)
+        with pytest.raises(VendorUnavailableError, match=r"no connection: nothing within 0\.1 s"):
+            driver.run(settings, impatient, exchange(impatient, ADDITION))
+
+
+def test_a_connection_nobody_takes_got_nothing(driver, impatient):
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for waiting in (first, second):
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        settings = TransportSettings(f"http://127.0.0.1:{full.getsockname()[1]}", timeout=0.1)
+        with pytest.raises(VendorUnavailableError, match=r"no connection: nothing within 0\.1 s"):
+            driver.run(settings, impatient, exchange(impatient, ADDITION))
+
+
+def test_a_host_without_an_address_got_nothing(driver, impatient):
+    with pytest.raises(VendorUnavailableError, match="no connection: "):
+        driver.run(TransportSettings("http://vendor.invalid"), impatient, exchange(impatient, ADDITION))
+
+
+# Logs.
+
+TOLD = ("jo@example.com", "jo%40example.com", "447700900123", "7700900", "s3cret")
+
+
+@pytest.mark.parametrize("fault", [reply(), reply('{"message": "call +447700900123"}', 400), drop, cut, hang])
+def test_nothing_logged_or_raised_tells_addresses_or_secrets(driver, impatient, caplog, fault):
+    caplog.set_level(logging.DEBUG)
+    for name in ("urllib3", "aiohttp", "asyncio"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    request = Request(
+        "POST",
+        "/things/447700900123?phone=%2B447700900123",
+        "write",
+        json={"email": "jo@example.com", "key": "s3cret"},
+        params={"email": "jo@example.com", "token": "s3cret"},
+        headers={"X-Key": "s3cret"},
+    )
+    shown = [repr(request)]
+    with FaultyServer(fault) as server:
+        try:
+            driver.run(TransportSettings(server.url, timeout=0.1), impatient, exchange(impatient, request))
+        except VendorError as error:
+            shown += traceback.format_exception(error)
+    shown.append(caplog.text)
+
+    assert "POST /things/447***23: " in caplog.text
+    for secret in TOLD:
+        assert secret not in "".join(shown)
+
+
+def test_each_request_is_logged_with_its_status_and_time(driver, acme, caplog):
+    caplog.set_level(logging.DEBUG, logger="airflow_provider_campaigns")
+    with FaultyServer(reply("{}", 201)) as server:
+        driver.run(TransportSettings(server.url), acme, exchange(acme, ADDITION))
+    (line,) = [record.getMessage() for record in caplog.records if record.name.endswith("transports.wire")]
+    assert line.startswith("POST /things: 201 in ")
+    assert line.endswith(" ms")
+
+
+def test_urllib3s_own_lines_stay_readable(caplog):
+    quiet_logs()
+    quiet_logs()
+    caplog.set_level(logging.DEBUG, logger="urllib3")
+    log = logging.getLogger("urllib3.connectionpool")
+    log.debug(
+        '%s://%s:%s "%s %s %s" %s %s', "https", "api.example.com", 443, "GET", "/a?email=jo%40x.org", "HTTP/1.1", 200, 7
+    )
+    assert caplog.messages == ['https://api.example.com:443 "GET /a?*** HTTP/1.1" 200 7']
+    assert len(log.filters) == 1
+
+
+def test_asyncios_debug_mode_tells_nothing(acme, caplog):
+    caplog.set_level(logging.DEBUG)
+    request = Request("POST", "/things", "write", json={"email": "jo@example.com"}, params={"key": "s3cret"})
+
+    async def main(settings):
+        asyncio.get_running_loop().slow_callback_duration = 0
+        async with AsyncTransport(acme, settings) as transport:
+            await transport.run(exchange(acme, request))
+
+    with FaultyServer() as server:
+        asyncio.run(main(TransportSettings(server.url)), debug=True)
+    assert "Executing <" in caplog.text
+    for secret in TOLD:
+        assert secret not in caplog.text
