@@ -1,52 +1,60 @@
 """
-Sends every contact once: intent, request, outcomes, settlement, batch after batch.
+Sends every contact once: intents ahead, requests in flight, outcomes stored, ranges settled.
 
 ======================================  =================================================================
 a crash …                               a later try …
 ======================================  =================================================================
-before the intent is stored             sends the batch
-between intent and the stored outcomes  resends if that is safe, else the batch is ``unknown``
+before the intent is stored             sends the range
+between intent and the stored outcomes  resends if that is safe, else the contacts are ``unknown``
 between outcomes and settlement         settles from the stored outcomes
-after the settlement                    skips the batch
+after the settlement                    skips the range
 ======================================  =================================================================
+
+Everything here runs in one thread, which alone talks to Airflow and which alone signals reach; ``senders`` is the
+other one. Each round stores what was answered, settles it and stores the next intents in one write, and only then
+hands those on to be sent: so no request waits for the ledger as long as others are under way.
 """
 
 from __future__ import annotations
 
-import logging
+import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from airflow_provider_campaigns.delivery.batches import Batch, Reading, fingerprint_at, masked
 from airflow_provider_campaigns.delivery.ledger import Ledger
-from airflow_provider_campaigns.delivery.outcomes import STATUSES, Outcome, Outcomes, count, outcome, replied
+from airflow_provider_campaigns.delivery.outcomes import Outcome, Outcomes, Status, count, outcome, replied
+from airflow_provider_campaigns.delivery.pace import StoppedError
 from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.receipt import Receipt, make_receipt
+from airflow_provider_campaigns.delivery.senders import Answer, Senders, Ticket
+from airflow_provider_campaigns.delivery.signals import DeferredSignals
 from airflow_provider_campaigns.delivery.sources import Source
+from airflow_provider_campaigns.delivery.verdicts import Limits
 from airflow_provider_campaigns.exceptions import (
     CallRefusedError,
     DeliveryError,
     LedgerError,
     OutcomeUnknownError,
     RequestRejectedError,
-    TooManyRejectedError,
     UnknownOutcomesError,
     VendorFailingError,
     VendorUnavailableError,
 )
-from airflow_provider_campaigns.protocol.messages import Conversation
-from airflow_provider_campaigns.protocol.sending import Contact, ContactReply, Send
+from airflow_provider_campaigns.protocol.sending import ContactReply, LooksUp, Send
 
-log = logging.getLogger(__name__)
-
-OnUnknown = Literal["fail", "skip", "resend"]
-
-# A ratio says little about the first few contacts.
-FEWEST_FOR_RATIO = 100
 # How often ``on_unknown="resend"`` sends a batch again within one try.
 RESENDS = 3
+# Airflow kills a task 5 seconds after it told it to end; requests in flight get this long.
+GRACE = 4.0
+
+# Intents that may be unsettled at a time, as a multiple of the requests in flight.
+AHEAD = 2
+# Outcomes that are kept in memory before they are stored, beside those of the requests that are answered.
+MOST_LINES = 10_000
 
 INTERRUPTED = "an earlier try ended while it was being sent"
 
@@ -61,11 +69,11 @@ class Delivery:
     :param source: the contacts.
     :param ledger: the record of this and earlier tries.
     :param outcomes: where the outcomes go.
-    :param run: drives a conversation to its result.
+    :param senders: what sends the batches.
     :param batch_size: contacts per request.
-    :param max_concurrency: more unknown requests in a row than this, and the vendor counts as ill.
-    :param max_rejected: contacts, or a share as float, that may be rejected; None for no limit.
-    :param on_unknown: what to do with contacts that may have been sent.
+    :param max_concurrency: requests in flight; more unknown ones in a row, and the vendor counts as ill.
+    :param limits: what makes a failure of a delivery.
+    :param progress: told the counts after every round.
     """
 
     send: Send
@@ -73,16 +81,29 @@ class Delivery:
     source: Source
     ledger: Ledger
     outcomes: Outcomes
-    run: Callable[[Conversation[Sequence[ContactReply]]], Sequence[ContactReply]]
+    senders: Senders
     batch_size: int
     max_concurrency: int
-    max_rejected: float | None = None
-    on_unknown: OnUnknown = "fail"
+    limits: Limits
+    progress: Callable[[Mapping[str, int]], None] = lambda counts: None
+    clock: Callable[[], float] = time.monotonic
     _counts: Counter[str] = field(default_factory=Counter)
     _settled: RowSet = field(default_factory=RowSet)
     _unresolved: list[Rows] = field(default_factory=list)
+    _stored: dict[int, Outcome] = field(default_factory=dict)
+    _lines: list[Outcome] = field(default_factory=list)
+    _done: list[Rows] = field(default_factory=list)
+    _released: list[Rows] = field(default_factory=list)
+    _in_flight: int = 0
+    _open: int = 0
+    _left_open: int = 0
+    _requests: int = 0
     _unknown_in_a_row: int = 0
+    _error: BaseException | None = None
+    _told_to_end: float | None = None
     first_rejection: str = ""
+
+    # --- the delivery as a whole
 
     def deliver(self, header: Mapping[str, Any]) -> Receipt:
         """
@@ -95,11 +116,19 @@ class Delivery:
         self.ledger.start(header)
         self._settled = self.ledger.settled()
         self._unresolved = self.ledger.unresolved()
-        if self.on_unknown == "resend":
-            self._unresolved += self._parts_to_resend()
-        for batch in self._batches():
-            self._deal_with(batch)
+        if self._unresolved:
+            self._stored = {line["row"]: line for line in self.outcomes.last_parts()}
+        if self.limits.on_unknown == "resend":
+            self._unresolved += self._unknown_rows()
+        with DeferredSignals(self.end) as signals, self.senders:
+            self._send_all()
+            signals.act()
+        if self._told_to_end is not None:
+            raise self._error or DeliveryError("the delivery was told to end")
+        if self._error:
+            raise self._error
         receipt = self._receipt(count(self.outcomes.read()) if self.ledger.began else self._counts)
+        self.outcomes.forget_unsent()
         self.ledger.finish(receipt)
         return receipt
 
@@ -108,8 +137,16 @@ class Delivery:
         self.outcomes.write_unsent(self._left())
         return self._receipt(count(self.outcomes.read()))
 
-    def _receipt(self, counts: Mapping[str, int]) -> Receipt:
-        return make_receipt(self.send.vendor, self.send.campaign, counts, self.ledger.requests, self.outcomes.path)
+    def end(self, why: str) -> None:
+        """
+        Let no further request leave, and end when those in flight have; may be called from a signal handler.
+
+        :param why: for the log and the error.
+        """
+        if self._told_to_end is None:
+            self._told_to_end = self.clock()
+            self._error = self._error or DeliveryError(f"the delivery was told to end ({why}); a retry goes on with it")
+        self.senders.stop()
 
     def _check_fingerprint(self) -> None:
         if self.ledger.checkpoint is None:
@@ -122,145 +159,216 @@ class Delivery:
                 f"clear the task with on_cleared='resend' to send to everybody again"
             )
 
-    def _parts_to_resend(self) -> list[Rows]:
-        return [
-            rows
-            for rows in self.outcomes.parts()
-            if any(line["status"] == "unknown" for line in self.outcomes.part(rows) or ())
-        ]
+    def _unknown_rows(self) -> Iterator[Rows]:
+        """Yield the rows whose outcome is unknown, as ranges that one request can take."""
+        unknown = RowSet(Rows(line["row"], line["row"]) for line in self.outcomes.read() if line["status"] == "unknown")
+        for first, last in unknown:
+            for start in range(first, last + 1, self.batch_size):
+                yield Rows(start, min(start + self.batch_size - 1, last))
 
     def _batches(self) -> Iterator[Batch]:
         return self.reading.batches(self.source, self.batch_size, self._settled, self._unresolved)
 
-    def _deal_with(self, batch: Batch) -> None:
-        """Settle one batch: from stored outcomes, as unknown, or by sending it."""
-        stored = (self.outcomes.part(batch.rows) or []) if batch.earlier else []
-        resend = self.on_unknown == "resend"
-        known = [line for line in stored if not (resend and line["status"] == "unknown")]
+    def _receipt(self, counts: Mapping[str, int]) -> Receipt:
+        return make_receipt(self.send.vendor, self.send.campaign, counts, self.ledger.requests, self.outcomes.path)
+
+    def _left(self) -> Iterator[Outcome]:
+        """Yield the outcomes of the rows that no part holds."""
+        for batch in self._batches():
+            rows = {row for row, _ in batch.contacts if row in self._stored}
+            status: Status = "unknown" if batch.earlier else "unsent"
+            reason = INTERRUPTED if batch.earlier else "the run ended first"
+            lines = [outcome(row, contact.key, status, reason) for row, contact in batch.contacts if row not in rows]
+            yield from sorted([*batch.outcomes, *lines], key=lambda line: line["row"])
+
+    # --- rounds
+
+    def _send_all(self) -> None:
+        batches = self._batches()
+        try:
+            while True:
+                tickets = self._ahead(batches)
+                self._store(tickets)
+                for ticket in tickets:
+                    self._submit(ticket)
+                if not self._in_flight:
+                    break
+                self._collect()
+        except Exception:
+            self._rescue()
+            raise
+        if self._left_open and not self._error:
+            self._error = UnknownOutcomesError(
+                f"{self._left_open} contacts may have been sent. A retry of the task sends to them again, which is "
+                f"safe: {self.send.safe_to_resend}"
+            )
+
+    def _ahead(self, batches: Iterator[Batch]) -> list[Ticket]:
+        """Return the next batches to intend, as many as may be open; settle those that need no request."""
+        tickets: list[Ticket] = []
+        while self._open < AHEAD * self.max_concurrency and len(self._lines) < MOST_LINES and not self._error:
+            batch = next(batches, None)
+            if batch is None:
+                break
+            ticket = self._ticket(batch)
+            if ticket:
+                tickets.append(ticket)
+                self._open += 1
+        return tickets
+
+    def _ticket(self, batch: Batch) -> Ticket | None:
+        """Return how a batch is to be dealt with; None when it is dealt with."""
+        resend = self.limits.on_unknown == "resend"
+        stored = [self._stored[row] for row in range(batch.rows.first, batch.rows.last + 1) if row in self._stored]
+        known = [line for line in stored if batch.earlier and not (resend and line["status"] == "unknown")]
         rows = {line["row"] for line in known}
         contacts = [(row, contact) for row, contact in batch.contacts if row not in rows]
-        others = [line for line in batch.outcomes if line["row"] not in rows]
+        others = [*known, *(line for line in batch.outcomes if line["row"] not in rows)]
+        if not contacts:
+            self._settle(batch.rows, others)
+            return None
         if batch.earlier and not (resend or self.send.safe_to_resend):
-            unknown = [outcome(row, contact.key, "unknown", INTERRUPTED) for row, contact in contacts]
-            self._settle(batch, [*known, *others, *unknown])
-        elif contacts:
-            self._send(batch, contacts, [*known, *others])
-        else:
-            self._settle(batch, [*known, *others])
+            if not isinstance(self.send, LooksUp):
+                unknown = [outcome(row, contact.key, "unknown", INTERRUPTED) for row, contact in contacts]
+                self._settle(batch.rows, [*others, *unknown])
+                return None
+            return Ticket(batch, contacts, others, resent=True, looks_up_since=self.ledger.began_at)
+        return Ticket(batch, contacts, others, resent=batch.earlier, resends=RESENDS if resend else 0)
 
-    def _send(self, batch: Batch, contacts: Sequence[tuple[int, Contact]], others: Sequence[Outcome]) -> None:
-        self.ledger.intend(batch.rows, (batch.rows.last, batch.fingerprint))
-        try:
-            replies = self._request([contact for _, contact in contacts], resent=batch.earlier)
-        except (CallRefusedError, VendorUnavailableError):
-            # Refused or never connected: it surely did not arrive, unless an earlier try's request did.
-            if not batch.earlier:
-                self.ledger.release(batch.rows)
-            raise
-        except BaseException as error:
-            replies = [ContactReply("unknown", f"interrupted by {type(error).__name__}")] * len(contacts)
-            self._settle(batch, [*others, *_outcomes(contacts, replies)], requests=1)
-            raise
-        self._settle(batch, [*others, *_outcomes(contacts, replies)], requests=1)
+    def _store(self, tickets: Sequence[Ticket]) -> None:
+        """Store what was answered, then what comes next: outcomes, then settlements and intents in one write."""
+        if self._lines:
+            self.outcomes.write(self._lines)
+        if self._done or self._released or tickets:
+            counts = count(self._lines)
+            self._counts.update(counts)
+            counts["requests"] = self._requests
+            checkpoint = (tickets[-1].batch.rows.last, tickets[-1].batch.fingerprint) if tickets else None
+            intended = [ticket.batch.rows for ticket in tickets]
+            self.ledger.record(self._done, counts, intended, self._released, checkpoint)
+        self._lines, self._done, self._released, self._requests = [], [], [], 0
+        self.progress(self._counts)
+
+    def _submit(self, ticket: Ticket) -> None:
+        self._in_flight += 1
+        self.senders.submit(ticket)
+
+    def _collect(self) -> None:
+        """Wait for answers and take them in; a delivery that was told to end gives them only so long."""
+        patience = None
+        if self._told_to_end is not None:
+            patience = max(0.0, self._told_to_end + GRACE - self.clock())
+        answers = self.senders.collect(patience)
+        if patience is not None and not answers and self.clock() >= self._told_to_end + GRACE:  # type: ignore[operator]
+            self.senders.abandon()
+            answers = self.senders.collect(None)
+        for answer in answers:
+            self._take(answer)
+
+    def _rescue(self) -> None:
+        """The ledger cannot be written: send nothing more, and store what the requests in flight are answered."""
+        self.senders.stop()
+        self._told_to_end = self._told_to_end or self.clock()
+        while self._in_flight:
+            self._collect()
+        if self._lines:
+            self.outcomes.write(self._lines)
+
+    # --- answers
+
+    def _take(self, answer: Answer) -> None:
+        """Take in what became of one ticket."""
+        self._in_flight -= 1
+        ticket, error = answer.ticket, answer.error
+        if isinstance(error, (StoppedError, CallRefusedError, VendorUnavailableError)):
+            self._return(ticket)
+            if not isinstance(error, StoppedError):
+                self._stop(error)
+            return
+        if isinstance(error, OutcomeUnknownError):
+            if ticket.resends and not self._error:
+                ticket.resends, ticket.resent = ticket.resends - 1, True
+                self._submit(ticket)
+                return
+            if self.send.safe_to_resend:
+                self._leave_open(ticket)
+                self._count_unknown(str(error))
+                return
+        replies = self._replies(answer)
+        self._requests += 1
+        self._open -= 1
+        self._settle(ticket.batch.rows, [*ticket.others, *_outcomes(ticket, replies)])
         self._watch(replies)
+        if error and not isinstance(error, (RequestRejectedError, OutcomeUnknownError)):
+            self._stop(error)
 
-    def _request(self, contacts: Sequence[Contact], *, resent: bool) -> Sequence[ContactReply]:
+    def _replies(self, answer: Answer) -> Sequence[ContactReply]:
         """Return a reply per contact, also when the request as a whole failed."""
-        resends = RESENDS if self.on_unknown == "resend" else 0
-        while True:
-            try:
-                replies = self.run(self.send.request(contacts, resent=resent))
-            except RequestRejectedError as error:
-                message = masked(error.message, contacts)
-                return [ContactReply("rejected", "the vendor refused the request", message=message)] * len(contacts)
-            except OutcomeUnknownError as error:
-                if resends:
-                    resends, resent = resends - 1, True
-                    continue
-                return [ContactReply("unknown", masked(str(error), contacts))] * len(contacts)
-            except (CallRefusedError, VendorUnavailableError) as error:
-                if resends < RESENDS and self.on_unknown == "resend":
-                    # This request did not arrive, but the one before it may have.
-                    return [ContactReply("unknown", masked(str(error), contacts))] * len(contacts)
-                raise
-            if len(replies) != len(contacts):
-                return [ContactReply("unknown", "the reply was not understood")] * len(contacts)
-            return replies
+        contacts = [contact for _, contact in answer.ticket.contacts]
+        error = answer.error
+        if isinstance(error, RequestRejectedError):
+            message = masked(error.message, contacts)
+            return [ContactReply("rejected", "the vendor refused the request", message=message)] * len(contacts)
+        if isinstance(error, asyncio.CancelledError):
+            return [ContactReply("unknown", "the task was ended while it was being sent")] * len(contacts)
+        if error:
+            return [ContactReply("unknown", masked(str(error) or type(error).__name__, contacts))] * len(contacts)
+        if len(answer.replies) != len(contacts):
+            return [ContactReply("unknown", "the reply was not understood")] * len(contacts)
+        return answer.replies
 
-    def _settle(self, batch: Batch, lines: list[Outcome], requests: int = 0) -> None:
-        lines.sort(key=lambda line: line["row"])
-        self.outcomes.write(batch.rows, lines)
-        counts = count(lines)
-        self.ledger.settle(batch.rows, counts + Counter(requests=requests))
-        self._settled.add(batch.rows)
-        self._unresolved = [rows for rows in self._unresolved if rows != batch.rows]
-        self._counts.update(counts)
+    def _settle(self, rows: Rows, lines: Sequence[Outcome]) -> None:
+        self._lines += sorted(lines, key=lambda line: line["row"])
+        self._done.append(rows)
+        self._settled.add(rows)
+        self._unresolved = [others for others in self._unresolved if others != rows]
+
+    def _return(self, ticket: Ticket) -> None:
+        """Give back a ticket whose request surely did not arrive; one before it may have."""
+        if ticket.resent:
+            self._leave_open(ticket)
+        else:
+            self._open -= 1
+            self._released.append(ticket.batch.rows)
+
+    def _leave_open(self, ticket: Ticket) -> None:
+        """Leave an intent unresolved, for a later try to resolve."""
+        self._open -= 1
+        self._left_open += len(ticket.contacts)
+        if ticket.batch.rows not in self._unresolved:
+            self._unresolved.append(ticket.batch.rows)
+
+    # --- when to stop
+
+    def _stop(self, error: BaseException) -> None:
+        """Send nothing more, for this reason."""
+        if self._error is None:
+            self._error = error
+            self.senders.stop()
 
     def _watch(self, replies: Sequence[ContactReply]) -> None:
         """Stop when the vendor is ill, or refuses more contacts than allowed."""
-        unknown = all(reply.status == "unknown" for reply in replies)
-        self._unknown_in_a_row = self._unknown_in_a_row + 1 if unknown else 0
-        if self._unknown_in_a_row > self.max_concurrency:
-            raise VendorFailingError(
-                f"{self.send.vendor} left {self._unknown_in_a_row} requests in a row unanswered, the last one: "
-                f"{replies[-1].reason}. The rest was not sent; a retry sends it"
-            )
+        if all(reply.status == "unknown" for reply in replies):
+            self._count_unknown(str(replies[-1].reason))
+        else:
+            self._unknown_in_a_row = 0
         for reply in replies:
             if reply.status == "rejected" and not self.first_rejection:
                 self.first_rejection = f"; the first one: {reply.reason}: {reply.message}"
-        small = isinstance(self.max_rejected, float) and _sent(self._counts) < FEWEST_FOR_RATIO
-        if not small and (error := _too_many_rejected(self._counts, self.max_rejected, self.first_rejection)):
-            raise error
+        error = self.limits.exceeded(self._counts + count(self._lines), self.first_rejection)
+        if error:
+            self._stop(error)
 
-    def _left(self) -> Iterator[Outcome]:
-        for batch in self._batches():
-            stored = {line["row"]: line for line in (self.outcomes.part(batch.rows) or [] if batch.earlier else [])}
-            status, reason = ("unknown", INTERRUPTED) if batch.earlier else ("unsent", "the run ended first")
-            lines = [outcome(row, contact.key, status, reason) for row, contact in batch.contacts]  # type: ignore[arg-type]
-            for line in sorted([*batch.outcomes, *lines], key=lambda line: line["row"]):
-                if line["row"] not in stored:
-                    yield line
-
-
-def failure(
-    receipt: Receipt, on_unknown: OnUnknown, max_rejected: float | None = None, first_rejection: str = ""
-) -> DeliveryError | None:
-    """Return why a delivery that came to its end is a failure all the same, None when it is not."""
-    if receipt["unknown"] and on_unknown != "skip":
-        return UnknownOutcomesError(
-            f"{receipt['unknown']} contacts may have been sent; nobody knows, so they are not sent again. The outcomes "
-            f"list them with status 'unknown'. To send to them again, clear the task with on_unknown='resend'; to "
-            f"leave them, with on_unknown='skip'",
-            final=on_unknown == "fail",
-        )
-    counts: dict[str, int] = {status: receipt[status] for status in STATUSES}
-    if error := _too_many_rejected(counts, max_rejected, first_rejection):
-        return error
-    if counts["rejected"] and counts["rejected"] == _sent(counts):
-        return TooManyRejectedError(
-            f"{receipt['vendor']} rejected all {counts['rejected']} contacts{first_rejection}", final=True
-        )
-    return None
+    def _count_unknown(self, reason: str) -> None:
+        self._unknown_in_a_row += 1
+        if self._unknown_in_a_row > self.max_concurrency:
+            self._stop(
+                VendorFailingError(
+                    f"{self.send.vendor} left {self._unknown_in_a_row} requests in a row unanswered, the last one: "
+                    f"{reason}. The rest was not sent; a retry sends it"
+                )
+            )
 
 
-def _too_many_rejected(
-    counts: Mapping[str, int], max_rejected: float | None, first_rejection: str
-) -> TooManyRejectedError | None:
-    if max_rejected is None:
-        return None
-    limit = max_rejected * _sent(counts) if isinstance(max_rejected, float) else max_rejected
-    if counts["rejected"] <= limit:
-        return None
-    return TooManyRejectedError(
-        f"{counts['rejected']} of {_sent(counts)} contacts were rejected, max_rejected is {max_rejected}"
-        f"{first_rejection}",
-        final=True,
-    )
-
-
-def _sent(counts: Mapping[str, int]) -> int:
-    return sum(counts[status] for status in ("accepted", "duplicate", "rejected", "unknown"))
-
-
-def _outcomes(contacts: Sequence[tuple[int, Contact]], replies: Sequence[ContactReply]) -> list[Outcome]:
-    return [replied(row, contact.key, reply) for (row, contact), reply in zip(contacts, replies, strict=True)]
+def _outcomes(ticket: Ticket, replies: Sequence[ContactReply]) -> list[Outcome]:
+    return [replied(row, contact.key, reply) for (row, contact), reply in zip(ticket.contacts, replies, strict=True)]

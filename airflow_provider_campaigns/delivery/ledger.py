@@ -11,8 +11,9 @@ cleared runs beside its successor for some seconds, and neither may overwrite th
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -25,8 +26,11 @@ from airflow_provider_campaigns.masking import mask
 class Store(Protocol):
     """Durable key-value state of one task instance; values are JSON."""
 
+    fenced: bool
+    """Whether it refuses the writes of a try that has a successor."""
+
     def get(self, key: str) -> Any:
-        """Return the value, None when there is none."""
+        """Return the value, None when there is none; raise when nobody knows."""
 
     def set(self, key: str, value: Any) -> None:
         """Store the value durably, or raise."""
@@ -36,21 +40,25 @@ class Store(Protocol):
 class _Try:
     """What one try wrote."""
 
-    generation: int
-    header: dict[str, Any]
+    number: int
+    generation: int = 0
+    began: float = 0.0
+    header: dict[str, Any] = field(default_factory=dict)
     intended: list[Rows] = field(default_factory=list)
-    settled: list[Rows] = field(default_factory=list)
+    settled: RowSet = field(default_factory=RowSet)
     counts: Counter[str] = field(default_factory=Counter)
     checkpoint: tuple[int, str] | None = None
     receipt: Receipt | None = None
 
     @classmethod
-    def load(cls, value: Mapping[str, Any]) -> _Try:
+    def load(cls, number: int, value: Mapping[str, Any]) -> _Try:
         return cls(
+            number=number,
             generation=value["generation"],
+            began=value["began"],
             header=dict(value["header"]),
             intended=[Rows(*rows) for rows in value["intended"]],
-            settled=[Rows(*rows) for rows in value["settled"]],
+            settled=RowSet(value["settled"]),
             counts=Counter(value["counts"]),
             checkpoint=tuple(value["checkpoint"]) if value["checkpoint"] else None,
             receipt=value["receipt"],
@@ -59,6 +67,7 @@ class _Try:
     def dump(self) -> dict[str, Any]:
         return {
             "generation": self.generation,
+            "began": self.began,
             "header": self.header,
             "intended": [list(rows) for rows in self.intended],
             "settled": [list(rows) for rows in self.settled],
@@ -72,28 +81,47 @@ class Ledger:
     """
     The record of one delivery over all its tries.
 
+    Opening it stores at once that this try began: from then on an earlier try that still runs can see that it has a
+    successor, and whatever it intended before is seen here.
+
     :param store: durable state of this task instance.
     :param try_number: number of the running try, from 1.
     :param generation: a number that tells a delivery that was cleared to be sent again from those before it; only
         tries of the same generation count. None goes on with the latest.
-    :param join: join settled ranges that adjoin, so that a long delivery keeps a short record.
     """
 
-    def __init__(self, store: Store, try_number: int, generation: int | None = None, *, join: bool = True) -> None:
+    def __init__(self, store: Store, try_number: int, generation: int | None = None) -> None:
         self._store = store
-        self._key = f"try-{try_number}"
-        self._join = join
-        earlier = (store.get(f"try-{number}") for number in range(1, try_number))
-        loaded = [_Try.load(value) for value in earlier if value]
+        self.try_number = try_number
+        self._own = _Try(try_number, began=time.time())
+        self._write()
+        earlier = ((number, store.get(_key(number))) for number in range(1, try_number))
+        loaded = [_Try.load(number, value) for number, value in earlier if value]
         latest = max((one.generation for one in loaded), default=0)
-        self.generation = latest if generation is None else generation
-        self._tries = [one for one in loaded if one.generation == self.generation]
-        self._own = _Try(self.generation, {})
+        self._own.generation = latest if generation is None else generation
+        self._tries = [one for one in loaded if one.generation == self._own.generation]
+        if self._own.generation:
+            self._write()
 
     @property
     def began(self) -> bool:
         """Whether an earlier try left a record."""
         return bool(self._tries)
+
+    @property
+    def generation(self) -> int:
+        """What tells this delivery from those before the task was cleared to send again."""
+        return self._own.generation
+
+    @property
+    def began_at(self) -> float:
+        """When the first try began, seconds since the epoch."""
+        return min(one.began for one in self._all())
+
+    @property
+    def try_numbers(self) -> list[int]:
+        """The numbers of all tries with a record, in order."""
+        return [one.number for one in self._all()]
 
     @property
     def receipt(self) -> Receipt | None:
@@ -114,21 +142,13 @@ class Ledger:
         """Return the rows that earlier tries settled."""
         return RowSet(rows for one in self._tries for rows in one.settled)
 
-    def parts(self) -> list[Rows]:
-        """Return the settled ranges of all tries as they were settled (needs ``join=False``), in order."""
-        return sorted({rows for one in self._all() for rows in one.settled})
-
     def unresolved(self) -> list[Rows]:
         """Return the ranges that earlier tries intended and of which nobody knows more, in order."""
         found = []
-        for number, one in enumerate(self._tries):
-            known = RowSet(rows for later in self._tries[number:] for rows in later.settled)
-            found += [rows for rows in one.intended if not known.covers(rows)]
+        for at, one in enumerate(self._tries):
+            later = RowSet(rows for other in self._tries[at + 1 :] for rows in other.settled)
+            found += [rows for rows in one.intended if not later.covers(rows)]
         return sorted(set(found))
-
-    def begin(self) -> None:
-        """Store that this try began; until ``start`` it has sent nothing."""
-        self._write()
 
     def start(self, header: Mapping[str, Any]) -> None:
         """
@@ -137,9 +157,7 @@ class Ledger:
         :raises LedgerError: an earlier try delivered something else.
         """
         for one in self._tries:
-            if not one.header:
-                continue
-            for name in one.header.keys() | dict(header).keys():
+            for name in (one.header.keys() | dict(header).keys()) if one.header else ():
                 if one.header.get(name) != header.get(name):
                     raise LedgerError(
                         f"{name}: an earlier try of this task used {mask(repr(one.header.get(name)))}, this one "
@@ -149,29 +167,34 @@ class Ledger:
         self._own.header = dict(header)
         self._write()
 
-    def intend(self, rows: Rows, checkpoint: tuple[int, str]) -> None:
-        """Store that ``rows`` are about to be sent; ``checkpoint``: their last row and the fingerprint up to it."""
-        self._own.intended.append(rows)
-        self._own.checkpoint = max(self._own.checkpoint or checkpoint, checkpoint)
-        self._write()
+    def record(
+        self,
+        settled: Iterable[Rows] = (),
+        counts: Mapping[str, int] | None = None,
+        intended: Iterable[Rows] = (),
+        released: Iterable[Rows] = (),
+        checkpoint: tuple[int, str] | None = None,
+    ) -> None:
+        """
+        Store what is known and what comes next, in one write.
 
-    def settle(self, rows: Rows, counts: Mapping[str, int]) -> None:
-        """Store that the outcomes of ``rows`` are known and stored."""
-        if rows in self._own.intended:
-            self._own.intended.remove(rows)
-        self._own.counts.update(counts)
-        if self._join:
-            joined = RowSet(self._own.settled)
-            joined.add(rows)
-            self._own.settled = list(joined)
-        else:
-            self._own.settled.append(rows)
+        :param settled: ranges whose outcomes are stored; ``counts``: contacts by status, and requests, to be added.
+        :param intended: ranges about to be sent; nothing of them may leave before this returns.
+        :param released: intended ranges that surely did not arrive, so that a later try sends them.
+        :param checkpoint: the last row intended, and the fingerprint of the contacts up to it.
+        :raises LedgerError: a later try has taken over; nothing may be sent any more.
+        """
+        own = self._own
+        ended = {*settled, *released}
+        own.intended = [rows for rows in own.intended if rows not in ended]
+        own.intended += intended
+        own.settled.update(settled)
+        own.counts.update(counts or {})
+        if checkpoint:
+            own.checkpoint = max(own.checkpoint or checkpoint, checkpoint)
         self._write()
-
-    def release(self, rows: Rows) -> None:
-        """Store that ``rows`` surely did not arrive, so that a later try sends them."""
-        self._own.intended.remove(rows)
-        self._write()
+        if intended and not self._store.fenced and self._store.get(_key(self.try_number + 1)) is not None:
+            raise LedgerError("a later try of this task has taken over; nothing more is sent by this one")
 
     def finish(self, receipt: Receipt) -> None:
         """Store the receipt of the complete delivery."""
@@ -182,4 +205,8 @@ class Ledger:
         return [*self._tries, self._own]
 
     def _write(self) -> None:
-        self._store.set(self._key, self._own.dump())
+        self._store.set(_key(self.try_number), self._own.dump())
+
+
+def _key(try_number: int) -> str:
+    return f"try-{try_number}"

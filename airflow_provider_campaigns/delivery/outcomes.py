@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, get_args
+from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush, merge
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
-from airflow_provider_campaigns.delivery.storage import locate, write_whole
+from airflow_provider_campaigns.delivery.storage import locate, open_text, write_whole
 from airflow_provider_campaigns.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -21,8 +24,10 @@ if TYPE_CHECKING:
 Status = Literal["accepted", "duplicate", "rejected", "invalid", "unsent", "unknown"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
-UNSENT = "part-unsent.jsonl"
-_PART = re.compile(r"part-(\d+)-(\d+)\.jsonl$")
+# How far behind its place in the source an outcome may have been stored, and still be read in its place.
+MOST_DISPLACED = 10_000
+
+_PART = re.compile(r"part-(\d+)-(\d+|unsent)\.jsonl$")
 
 
 class Outcome(TypedDict):
@@ -62,7 +67,7 @@ def replied(row: int, key: str, reply: ContactReply) -> Outcome:
 
 def read_outcomes(path: str | os.PathLike[str], status: Status | None = None) -> Iterator[Outcome]:
     """
-    Yield the outcomes a delivery wrote, in the order of the source; works while the task still runs.
+    Yield the outcomes a delivery wrote, also while it runs, in the order of the source (nearly, if requests took long).
 
     :param path: the ``outcomes_path`` of a receipt: a folder, local or in object storage.
     :param status: only outcomes with this status; default all.
@@ -76,37 +81,92 @@ def read_outcomes(path: str | os.PathLike[str], status: Status | None = None) ->
     return (line for line in OutcomeFolder(folder).read() if status is None or line["status"] == status)
 
 
-class Outcomes(Protocol):
-    """Where a delivery keeps its outcomes: one part per range of rows, written whole."""
+class Outcomes(ABC):
+    """
+    Where a delivery keeps its outcomes: parts, each stored whole, numbered per try.
+
+    A row that a later try told again (it was unsent, or unknown and sent again) counts as the later try told it.
+
+    :param try_number: number of the running try.
+    """
+
+    def __init__(self, try_number: int) -> None:
+        self._try = try_number
+        self._next = 1
 
     @property
+    @abstractmethod
     def path(self) -> str | None:
         """The folder they are in, None when they are in no folder."""
 
-    def write(self, rows: Rows, outcomes: Sequence[Outcome]) -> None:
-        """Store the part of ``rows``, in place of an earlier one."""
+    @abstractmethod
+    def begin(self) -> None:
+        """
+        Get ready to write.
 
-    def part(self, rows: Rows) -> list[Outcome] | None:
-        """Return the part of ``rows``, None when it was never written."""
+        :raises InputError: outcomes cannot be written here.
+        """
 
-    def parts(self) -> list[Rows]:
-        """Return the ranges that have a part, in order."""
+    @abstractmethod
+    def _numbers(self) -> dict[int, list[int]]:
+        """Return the numbers of the parts, in order, by try."""
 
-    def read(self) -> Iterator[Outcome]:
-        """Yield every outcome, in the order of the source."""
+    @abstractmethod
+    def _load(self, number_of_try: int, number: int) -> Iterable[Outcome]:
+        """Return one part."""
 
+    @abstractmethod
+    def _save(self, number: int, outcomes: Iterable[Outcome]) -> None:
+        """Store a part of the running try."""
+
+    @abstractmethod
+    def _unsent(self) -> Iterable[Outcome]:
+        """Return what the last try that ended early left unsent."""
+
+    @abstractmethod
     def write_unsent(self, outcomes: Iterable[Outcome]) -> None:
         """Store the rows that this try leaves unsent, in place of an earlier try's."""
 
+    @abstractmethod
+    def forget_unsent(self) -> None:
+        """Remove what earlier tries left unsent: it has been sent."""
 
-class OutcomeFolder:
+    def write(self, outcomes: Iterable[Outcome]) -> None:
+        """Store the next part of this try."""
+        self._save(self._next, sorted(outcomes, key=itemgetter("row")))
+        self._next += 1
+
+    def last_parts(self) -> Iterator[Outcome]:
+        """Yield the last part of each earlier try: the only ones that a crash can have left unsettled."""
+        for number_of_try, numbers in self._numbers().items():
+            if number_of_try < self._try:
+                yield from self._load(number_of_try, numbers[-1])
+
+    def read(self) -> Iterator[Outcome]:
+        """Yield every outcome once."""
+        parts = self._numbers()
+        told = RowSet()
+        streams: list[Iterator[Outcome]] = []
+        for number_of_try in sorted(parts, reverse=True):
+            streams.append(_in_order(_others(self._told_by(number_of_try, parts[number_of_try]), told.copy())))
+            told.update(Rows(line["row"], line["row"]) for line in self._told_by(number_of_try, parts[number_of_try]))
+        streams.append(_others(self._unsent(), told))
+        yield from merge(*streams, key=itemgetter("row"))
+
+    def _told_by(self, number_of_try: int, numbers: Iterable[int]) -> Iterator[Outcome]:
+        for number in numbers:
+            yield from self._load(number_of_try, number)
+
+
+class OutcomeFolder(Outcomes):
     """
-    Part files ``part-<first row>-<last row>.jsonl`` in a folder, and ``part-unsent.jsonl`` of a try that ended early.
+    Part files ``part-<try>-<number>.jsonl`` in a folder, and ``part-<try>-unsent.jsonl`` of a try that ended early.
 
     :param folder: a path object from ``storage.locate``.
     """
 
-    def __init__(self, folder: Any) -> None:
+    def __init__(self, folder: Any, try_number: int = 0) -> None:
+        super().__init__(try_number)
         self.folder = folder
 
     @property
@@ -114,77 +174,101 @@ class OutcomeFolder:
         """The folder."""
         return str(self.folder)
 
-    def write(self, rows: Rows, outcomes: Sequence[Outcome]) -> None:
-        """Write the part file of ``rows``, in place of an earlier one."""
-        write_whole(self._path(rows), map(_line, outcomes))
+    def begin(self) -> None:
+        """
+        Make sure that the folder can be written to.
 
-    def part(self, rows: Rows) -> list[Outcome] | None:
-        """Return the part of ``rows``, None when there is no such file."""
-        path = self._path(rows)
-        return list(_lines(path)) if path.exists() else None
-
-    def parts(self) -> list[Rows]:
-        """Return the ranges that have a part file, in order."""
-        names = (path.name for path in self.folder.iterdir()) if self.folder.exists() else ()
-        return sorted(Rows(int(match[1]), int(match[2])) for match in map(_PART.match, names) if match)
-
-    def read(self) -> Iterator[Outcome]:
-        """Yield every outcome; a row sent after an earlier try left it unsent is told once, as sent."""
-        parts = self.parts()
-        for rows in parts:
-            yield from _lines(self._path(rows))
-        unsent = self.folder / UNSENT
-        if unsent.exists():
-            settled = RowSet(parts)
-            yield from (line for line in _lines(unsent) if line["row"] not in settled)
+        :raises InputError: it cannot.
+        """
+        try:
+            self.write_unsent(())
+        except (ImportError, OSError, ValueError) as error:
+            raise InputError("outcomes_path", "a folder, path or URL, that can be written to", error) from error
 
     def write_unsent(self, outcomes: Iterable[Outcome]) -> None:
-        """Write ``part-unsent.jsonl``, in place of an earlier try's."""
-        write_whole(self.folder / UNSENT, map(_line, outcomes))
+        """Write the file of what this try leaves unsent, and remove earlier tries'."""
+        write_whole(self._file(self._try, "unsent"), map(_line, outcomes))
+        for number_of_try in self._tries_with_unsent():
+            if number_of_try < self._try:
+                self._file(number_of_try, "unsent").unlink()
 
-    def _path(self, rows: Rows) -> Any:
-        return self.folder / f"part-{rows.first:010}-{rows.last:010}.jsonl"
+    def forget_unsent(self) -> None:
+        """Remove the files of what was left unsent."""
+        for number_of_try in self._tries_with_unsent():
+            self._file(number_of_try, "unsent").unlink()
+
+    def _numbers(self) -> dict[int, list[int]]:
+        numbers: dict[int, list[int]] = {}
+        for number_of_try, number in self._parts():
+            if number != "unsent":
+                numbers.setdefault(number_of_try, []).append(int(number))
+        return {number_of_try: sorted(numbers[number_of_try]) for number_of_try in sorted(numbers)}
+
+    def _load(self, number_of_try: int, number: int) -> Iterator[Outcome]:
+        return _lines(self._file(number_of_try, f"{number:06}"))
+
+    def _save(self, number: int, outcomes: Iterable[Outcome]) -> None:
+        write_whole(self._file(self._try, f"{number:06}"), map(_line, outcomes))
+
+    def _unsent(self) -> Iterator[Outcome]:
+        tries = self._tries_with_unsent()
+        return _lines(self._file(max(tries), "unsent")) if tries else iter(())
+
+    def _tries_with_unsent(self) -> list[int]:
+        return [number_of_try for number_of_try, number in self._parts() if number == "unsent"]
+
+    def _file(self, number_of_try: int, name: str) -> Any:
+        return self.folder / f"part-{number_of_try:03}-{name}.jsonl"
+
+    def _parts(self) -> list[tuple[int, str]]:
+        names = (path.name for path in self.folder.iterdir()) if self.folder.exists() else ()
+        return [(int(match[1]), match[2]) for match in map(_PART.match, names) if match]
 
 
-class OutcomeRecords:
-    """Outcomes of a small delivery, kept in the ledger's store, one key per batch."""
+class OutcomeRecords(Outcomes):
+    """Outcomes of a small delivery, kept in the ledger's store, one key per part."""
 
     def __init__(self, store: Store, ledger: Ledger) -> None:
-        self.store = store
-        self.ledger = ledger
-        self._unsent: list[Outcome] = []
+        super().__init__(ledger.try_number)
+        self._store = store
+        self._ledger = ledger
+        self._left: list[Outcome] = []
 
     @property
     def path(self) -> str | None:
         """No folder."""
         return None
 
-    def write(self, rows: Rows, outcomes: Sequence[Outcome]) -> None:
-        """Store the part of ``rows``."""
-        self.store.set(self._key(rows), list(outcomes))
-
-    def part(self, rows: Rows) -> list[Outcome] | None:
-        """Return the part of ``rows``, None when it was never stored."""
-        part: list[Outcome] | None = self.store.get(self._key(rows))
-        return part
-
-    def parts(self) -> list[Rows]:
-        """Return the ranges that have a part: the ledger knows them."""
-        return self.ledger.parts()
-
-    def read(self) -> Iterator[Outcome]:
-        """Yield every outcome, in the order of the source."""
-        for rows in self.parts():
-            yield from self.part(rows) or ()
-        yield from self._unsent
+    def begin(self) -> None:
+        """Nothing to do: the ledger makes sure that its store can be written to."""
 
     def write_unsent(self, outcomes: Iterable[Outcome]) -> None:
         """Keep what this try leaves unsent, for its XCom."""
-        self._unsent = list(outcomes)
+        self._left = list(outcomes)
+
+    def forget_unsent(self) -> None:
+        """Nothing to do: what was left unsent is not stored."""
+
+    def _numbers(self) -> dict[int, list[int]]:
+        numbers: dict[int, list[int]] = {}
+        for number_of_try in self._ledger.try_numbers:
+            while self._store.get(self._key(number_of_try, len(numbers.get(number_of_try, ())) + 1)) is not None:
+                numbers.setdefault(number_of_try, []).append(len(numbers.get(number_of_try, ())) + 1)
+        return numbers
+
+    def _load(self, number_of_try: int, number: int) -> list[Outcome]:
+        part: list[Outcome] = self._store.get(self._key(number_of_try, number)) or []
+        return part
+
+    def _save(self, number: int, outcomes: Iterable[Outcome]) -> None:
+        self._store.set(self._key(self._try, number), list(outcomes))
+
+    def _unsent(self) -> list[Outcome]:
+        return self._left
 
     @staticmethod
-    def _key(rows: Rows) -> str:
-        return f"outcomes-{rows.first}-{rows.last}"
+    def _key(number_of_try: int, number: int) -> str:
+        return f"outcomes-{number_of_try}-{number}"
 
 
 def count(outcomes: Iterable[Outcome]) -> Counter[str]:
@@ -192,11 +276,26 @@ def count(outcomes: Iterable[Outcome]) -> Counter[str]:
     return Counter(line["status"] for line in outcomes)
 
 
+def _others(lines: Iterable[Outcome], told: RowSet) -> Iterator[Outcome]:
+    """Yield the lines whose rows are not in ``told``."""
+    return (line for line in lines if line["row"] not in told)
+
+
+def _in_order(lines: Iterable[Outcome]) -> Iterator[Outcome]:
+    """Yield nearly ordered lines in order; flat in memory."""
+    waiting: list[tuple[int, int, Outcome]] = []
+    for place, line in enumerate(lines):
+        heappush(waiting, (line["row"], place, line))
+        if len(waiting) > MOST_DISPLACED:
+            yield heappop(waiting)[2]
+    while waiting:
+        yield heappop(waiting)[2]
+
+
 def _line(value: Outcome) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _lines(path: Any) -> Iterator[Outcome]:
-    with path.open("rb") as file:
-        for line in file:
-            yield json.loads(line)
+    with open_text(path) as text:
+        yield from map(json.loads, text)

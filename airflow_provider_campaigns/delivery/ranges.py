@@ -32,6 +32,12 @@ class RowSet:
     def __len__(self) -> int:
         return sum(last - first + 1 for first, last in self._ranges)
 
+    def copy(self) -> RowSet:
+        """Return a set of its own with the same rows."""
+        other = RowSet()
+        other._ranges = list(self._ranges)
+        return other
+
     def covers(self, rows: Rows) -> bool:
         """Whether every row of ``rows`` is in the set."""
         at = bisect_right(self._ranges, (rows.first, float("inf"))) - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -140,6 +140,11 @@ class ConnectionFields:
         return RetryPolicy(retry_limit=int(self.number("retry_limit", RetryPolicy().retry_limit, least=0)))
 
     @property
+    def requests_per_minute(self) -> float | None:
+        """The account's limit; None when the connection names none."""
+        return self.number("requests_per_minute", 0, least=0) or None
+
+    @property
     def settings(self) -> TransportSettings:
         """How to reach the vendor."""
         return TransportSettings(
@@ -272,6 +277,25 @@ class CampaignHook(BaseHook):
             self.__dict__["connection"] = await get_async_connection(self.conn_id)
         return AsyncTransport(self.dialect, self.fields.settings, self.tokens)
 
+    def sending_transport(
+        self, concurrency: int
+    ) -> Callable[[Callable[[float], Awaitable[None]], Callable[[Callable[[], Any]], Any]], AsyncTransport]:
+        """
+        Return what makes the transport of a delivery in another thread; the connection is looked up here and now.
+
+        :param concurrency: requests in flight.
+        """
+        from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
+
+        dialect, settings, tokens = self.dialect, self.fields.settings, self.tokens
+
+        def make(
+            sleep: Callable[[float], Awaitable[None]], in_main_thread: Callable[[Callable[[], Any]], Any]
+        ) -> AsyncTransport:
+            return AsyncTransport(dialect, settings, ElsewhereTokens(tokens, in_main_thread), concurrency, sleep=sleep)
+
+        return make
+
     def test_connection(self) -> tuple[bool, str]:
         """Check the connection with a read-only call (the Test button); nobody is contacted."""
         try:
@@ -316,3 +340,25 @@ class MaskedTokens(InMemoryTokens):
         """Keep a new token."""
         mask_secret(token)
         super().keep(token, expires_at)
+
+
+class ElsewhereTokens:
+    """
+    Keeps the token by way of the thread that talks to Airflow.
+
+    :param tokens: where it is kept.
+    :param in_main_thread: runs something in that thread and returns its result.
+    """
+
+    def __init__(self, tokens: TokenMemory, in_main_thread: Callable[[Callable[[], Any]], Any]) -> None:
+        self._tokens = tokens
+        self._in_main_thread = in_main_thread
+
+    def recall(self) -> str | None:
+        """Return the token, None when there is none or it has ended."""
+        token: str | None = self._in_main_thread(self._tokens.recall)
+        return token
+
+    def keep(self, token: str, expires_at: float) -> None:
+        """Keep a new token."""
+        self._in_main_thread(lambda: self._tokens.keep(token, expires_at))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.outcomes import Outcomes
     from airflow_provider_campaigns.delivery.receipt import Receipt
     from airflow_provider_campaigns.delivery.sources import Source
+    from airflow_provider_campaigns.delivery.verdicts import Limits
     from airflow_provider_campaigns.hooks.base import CampaignHook
     from airflow_provider_campaigns.protocol.sending import Send
 
@@ -113,6 +114,7 @@ class CampaignDeliveryOperator(BaseOperator):
         self.on_unknown = on_unknown
         self.on_cleared = on_cleared
         self.preview = preview
+        self._delivering: Delivery | None = None
 
     @cached_property
     def hook(self) -> CampaignHook:
@@ -129,17 +131,21 @@ class CampaignDeliveryOperator(BaseOperator):
 
     def execute(self, context: Context) -> Receipt:
         """Deliver the contacts."""
+        from airflow_provider_campaigns.delivery.verdicts import Limits
+
         self._check_choices()
         send = self.make_send()
         if self.preview:
             return self._show(send)
         ledger, outcomes = self._records(context)
+        limits = Limits(self.on_unknown, self.max_rejected)
         if ledger.receipt and not (self.on_unknown == "resend" and ledger.receipt["unknown"]):
             self.log.info("An earlier try delivered all contacts; nothing is left to send")
-            return self._end(ledger.receipt, outcomes, context)
-        ledger.begin()
-        delivery = self._delivery(send, ledger, outcomes)
+            return self._end(ledger.receipt, outcomes, limits, context)
+        delivery = self._delivery(send, ledger, outcomes, limits)
         self._check(delivery)
+        outcomes.begin()
+        self._delivering = delivery
         try:
             receipt = delivery.deliver(self._header(send))
         except LedgerError:
@@ -149,7 +155,12 @@ class CampaignDeliveryOperator(BaseOperator):
             if isinstance(error, DeliveryError) and error.final:
                 raise AirflowFailException(str(error)) from error
             raise
-        return self._end(receipt, outcomes, context, delivery.first_rejection)
+        return self._end(receipt, outcomes, limits, context, delivery.first_rejection)
+
+    def on_kill(self) -> None:
+        """Let no further request leave; what is in flight is still settled."""
+        if self._delivering:
+            self._delivering.end("the task was killed")
 
     def _records(self, context: Context) -> tuple[Ledger, Outcomes]:
         """Return the ledger of this task instance and where its outcomes go."""
@@ -163,14 +174,14 @@ class CampaignDeliveryOperator(BaseOperator):
         cleared = max_tries > (self.retries or 0)
         generation = max_tries if cleared and self.on_cleared == "resend" else None
         folder = self._folder(context, generation)
-        ledger = Ledger(store, try_number, generation, join=folder is not None)
+        ledger = Ledger(store, try_number, generation)
         if cleared and generation is None and not ledger.began:
             raise AirflowFailException(
                 "This task was cleared, and the record of what its earlier tries sent is gone (expired, or discarded "
                 "when it was cleared: see keep_task_state). Nothing was sent. Clear it with on_cleared='resend' to "
                 "send to everybody again"
             )
-        return ledger, OutcomeFolder(folder) if folder else OutcomeRecords(store, ledger)
+        return ledger, OutcomeFolder(folder, try_number) if folder else OutcomeRecords(store, ledger)
 
     def _folder(self, context: Context, generation: int | None) -> Any:
         from airflow_provider_campaigns.delivery.storage import locate
@@ -186,23 +197,24 @@ class CampaignDeliveryOperator(BaseOperator):
                 folder = folder / name.replace("/", "_")
         return folder / f"resend-{generation}" if generation else folder
 
-    def _delivery(self, send: Send, ledger: Ledger, outcomes: Outcomes) -> Delivery:
+    def _delivery(self, send: Send, ledger: Ledger, outcomes: Outcomes, limits: Limits) -> Delivery:
         from airflow_provider_campaigns.delivery.engine import Delivery
+        from airflow_provider_campaigns.delivery.senders import ThreadedSenders
 
         reading, source = self._reading(send)
-        single = send.batch_limit == 1
-        concurrency = SINGLE_CONCURRENCY if single or send.safe_to_resend else BATCH_CONCURRENCY
+        default = SINGLE_CONCURRENCY if send.batch_limit == 1 or send.safe_to_resend else BATCH_CONCURRENCY
+        concurrency = self._whole("max_concurrency", self.max_concurrency, default)
+        per_minute = self.hook.fields.requests_per_minute or send.requests_per_minute
         return Delivery(
             send=send,
             reading=reading,
             source=source,
             ledger=ledger,
             outcomes=outcomes,
-            run=self.hook.run,
+            senders=ThreadedSenders(send, self.hook.sending_transport(concurrency), concurrency, per_minute),
             batch_size=self._whole("batch_size", self.batch_size, send.batch_limit, send.batch_limit),
-            max_concurrency=self._whole("max_concurrency", self.max_concurrency, concurrency),
-            max_rejected=self.max_rejected,
-            on_unknown=self.on_unknown,
+            max_concurrency=concurrency,
+            limits=limits,
         )
 
     def _reading(self, send: Send) -> tuple[Reading, Source]:
@@ -257,12 +269,12 @@ class CampaignDeliveryOperator(BaseOperator):
         """Return what must be the same on every try of this delivery."""
         return {**self.hook.identity, **send.identity, "columns": json.dumps(self.columns, sort_keys=True)}
 
-    def _end(self, receipt: Receipt, outcomes: Outcomes, context: Context, first_rejection: str = "") -> Receipt:
+    def _end(
+        self, receipt: Receipt, outcomes: Outcomes, limits: Limits, context: Context, first_rejection: str = ""
+    ) -> Receipt:
         """Report a delivery that came to its end, and fail if that is no success."""
-        from airflow_provider_campaigns.delivery.engine import failure
-
         self._report(receipt, outcomes, context)
-        error = failure(receipt, self.on_unknown, self.max_rejected, first_rejection)
+        error = limits.failure(receipt, first_rejection)
         if error and error.final:
             raise AirflowFailException(f"{error}. Outcomes: {outcomes.path or 'XCom outcomes'}") from error
         if error:

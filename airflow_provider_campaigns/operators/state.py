@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 class TaskStateStore:
     """State in ``context["task_state_store"]``, kept until Airflow deletes the task instance."""
 
+    fenced = True
+
     def __init__(self, accessor: Any) -> None:
         self._accessor = accessor
 
@@ -45,6 +47,8 @@ class VariableStore:
     :param prefix: start of the Variables' names.
     """
 
+    fenced = False
+
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
 
@@ -61,6 +65,8 @@ class VariableStore:
 
 class MemoryStore:
     """State of an operator that is executed outside a task, as in a unit test: gone when the process ends."""
+
+    fenced = True
 
     def __init__(self) -> None:
         self._values: dict[str, str] = {}

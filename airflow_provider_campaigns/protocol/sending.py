@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from airflow_provider_campaigns.protocol.messages import Conversation
 
@@ -74,6 +74,10 @@ class Send(Protocol):
     def safe_to_resend(self) -> str:
         """Why the call may be repeated after an unknown outcome; empty: it may not."""
 
+    @property
+    def requests_per_minute(self) -> float | None:
+        """The call's limit on the vendor's page, None when it names none."""
+
     def contact(self, fields: Mapping[str, Any]) -> Contact:
         """
         Return the contact made of one row.
@@ -88,4 +92,18 @@ class Send(Protocol):
         :param resent: an earlier request may have taken these contacts already; "already there" is then ``accepted``.
         :raises RequestRejectedError: the vendor refused the whole batch for what it holds.
         :raises VendorError: otherwise as ``repeating.exchange``.
+        """
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """A send whose vendor can be asked afterwards what became of a batch."""
+
+    def look_up(self, contacts: Sequence[Contact], since: float) -> Conversation[Sequence[ContactReply]]:
+        """
+        Look for contacts that may have been sent, and return a reply per contact: ``accepted`` or ``unknown``.
+
+        Not finding one is no proof that it was not sent: it is never a reason to send.
+
+        :param since: when the delivery began, seconds since the epoch.
         """

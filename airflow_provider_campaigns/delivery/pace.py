@@ -1,0 +1,88 @@
+"""When a request may leave: evenly under the limit, after a pause the vendor asked for, and never once stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from airflow_provider_campaigns.protocol.messages import Conversation, Request, Sleep, Step, T
+
+# Requests are spaced for a little less than the limit: they do not arrive as evenly as they leave, and one too many
+# in a vendor's minute is refused.
+SHARE_OF_LIMIT = 0.99
+
+
+class StoppedError(Exception):
+    """The delivery was stopped before this request left."""
+
+
+class Pace:
+    """
+    The pace of all requests of one delivery; used by one thread.
+
+    :param per_minute: requests a minute, None for no limit.
+    :param clock: seconds, monotonic.
+    """
+
+    def __init__(self, per_minute: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval = 60.0 / (per_minute * SHARE_OF_LIMIT) if per_minute else 0.0
+        self._clock = clock
+        self._next = 0.0
+        self._paused_until = 0.0
+        self.stopped = False
+
+    def reserve(self) -> float:
+        """Take the next slot and return how many seconds from now it is."""
+        now = self._clock()
+        # A slot that was missed by less than an interval is made up for, so that late wake-ups do not add up.
+        slot = max(self._next, now - self._interval, self._paused_until)
+        self._next = slot + self._interval
+        return max(0.0, slot - now)
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing leave for so long: a vendor that asks one request to wait means them all."""
+        self._paused_until = max(self._paused_until, self._clock() + seconds)
+
+    def left(self) -> float:
+        """Return the seconds until a pause ends."""
+        return max(0.0, self._paused_until - self._clock())
+
+
+def paced(conversation: Conversation[T], pace: Pace) -> Conversation[T]:
+    """
+    Run ``conversation`` at ``pace``.
+
+    :raises StoppedError: the delivery was stopped before a request of it left.
+    """
+    answer: Any = None
+    failure: Exception | None = None
+    try:
+        while True:
+            step: Step = conversation.throw(failure) if failure else conversation.send(answer)
+            answer = failure = None
+            if isinstance(step, Request):
+                yield from _wait(pace)
+            elif isinstance(step, Sleep) and step.throttled:
+                pace.pause(step.seconds)
+            try:
+                answer = yield step
+            except Exception as error:  # noqa: BLE001 - whatever it is, the conversation decides
+                failure = error
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        conversation.close()
+
+
+def _wait(pace: Pace) -> Conversation[None]:
+    wait = pace.reserve()
+    while True:
+        if pace.stopped:
+            raise StoppedError
+        if wait <= 0:
+            return
+        yield Sleep(wait, "")
+        # A pause that began meanwhile moves the slot; what follows queues up behind it again.
+        wait = pace.reserve() if pace.left() > 0 else 0.0

@@ -1,0 +1,214 @@
+"""The second thread: an event loop that sends batches, while the main thread alone talks to Airflow."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol, Self
+
+from airflow_provider_campaigns.delivery.batches import Batch
+from airflow_provider_campaigns.delivery.outcomes import Outcome
+from airflow_provider_campaigns.delivery.pace import Pace, paced
+from airflow_provider_campaigns.protocol.messages import T
+from airflow_provider_campaigns.protocol.sending import Contact, ContactReply, LooksUp, Send
+from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
+
+
+@dataclass(eq=False)
+class Ticket:
+    """
+    One batch on its way.
+
+    :param batch: the rows.
+    :param contacts: those of its contacts that are sent, each with its row number.
+    :param resent: an earlier request may have taken them already.
+    :param others: the outcomes of the batch's other rows.
+    :param resends: how often it may still be sent again within this try.
+    :param looks_up_since: ask the vendor what became of it since then, and send nothing; None sends.
+    """
+
+    batch: Batch
+    contacts: Sequence[tuple[int, Contact]] = field(repr=False)
+    others: Sequence[Outcome] = field(default=(), repr=False)
+    resent: bool = False
+    resends: int = 0
+    looks_up_since: float | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a ticket: a reply per contact, or why there is none."""
+
+    ticket: Ticket
+    replies: Sequence[ContactReply] = field(default=(), repr=False)
+    error: BaseException | None = None
+
+
+class Senders(Protocol):
+    """Sends tickets and gives back answers, in any order."""
+
+    def __enter__(self) -> Self:
+        """Get ready."""
+
+    def __exit__(self, *exc_info: object) -> None:
+        """End; nothing is sent afterwards."""
+
+    def submit(self, ticket: Ticket) -> None:
+        """Send a ticket as soon as its turn comes."""
+
+    def collect(self, timeout: float | None) -> list[Answer]:
+        """Return the answers there are; wait up to ``timeout`` seconds for the first (None: as long as it takes)."""
+
+    def stop(self) -> None:
+        """Let no further request leave; those in flight go on. May be called from a signal handler."""
+
+    def abandon(self) -> None:
+        """Give up the requests in flight."""
+
+
+class ThreadedSenders:
+    """
+    Sends through an ``AsyncTransport`` in a thread with an event loop of its own.
+
+    :param send: makes the conversation of a batch.
+    :param make_transport: given a coroutine function that sleeps and a function that runs something in the main
+        thread, returns the transport.
+    :param concurrency: tickets in flight.
+    :param per_minute: requests a minute, None for no limit.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        make_transport: Callable[[Callable[[float], Any], Callable[[Callable[[], Any]], Any]], AsyncTransport],
+        concurrency: int,
+        per_minute: float | None = None,
+    ) -> None:
+        self._send = send
+        self._make_transport = make_transport
+        self._concurrency = concurrency
+        self._pace = Pace(per_minute)
+        self._answers: SimpleQueue[Answer | _Errand | None] = SimpleQueue()
+        self._waiting: asyncio.Queue[Ticket] = asyncio.Queue()
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._workers: list[asyncio.Task[None]] = []
+        self._thread = threading.Thread(target=self._serve, name="campaign-senders", daemon=True)
+        self._ready: Future[None] = Future()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._ready.result()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self.abandon()
+        while self._thread.is_alive():
+            self._run_errands()
+            self._thread.join(0.05)
+        self._loop.close()
+
+    def submit(self, ticket: Ticket) -> None:
+        """Send a ticket as soon as one of the workers is free."""
+        self._loop.call_soon_threadsafe(self._waiting.put_nowait, ticket)
+
+    def collect(self, timeout: float | None) -> list[Answer]:
+        """Return the answers there are, and meanwhile run what the senders need done in this thread."""
+        found: list[Answer] = []
+        try:
+            item = self._answers.get(timeout=timeout) if timeout != 0 else self._answers.get_nowait()
+            while True:
+                if isinstance(item, Answer):
+                    found.append(item)
+                elif item is not None:
+                    item.run()
+                item = self._answers.get_nowait()
+        except Empty:
+            return found
+
+    def wake(self) -> None:
+        """Let a waiting ``collect`` return; may be called from a signal handler."""
+        self._answers.put(None)
+
+    def stop(self) -> None:
+        """Let no further request leave; pacing and backing off end at once."""
+        self._pace.stopped = True
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+        self.wake()
+
+    def abandon(self) -> None:
+        """Cancel the requests in flight; their answers carry the cancellation."""
+        self._loop.call_soon_threadsafe(lambda: [worker.cancel() for worker in self._workers])
+
+    def in_main_thread(self, do: Callable[[], T]) -> T:
+        """Run ``do`` in the thread that collects the answers, and return its result; called in other threads."""
+        errand = _Errand(do)
+        self._answers.put(errand)
+        result: T = errand.done.result()
+        return result
+
+    def _run_errands(self) -> None:
+        self.collect(0)
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._work())
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        except BaseException as error:
+            if self._ready.done():
+                raise
+            self._ready.set_exception(error)
+
+    async def _work(self) -> None:
+        async with self._make_transport(self._sleep, self.in_main_thread) as transport:
+            self._workers = [self._loop.create_task(self._worker(transport)) for _ in range(self._concurrency)]
+            self._ready.set_result(None)
+            await asyncio.gather(*self._workers, return_exceptions=True)
+
+    async def _worker(self, transport: AsyncTransport) -> None:
+        while True:
+            ticket = await self._waiting.get()
+            try:
+                replies = await transport.run(self._conversation(ticket))
+            except asyncio.CancelledError as error:
+                self._answers.put(Answer(ticket, error=error))
+                raise
+            except Exception as error:  # noqa: BLE001 - the main thread decides
+                self._answers.put(Answer(ticket, error=error))
+            else:
+                self._answers.put(Answer(ticket, replies))
+
+    def _conversation(self, ticket: Ticket) -> Any:
+        contacts = [contact for _, contact in ticket.contacts]
+        if ticket.looks_up_since is not None and isinstance(self._send, LooksUp):
+            return paced(self._send.look_up(contacts, ticket.looks_up_since), self._pace)
+        return paced(self._send.request(contacts, resent=ticket.resent), self._pace)
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+
+class _Errand:
+    """Something to be done in the main thread."""
+
+    def __init__(self, do: Callable[[], Any]) -> None:
+        self._do = do
+        self.done: Future[Any] = Future()
+
+    def run(self) -> None:
+        """Do it, and hand the result or the error to whoever waits."""
+        try:
+            self.done.set_result(self._do())
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            self.done.set_exception(error)
