@@ -39,6 +39,8 @@ class VendorApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as its fault demands if it has one, and write it down."""
         call = await _read(scope, receive)
+        if call is None:
+            return
         handler = self._find(scope, call)
         fault = self.world.faults.strike(self.vendor.name, call.method, call.path)
         kind = KINDS[fault.fault] if fault else UNHARMED
@@ -85,11 +87,13 @@ class VendorApp:
         return self.vendor.error(405)
 
 
-async def _read(scope: Scope, receive: Receive) -> Call:
-    """Read the whole request."""
+async def _read(scope: Scope, receive: Receive) -> Call | None:
+    """Read the whole request; return None if the client left before its end, so that nothing is processed."""
     body, more = b"", True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         body += message.get("body", b"")
         more = message.get("more_body", False)
     query = scope["query_string"].decode("latin-1")

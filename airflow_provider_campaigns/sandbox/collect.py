@@ -152,7 +152,8 @@ class Collect(Vendor):
         given = body.get("contacts")
         if not isinstance(given, list) or not given or len(given) > MAX_CONTACTS:
             return self.error(400)
-        results = [self._send(call, body, contact) for contact in map(self._contact, given)]
+        contacts = [self._contact(one) for one in given]  # all of them are checked before the first is sent to
+        results = [self._send(call, body, contact) for contact in contacts]
         requests = [self._as_json(request) for request, _ in results if request]
         return reply({"requests": requests, "errors": [error for _, errors in results for error in errors]})
 
@@ -267,7 +268,8 @@ class Collect(Vendor):
         call.took(campaign, email, "rejected" if rejected else "accepted", {**contact.fields, **sent})
         if rejected:
             return None, [{"contact": email, "message": "The contact could not be added."}]
-        self.contacts[contact.id] = self.contacts[email] = contact
+        contact = self.contacts.setdefault(email, contact)
+        self.contacts[contact.id] = contact
         contact.requests += 1
         contact.active = now
         request = Request(self.ids.draw(17), campaign, contact, now, self._due(body))

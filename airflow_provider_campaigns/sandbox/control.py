@@ -79,7 +79,10 @@ class _Control:
 
     @_command
     def order_fault(self, _: Request, command: dict[str, Any]) -> Response:
-        self.world.faults.active.append(Fault(**command))
+        fault = Fault(**command)
+        if fault.vendor not in (None, *self.world.vendors):
+            return _bad(self._no_vendor(fault.vendor))
+        self.world.faults.active.append(fault)
         return self._list_faults()
 
     async def clear_faults(self, _: Request) -> Response:
@@ -127,5 +130,8 @@ class _Control:
         name = request.path_params["vendor"]
         vendor = self.world.vendors.get(name)
         if vendor is None:
-            return JSONResponse({"error": f"no vendor {name!r}; there are {', '.join(self.world.vendors)}"}, 404)
+            return JSONResponse({"error": self._no_vendor(name)}, 404)
         return JSONResponse(asdict(vendor.settings))
+
+    def _no_vendor(self, name: str | None) -> str:
+        return f"no vendor {name!r}; there are {', '.join(self.world.vendors)}"

@@ -7,7 +7,7 @@ import random
 import socket
 import struct
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from starlette.responses import HTMLResponse, Response
@@ -72,7 +72,7 @@ class Fault:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the order as it may be posted again."""
-        return {name: value for name, value in asdict(self).items() if name != "_random"}
+        return {known.name: getattr(self, known.name) for known in fields(self) if known.init}
 
     def _matches(self, vendor: str, method: str, path: str) -> bool:
         return (
@@ -98,40 +98,55 @@ class Faults:
 
 @dataclass(frozen=True)
 class Connection:
-    """The client's end of one request: the ASGI callables."""
+    """The client's end of one request; the public methods are what a fault may do to it."""
 
     scope: Scope
     receive: Receive
     send: Send
 
-    async def reply(self, response: Response) -> None:
-        """Send a whole reply."""
+    async def reply(self, response: Response, _: Fault | None) -> None:
+        """Send the whole reply."""
         await response(self.scope, self.receive, self.send)
 
-    async def cut(self, response: Response) -> None:
+    async def reply_late(self, response: Response, fault: Fault) -> None:
+        """Send the whole reply after a while."""
+        await asyncio.sleep(fault.seconds)
+        await self.reply(response, fault)
+
+    async def cut(self, response: Response, _: Fault) -> None:
         """Send the headers and half of the body, then end the connection."""
         start = {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers}
         half = bytes(response.body[: len(response.body) // 2])
         await self.send(start)
         await self.send({"type": "http.response.body", "body": half, "more_body": True})
-        await self.close()
+        await self._close()
 
-    async def close(self) -> None:
-        """End the connection after what was sent so far."""
-        self._transport().close()
-        await self.gone()
+    async def drop(self, _: Response, __: Fault) -> None:
+        """End the connection without a byte."""
+        await self._close()
 
-    async def reset(self) -> None:
+    async def reset(self, _: Response, __: Fault) -> None:
         """Break the connection off with a TCP reset."""
         transport = self._transport()
         # A duplicate of the descriptor: uvloop's own socket object cannot set options.
         with socket.socket(fileno=socket.dup(transport.get_extra_info("socket").fileno())) as twin:
             twin.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
         transport.abort()
-        await self.gone()
+        await self._gone()
 
-    async def gone(self) -> None:
-        """Return when the client's connection has ended; until then the server would answer for us."""
+    async def hang(self, _: Response, fault: Fault) -> None:
+        """Send nothing until the client gives up, then or after a while end the connection."""
+        try:
+            await asyncio.wait_for(self._gone(), fault.seconds)
+        except TimeoutError:
+            await self._close()
+
+    async def _close(self) -> None:
+        self._transport().close()
+        await self._gone()
+
+    async def _gone(self) -> None:
+        """Return when the connection has ended; until then uvicorn would answer in our place."""
         while (await self.receive())["type"] != "http.disconnect":
             pass
 
@@ -140,34 +155,6 @@ class Connection:
         if transport is None:
             raise ConnectionResetError("the sandbox breaks the connection off here (only uvicorn lets it)")
         return transport  # type: ignore[no-any-return]
-
-
-async def _send(to: Connection, response: Response, _: Fault | None) -> None:
-    await to.reply(response)
-
-
-async def _send_late(to: Connection, response: Response, fault: Fault) -> None:
-    await asyncio.sleep(fault.seconds)
-    await to.reply(response)
-
-
-async def _cut(to: Connection, response: Response, _: Fault) -> None:
-    await to.cut(response)
-
-
-async def _close(to: Connection, _: Response, __: Fault) -> None:
-    await to.close()
-
-
-async def _reset(to: Connection, _: Response, __: Fault) -> None:
-    await to.reset()
-
-
-async def _hang(to: Connection, _: Response, fault: Fault) -> None:
-    try:
-        await asyncio.wait_for(to.gone(), fault.seconds)
-    except TimeoutError:
-        await to.close()
 
 
 def _too_many(vendor: Vendor, fault: Fault) -> Response:
@@ -190,7 +177,7 @@ class Kind:
 
     processed: bool
     answer: Callable[[Vendor, Fault], Response] | None = None
-    wire: Callable[[Connection, Response, Any], Awaitable[None]] = _send
+    wire: Callable[[Connection, Response, Any], Awaitable[None]] = Connection.reply
     silent: bool = False
 
 
@@ -201,12 +188,12 @@ KINDS = {
     "500": Kind(processed=False, answer=lambda vendor, _: vendor.error(500)),
     "503": Kind(processed=False, answer=lambda vendor, _: vendor.error(503)),
     "html": Kind(processed=False, answer=lambda *_: HTMLResponse(HTML_PAGE)),
-    "reset": Kind(processed=False, wire=_reset, silent=True),
-    "hang": Kind(processed=False, wire=_hang, silent=True),
+    "reset": Kind(processed=False, wire=Connection.reset, silent=True),
+    "hang": Kind(processed=False, wire=Connection.hang, silent=True),
     "500-after": Kind(processed=True, answer=lambda vendor, _: vendor.error(500)),
-    "hang-after": Kind(processed=True, wire=_hang, silent=True),
-    "drop": Kind(processed=True, wire=_close, silent=True),
-    "cut": Kind(processed=True, wire=_cut),
-    "slow": Kind(processed=True, wire=_send_late),
+    "hang-after": Kind(processed=True, wire=Connection.hang, silent=True),
+    "drop": Kind(processed=True, wire=Connection.drop, silent=True),
+    "cut": Kind(processed=True, wire=Connection.cut),
+    "slow": Kind(processed=True, wire=Connection.reply_late),
 }
 UNHARMED = Kind(processed=True)

@@ -23,6 +23,8 @@ __all__ = ["SandboxServer", "create_app", "serve"]
 # Idle connections outlive any pause of a test: a client would otherwise meet a closed one at random.
 KEEP_ALIVE_SECONDS = 75
 START_SECONDS = 30.0
+# Connections waiting to be accepted, uvicorn's own default.
+BACKLOG = 2048
 
 
 class SandboxServer:
@@ -104,13 +106,12 @@ class _Server(uvicorn.Server):
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=2048)
+    listener = socket.create_server((host, port), backlog=BACKLOG)
     # Connections inherit it; asyncio sets it only for sockets made in another way, and replies would wait 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
 def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    host, port = listener.getsockname()
+    return f"http://{host}:{port}"

@@ -157,10 +157,11 @@ class Xebo(Vendor):
             return _v3_error(400, "invalid", "Invalid input.", {"survey_id": ["This field is required."]})
         if survey.startswith("unknown"):
             return _v3_error(404, "not_found", "Survey not found")
-        size, page = int(call.query.get("page_size", PAGE_SIZE)), int(call.query.get("page", 1))
-        if size < 1 or page < 1:
-            return _v3_error(400, "invalid", "Invalid input.", {"page": ["Must be positive."]})
-        found = self._matching(query)
+        try:
+            size, page = _positive(call.query.get("page_size", PAGE_SIZE)), _positive(call.query.get("page", 1))
+            found = self._matching(query)
+        except (ValueError, TypeError):
+            return _v3_error(400, "invalid", "Invalid input.")
         rows = found[(page - 1) * size : page * size]
         return reply({"data": [_row(survey, answer) for answer in rows], "total": len(found)})
 
@@ -239,12 +240,18 @@ def _why_rejected(contact: Mapping[str, Any], key: str, needed: str | None) -> s
     return "The contact is not valid" if key.startswith("rejected") else None
 
 
+def _positive(number: str | int) -> int:
+    if int(number) < 1:
+        raise ValueError(number)
+    return int(number)
+
+
 def _period(query: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the period of ``date_filter`` or ``time_filter`` as written; the end is empty without one."""
+    """Return ``date_filter`` or ``time_filter`` as written, empty where it is open; ValueError if it is no date."""
     dates, times = query.get("date_filter") or {}, query.get("time_filter") or {}
     first, last = dates.get("operand") or (times.get("start", ""), times.get("end", ""))
     if any(bound and not re.match(r"\d{4}-\d\d-\d\d", bound) for bound in (first, last)):
-        raise ValueError("Invalid input.")
+        raise ValueError(first, last)
     return first.replace("T", " "), last.replace("T", " ")
 
 

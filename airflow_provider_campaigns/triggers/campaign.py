@@ -39,7 +39,7 @@ class CampaignStatusTrigger(BaseTrigger):
         poll_interval: float,
         deadline: float,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.hook = hook
         self.conn_id = conn_id
         self.watch = watch

@@ -89,6 +89,12 @@ def test_a_contact_is_known_by_address_and_by_id(sandbox: SandboxClient) -> None
     assert len({first["_id"], second["_id"], third["_id"]}) == 3
 
 
+def test_a_new_contact_named_twice_in_one_call_is_one_contact(sandbox: SandboxClient) -> None:
+    body = call(sandbox, "POST", "/requests", json={"campaignId": CAMPAIGN, "contacts": [ADA, ADA]}).json()
+    assert len({request["contact"]["_id"] for request in body["requests"]}) == 1
+    assert len({request["_id"] for request in body["requests"]}) == 2
+
+
 def test_a_contact_may_be_an_id_of_the_account(sandbox: SandboxClient) -> None:
     assert send(sandbox, "WmTjsFknzHdmfs3Ra")["contact"]["_id"] == "WmTjsFknzHdmfs3Ra"
 

@@ -261,18 +261,25 @@ def test_responses_may_be_added_by_hand(sandbox: SandboxClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "query", "body", "status", "error"),
+    ("query", "body", "status", "error"),
     [
-        ({}, "", {"survey_id": "s1"}, 401, "AUTHENTICATION_ERROR"),
-        (KEY, "", {}, 400, "invalid"),
-        (KEY, "?page=0", {"survey_id": "s1"}, 400, "invalid"),
-        (KEY, "", {"survey_id": "s1", "date_filter": {"operand": ["01/02/2026", "02/02/2026"]}}, 400, "invalid"),
-        (KEY, "", {"survey_id": "unknown"}, 404, "not_found"),
+        ("", {}, 400, "invalid"),
+        ("?page=0", {"survey_id": "s1"}, 400, "invalid"),
+        ("?page_size=all", {"survey_id": "s1"}, 400, "invalid"),
+        ("", {"survey_id": "s1", "date_filter": {"operand": ["01/02/2026", "02/02/2026"]}}, 400, "invalid"),
+        ("", {"survey_id": "s1", "date_filter": {"operand": [1, 2]}}, 400, "invalid"),
+        ("", {"survey_id": "unknown"}, 404, "not_found"),
     ],
 )
 def test_the_exports_errors_have_the_v3_envelope(
-    sandbox: SandboxClient, headers: dict[str, str], query: str, body: dict[str, Any], status: int, error: str
+    sandbox: SandboxClient, query: str, body: dict[str, Any], status: int, error: str
 ) -> None:
-    response = post(sandbox, EXPORT + query, body, headers)
+    response = post(sandbox, EXPORT + query, body)
     assert response.status_code == status
     assert (response.json()["success"], response.json()["code"], response.json()["error"]) == (False, status, error)
+
+
+def test_the_export_needs_credentials(sandbox: SandboxClient) -> None:
+    response = post(sandbox, EXPORT, {"survey_id": "s1"}, {})
+    assert (response.status_code, response.json()["error"]) == (401, "AUTHENTICATION_ERROR")
+    assert response.json()["message"] == NOT_PROVIDED

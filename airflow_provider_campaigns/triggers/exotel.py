@@ -1,0 +1,27 @@
+"""Watches an Exotel campaign from the triggerer, and pauses it when a person ends the task."""
+
+from __future__ import annotations
+
+from airflow_provider_campaigns.exceptions import CampaignError
+from airflow_provider_campaigns.hooks.exotel import ExotelHook
+from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
+
+
+class PausingCampaignTrigger(CampaignStatusTrigger):
+    """
+    A ``CampaignStatusTrigger`` of one Exotel campaign, for ``pause_on_kill``.
+
+    Airflow calls ``on_kill`` from 3.3 on, when somebody clears or marks the deferred task; never when the triggerer
+    restarts.
+    """
+
+    async def on_kill(self) -> None:
+        """Pause the campaign; pausing twice does no harm."""
+        hook = ExotelHook(self.conn_id)
+        campaign_id = self.arguments["campaign_id"]
+        try:
+            async with await hook.async_transport() as transport:
+                await transport.run(hook.dialect.update_campaign(campaign_id, "pause"))
+            self.log.info("Paused campaign %s", campaign_id)
+        except CampaignError as error:
+            self.log.warning("Campaign %s could not be paused: %s", campaign_id, error)
