@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 # Rows that are not sent are settled with the batch around them; this many close a batch by themselves.
 MOST_ROWS = 5_000
 
+# What is written between the digits of a phone number.
+_SEPARATORS = re.compile(r"[\s().-]")
+
 EXCLUDED = "in exclude"
 NOT_ALLOWED = "not in only_recipients of the connection"
+LEFT_OUT = frozenset({EXCLUDED, NOT_ALLOWED})
+"""Reasons of contacts that could be sent, but are not to be."""
 
 
 class Keys:
@@ -67,7 +72,7 @@ class Batch:
     :param contacts: those to be sent, each with its row number.
     :param outcomes: the ends of the rows that are not sent.
     :param fingerprint: of all contacts up to the last of these rows.
-    :param earlier: an earlier try intended exactly these rows and may have sent them.
+    :param earlier: an earlier try may have sent these rows.
     """
 
     rows: Rows
@@ -125,31 +130,25 @@ class Reading:
             yield Entry(row.number, contact, fingerprint)
 
     def batches(
-        self, source: Source, size: int, settled: RowSet | None = None, unresolved: Iterable[Rows] = ()
+        self, source: Source, size: int, settled: RowSet | None = None, unresolved: RowSet | None = None
     ) -> Iterator[Batch]:
         """
         Yield the batches that are still to be dealt with, in the order of the source.
 
         :param source: all contacts, from the first row.
         :param size: contacts a batch takes at the most.
-        :param settled: rows that are done; none by default.
-        :param unresolved: ranges that come as batches of their own, marked ``earlier``, settled or not.
+        :param settled: rows that are done; none by default. Rows that are added while the batches are taken count.
+        :param unresolved: rows that come in batches of their own, marked ``earlier``.
         """
-        earlier = sorted(unresolved)
 
-        def part_of(entry: Entry) -> Rows | bool:
-            """Return the earlier range a row is part of, else whether it is settled."""
-            while earlier and earlier[0].last < entry.row:
-                earlier.pop(0)
-            if earlier and earlier[0].first <= entry.row:
-                return earlier[0]
-            return settled is not None and entry.row in settled
+        def state(entry: Entry) -> str:
+            if settled and entry.row in settled:
+                return "settled"
+            return "earlier" if unresolved and entry.row in unresolved else "new"
 
-        for part, entries in groupby(self.entries(source.read()), part_of):
-            if isinstance(part, Rows):
-                yield _batch(list(entries), earlier=True)
-            elif not part:
-                yield from _chunks(entries, size)
+        for known, entries in groupby(self.entries(source.read()), state):
+            if known != "settled":
+                yield from _chunks(entries, size, earlier=known == "earlier")
 
     def _contact(self, row: Row, seen: Keys) -> Contact | Outcome:
         if row.problem:
@@ -168,21 +167,21 @@ class Reading:
         return contact
 
 
-def _chunks(entries: Iterable[Entry], size: int) -> Iterator[Batch]:
+def _chunks(entries: Iterable[Entry], size: int, *, earlier: bool) -> Iterator[Batch]:
     """Cut ``entries`` into batches of at most ``size`` contacts and ``MOST_ROWS`` rows."""
     batch: list[Entry] = []
     contacts = 0
     for entry in entries:
         if (contacts == size and entry.is_contact) or len(batch) == MOST_ROWS:
-            yield _batch(batch)
+            yield _batch(batch, earlier=earlier)
             batch, contacts = [], 0
         batch.append(entry)
         contacts += entry.is_contact
     if batch:
-        yield _batch(batch)
+        yield _batch(batch, earlier=earlier)
 
 
-def _batch(entries: Sequence[Entry], *, earlier: bool = False) -> Batch:
+def _batch(entries: Sequence[Entry], *, earlier: bool) -> Batch:
     return Batch(
         rows=Rows(entries[0].row, entries[-1].row),
         contacts=[(row, contact) for row, contact, _ in entries if not isinstance(contact, dict)],
@@ -220,24 +219,30 @@ def excluded_keys(source: Source, reading: Reading) -> Keys:
             wanted = f"a column {' or '.join(map(repr, sorted(identifying)))}, or one column only"
             raise InputError(source.name, wanted, f"row {row.number} with {', '.join(map(repr, row.fields))}")
         for value in values:
-            if value not in {None, ""}:
+            if str(value or "").strip():
                 keys.add(normalise(str(value)))
     return keys
 
 
 def normalise(address: str) -> str:
     """Return an address in the form two spellings of it share: no case, no separators in a phone number, no ``+``."""
-    digits = re.sub(r"[\s().+-]", "", address)
+    digits = _SEPARATORS.sub("", address).replace("+", "")
     return digits if digits.isdigit() else address.strip().casefold()
 
 
 def allowed(contact: Contact, patterns: Iterable[str]) -> bool:
-    """Whether every address of ``contact`` (its key, when it has none) fits one of the shell-style ``patterns``."""
-    patterns = [pattern.casefold() for pattern in patterns]
-    return all(
-        any(fnmatchcase(form, pattern) for pattern in patterns for form in {name.strip().casefold(), normalise(name)})
-        for name in contact.addresses or (contact.key,)
-    )
+    """
+    Whether every address of ``contact`` (its key, when it has none) fits one of the shell-style ``patterns``.
+
+    A pattern with ``+`` wants it in the number, too: a local number may begin like another country's code.
+    """
+    patterns = [_SEPARATORS.sub("", text) if text.startswith("+") else text.casefold() for text in patterns]
+
+    def fits(name: str) -> bool:
+        forms = {name.strip().casefold(), _SEPARATORS.sub("", name), normalise(name)}
+        return any(fnmatchcase(form, pattern) for form in forms for pattern in patterns)
+
+    return all(map(fits, contact.addresses or (contact.key,)))
 
 
 def masked(text: str, contacts: Iterable[Contact]) -> str:

@@ -22,9 +22,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
-from airflow_provider_campaigns.delivery.batches import Batch, Reading, fingerprint_at, masked
+from airflow_provider_campaigns.delivery.batches import LEFT_OUT, Batch, Reading, fingerprint_at, masked
 from airflow_provider_campaigns.delivery.ledger import Ledger
 from airflow_provider_campaigns.delivery.outcomes import Outcome, Outcomes, Status, count, outcome, replied
 from airflow_provider_campaigns.delivery.pace import StoppedError
@@ -37,6 +38,7 @@ from airflow_provider_campaigns.delivery.verdicts import Limits
 from airflow_provider_campaigns.exceptions import (
     CallRefusedError,
     DeliveryError,
+    InputError,
     LedgerError,
     OutcomeUnknownError,
     RequestRejectedError,
@@ -53,10 +55,18 @@ GRACE = 4.0
 
 # Intents that may be unsettled at a time, as a multiple of the requests in flight.
 AHEAD = 2
+# Answers are stored together: this share of the requests in flight, or what comes in so many seconds.
+SHARE_OF_ROUND = 0.75
+LINGER = 0.05
 # Outcomes that are kept in memory before they are stored, beside those of the requests that are answered.
 MOST_LINES = 10_000
 
-INTERRUPTED = "an earlier try ended while it was being sent"
+# Errors that tell that a request surely did not arrive: refused, never connected, stopped, not even made.
+NOT_ARRIVED = (CallRefusedError, VendorUnavailableError, StoppedError, InputError)
+
+# Status and reason of contacts that were not dealt with when a try ended.
+UNSENT: tuple[Status, str] = ("unsent", "the run ended first")
+UNRESOLVED: tuple[Status, str] = ("unknown", "a try ended while it was being sent")
 
 
 @dataclass
@@ -89,7 +99,7 @@ class Delivery:
     clock: Callable[[], float] = time.monotonic
     _counts: Counter[str] = field(default_factory=Counter)
     _settled: RowSet = field(default_factory=RowSet)
-    _unresolved: list[Rows] = field(default_factory=list)
+    _unresolved: RowSet = field(default_factory=RowSet)
     _stored: dict[int, Outcome] = field(default_factory=dict)
     _lines: list[Outcome] = field(default_factory=list)
     _done: list[Rows] = field(default_factory=list)
@@ -102,6 +112,7 @@ class Delivery:
     _error: BaseException | None = None
     _told_to_end: float | None = None
     first_rejection: str = ""
+    begun: bool = False
 
     # --- the delivery as a whole
 
@@ -109,22 +120,22 @@ class Delivery:
         """
         Send what earlier tries did not, and return the receipt of all tries.
 
+        ``begun`` tells that the checks are over: from then on ``leave`` can say what a failure left.
+
         :param header: what must be the same on every try.
-        :raises LedgerError: this try would deliver something else than an earlier one.
+        :raises LedgerError: this try would deliver something else than an earlier one, or a later one has begun.
+        :raises InputError: outcomes cannot be written.
+        :raises CampaignError: it stopped early, and why.
         """
-        self._check_fingerprint()
         self.ledger.start(header)
-        self._settled = self.ledger.settled()
-        self._unresolved = self.ledger.unresolved()
-        if self._unresolved:
-            self._stored = {line["row"]: line for line in self.outcomes.last_parts()}
-        if self.limits.on_unknown == "resend":
-            self._unresolved += self._unknown_rows()
+        self._check_fingerprint()
+        self.outcomes.begin()
+        self._recall()
+        self.begun = True
+        self._check_anybody()
         with DeferredSignals(self.end) as signals, self.senders:
             self._send_all()
-            signals.act()
-        if self._told_to_end is not None:
-            raise self._error or DeliveryError("the delivery was told to end")
+        signals.act()
         if self._error:
             raise self._error
         receipt = self._receipt(count(self.outcomes.read()) if self.ledger.began else self._counts)
@@ -146,7 +157,7 @@ class Delivery:
         if self._told_to_end is None:
             self._told_to_end = self.clock()
             self._error = self._error or DeliveryError(f"the delivery was told to end ({why}); a retry goes on with it")
-        self.senders.stop()
+            self.senders.stop()
 
     def _check_fingerprint(self) -> None:
         if self.ledger.checkpoint is None:
@@ -159,12 +170,26 @@ class Delivery:
                 f"clear the task with on_cleared='resend' to send to everybody again"
             )
 
-    def _unknown_rows(self) -> Iterator[Rows]:
-        """Yield the rows whose outcome is unknown, as ranges that one request can take."""
-        unknown = RowSet(Rows(line["row"], line["row"]) for line in self.outcomes.read() if line["status"] == "unknown")
-        for first, last in unknown:
-            for start in range(first, last + 1, self.batch_size):
-                yield Rows(start, min(start + self.batch_size - 1, last))
+    def _recall(self) -> None:
+        """Take over what earlier tries settled, and what they left open."""
+        self._settled, self._unresolved = self.ledger.rows()
+        if self._unresolved:
+            last = self.outcomes.last_parts()
+            self._stored = {line["row"]: line for line in last if line["row"] in self._unresolved}
+        if self.limits.on_unknown == "resend" and self.ledger.began:
+            unknown = RowSet((line["row"], line["row"]) for line in self.outcomes.read() if line["status"] == "unknown")
+            self._settled.discard(unknown)
+            self._unresolved.update(unknown)
+
+    def _check_anybody(self) -> None:
+        """Refuse contacts of which not one can be sent, unless they are left out on purpose."""
+        broken: str | None = None
+        for batch in self.reading.batches(self.source, self.batch_size):
+            if batch.contacts:
+                return
+            broken = broken or next((line["reason"] for line in batch.outcomes if line["reason"] not in LEFT_OUT), None)
+        if broken:
+            raise DeliveryError(f"{self.source.name}: no contact can be sent; the first one: {broken}", final=True)
 
     def _batches(self) -> Iterator[Batch]:
         return self.reading.batches(self.source, self.batch_size, self._settled, self._unresolved)
@@ -175,11 +200,9 @@ class Delivery:
     def _left(self) -> Iterator[Outcome]:
         """Yield the outcomes of the rows that no part holds."""
         for batch in self._batches():
-            rows = {row for row, _ in batch.contacts if row in self._stored}
-            status: Status = "unknown" if batch.earlier else "unsent"
-            reason = INTERRUPTED if batch.earlier else "the run ended first"
-            lines = [outcome(row, contact.key, status, reason) for row, contact in batch.contacts if row not in rows]
-            yield from sorted([*batch.outcomes, *lines], key=lambda line: line["row"])
+            status, reason = UNRESOLVED if batch.earlier else UNSENT
+            lines = [outcome(row, contact.key, status, reason) for row, contact in batch.contacts]
+            yield from sorted([*batch.outcomes, *lines], key=itemgetter("row"))
 
     # --- rounds
 
@@ -229,7 +252,7 @@ class Delivery:
             return None
         if batch.earlier and not (resend or self.send.safe_to_resend):
             if not isinstance(self.send, LooksUp):
-                unknown = [outcome(row, contact.key, "unknown", INTERRUPTED) for row, contact in contacts]
+                unknown = [outcome(row, contact.key, *UNRESOLVED) for row, contact in contacts]
                 self._settle(batch.rows, [*others, *unknown])
                 return None
             return Ticket(batch, contacts, others, resent=True, looks_up_since=self.ledger.began_at)
@@ -258,12 +281,21 @@ class Delivery:
         patience = None
         if self._told_to_end is not None:
             patience = max(0.0, self._told_to_end + GRACE - self.clock())
-        answers = self.senders.collect(patience)
+        answers = self._gather(patience)
         if patience is not None and not answers and self.clock() >= self._told_to_end + GRACE:  # type: ignore[operator]
             self.senders.abandon()
             answers = self.senders.collect(None)
         for answer in answers:
             self._take(answer)
+
+    def _gather(self, patience: float | None) -> list[Answer]:
+        """Return answers worth a round: enough that those sent meanwhile last, or what comes within a moment."""
+        answers = self.senders.collect(patience)
+        enough = SHARE_OF_ROUND * self.max_concurrency
+        linger = self.clock() + LINGER
+        while 0 < len(answers) < min(enough, self._in_flight) and (left := linger - self.clock()) > 0:
+            answers += self.senders.collect(left)
+        return answers
 
     def _rescue(self) -> None:
         """The ledger cannot be written: send nothing more, and store what the requests in flight are answered."""
@@ -280,7 +312,7 @@ class Delivery:
         """Take in what became of one ticket."""
         self._in_flight -= 1
         ticket, error = answer.ticket, answer.error
-        if isinstance(error, (StoppedError, CallRefusedError, VendorUnavailableError)):
+        if isinstance(error, NOT_ARRIVED):
             self._return(ticket)
             if not isinstance(error, StoppedError):
                 self._stop(error)
@@ -318,10 +350,9 @@ class Delivery:
         return answer.replies
 
     def _settle(self, rows: Rows, lines: Sequence[Outcome]) -> None:
-        self._lines += sorted(lines, key=lambda line: line["row"])
+        self._lines += lines
         self._done.append(rows)
         self._settled.add(rows)
-        self._unresolved = [others for others in self._unresolved if others != rows]
 
     def _return(self, ticket: Ticket) -> None:
         """Give back a ticket whose request surely did not arrive; one before it may have."""
@@ -335,8 +366,7 @@ class Delivery:
         """Leave an intent unresolved, for a later try to resolve."""
         self._open -= 1
         self._left_open += len(ticket.contacts)
-        if ticket.batch.rows not in self._unresolved:
-            self._unresolved.append(ticket.batch.rows)
+        self._unresolved.add(ticket.batch.rows)
 
     # --- when to stop
 

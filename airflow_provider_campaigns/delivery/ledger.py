@@ -22,6 +22,9 @@ from airflow_provider_campaigns.delivery.receipt import Receipt
 from airflow_provider_campaigns.exceptions import LedgerError
 from airflow_provider_campaigns.masking import mask
 
+# Key of the number of the latest try.
+LATEST = "latest-try"
+
 
 class Store(Protocol):
     """Durable key-value state of one task instance; values are JSON."""
@@ -49,6 +52,11 @@ class _Try:
     counts: Counter[str] = field(default_factory=Counter)
     checkpoint: tuple[int, str] | None = None
     receipt: Receipt | None = None
+
+    @property
+    def sent(self) -> bool:
+        """Whether anything may have been sent."""
+        return bool(self.intended or self.settled)
 
     @classmethod
     def load(cls, number: int, value: Mapping[str, Any]) -> _Try:
@@ -85,33 +93,26 @@ class Ledger:
     successor, and whatever it intended before is seen here.
 
     :param store: durable state of this task instance.
-    :param try_number: number of the running try, from 1.
+    :param try_number: number of the running try, from 1; a number that has a record already is not used again.
     :param generation: a number that tells a delivery that was cleared to be sent again from those before it; only
         tries of the same generation count. None goes on with the latest.
     """
 
     def __init__(self, store: Store, try_number: int, generation: int | None = None) -> None:
         self._store = store
-        self.try_number = try_number
-        self._own = _Try(try_number, began=time.time())
-        self._write()
-        earlier = ((number, store.get(_key(number))) for number in range(1, try_number))
+        self.try_number = max(try_number, (store.get(LATEST) or 0) + 1)
+        store.set(LATEST, self.try_number)
+        earlier = ((number, store.get(_key(number))) for number in range(1, self.try_number))
         loaded = [_Try.load(number, value) for number, value in earlier if value]
         latest = max((one.generation for one in loaded), default=0)
-        self._own.generation = latest if generation is None else generation
-        self._tries = [one for one in loaded if one.generation == self._own.generation]
-        if self._own.generation:
-            self._write()
+        self.generation = latest if generation is None else generation
+        self._tries = [one for one in loaded if one.generation == self.generation]
+        self._own = _Try(self.try_number, self.generation, time.time())
 
     @property
     def began(self) -> bool:
         """Whether an earlier try left a record."""
         return bool(self._tries)
-
-    @property
-    def generation(self) -> int:
-        """What tells this delivery from those before the task was cleared to send again."""
-        return self._own.generation
 
     @property
     def began_at(self) -> float:
@@ -125,8 +126,8 @@ class Ledger:
 
     @property
     def receipt(self) -> Receipt | None:
-        """The receipt of a delivery that is complete."""
-        return next((one.receipt for one in reversed(self._all()) if one.receipt), None)
+        """The receipt of a delivery that is complete, None when a later try went on (``on_unknown="resend"``)."""
+        return next((one.receipt for one in reversed(self._all()) if one.sent or one.receipt), None)
 
     @property
     def requests(self) -> int:
@@ -138,17 +139,34 @@ class Ledger:
         """The furthest row an earlier try intended, and the fingerprint of the contacts up to it."""
         return max((one.checkpoint for one in self._tries if one.checkpoint), default=None)
 
-    def settled(self) -> RowSet:
-        """Return the rows that earlier tries settled."""
-        return RowSet(rows for one in self._tries for rows in one.settled)
+    def rows(self) -> tuple[RowSet, RowSet]:
+        """Return the rows that earlier tries settled, and those they intended and of which nobody knows more."""
+        settled, unresolved = RowSet(), RowSet()
+        for one in self._tries:
+            settled.update(one.settled)
+            unresolved.discard(one.settled)
+            unresolved.update(one.intended)
+            settled.discard(one.intended)
+        return settled, unresolved
 
-    def unresolved(self) -> list[Rows]:
-        """Return the ranges that earlier tries intended and of which nobody knows more, in order."""
-        found = []
-        for at, one in enumerate(self._tries):
-            later = RowSet(rows for other in self._tries[at + 1 :] for rows in other.settled)
-            found += [rows for rows in one.intended if not later.covers(rows)]
-        return sorted(set(found))
+    def begin(self) -> None:
+        """Store that this try began; until it intends something it has sent nothing."""
+        self._write()
+
+    def check(self, header: Mapping[str, Any]) -> None:
+        """
+        Compare what is delivered where with what earlier tries delivered.
+
+        :raises LedgerError: it is something else.
+        """
+        for one in self._tries:
+            for name in sorted({*one.header, *header}) if one.sent else ():
+                if one.header.get(name) != header.get(name):
+                    raise LedgerError(
+                        f"{name}: an earlier try of this task used {mask(repr(one.header.get(name)))}, this one "
+                        f"{mask(repr(header.get(name)))}; contacts sent by the earlier try cannot be told apart. "
+                        f"Restore it, or clear the task with on_cleared='resend' to send to everybody again"
+                    )
 
     def start(self, header: Mapping[str, Any]) -> None:
         """
@@ -156,14 +174,7 @@ class Ledger:
 
         :raises LedgerError: an earlier try delivered something else.
         """
-        for one in self._tries:
-            for name in (one.header.keys() | dict(header).keys()) if one.header else ():
-                if one.header.get(name) != header.get(name):
-                    raise LedgerError(
-                        f"{name}: an earlier try of this task used {mask(repr(one.header.get(name)))}, this one "
-                        f"{mask(repr(header.get(name)))}; contacts sent by the earlier try cannot be told apart. "
-                        f"Restore it, or clear the task with on_cleared='resend' to send to everybody again"
-                    )
+        self.check(header)
         self._own.header = dict(header)
         self._write()
 
@@ -185,6 +196,7 @@ class Ledger:
         :raises LedgerError: a later try has taken over; nothing may be sent any more.
         """
         own = self._own
+        settled, intended = list(settled), list(intended)
         ended = {*settled, *released}
         own.intended = [rows for rows in own.intended if rows not in ended]
         own.intended += intended
@@ -193,8 +205,8 @@ class Ledger:
         if checkpoint:
             own.checkpoint = max(own.checkpoint or checkpoint, checkpoint)
         self._write()
-        if intended and not self._store.fenced and self._store.get(_key(self.try_number + 1)) is not None:
-            raise LedgerError("a later try of this task has taken over; nothing more is sent by this one")
+        if intended and not self._store.fenced and self._store.get(LATEST) != self.try_number:
+            raise LedgerError("a later try of this task has begun; this one sends nothing more")
 
     def finish(self, receipt: Receipt) -> None:
         """Store the receipt of the complete delivery."""

@@ -29,19 +29,14 @@ class RowSet:
         at = bisect_right(self._ranges, (row, float("inf"))) - 1
         return at >= 0 and row <= self._ranges[at].last
 
-    def __len__(self) -> int:
-        return sum(last - first + 1 for first, last in self._ranges)
+    def __bool__(self) -> bool:
+        return bool(self._ranges)
 
     def copy(self) -> RowSet:
         """Return a set of its own with the same rows."""
         other = RowSet()
         other._ranges = list(self._ranges)
         return other
-
-    def covers(self, rows: Rows) -> bool:
-        """Whether every row of ``rows`` is in the set."""
-        at = bisect_right(self._ranges, (rows.first, float("inf"))) - 1
-        return at >= 0 and rows.last <= self._ranges[at].last
 
     def add(self, rows: Rows) -> None:
         """Add ``rows``; they may overlap what is there."""
@@ -54,6 +49,24 @@ class RowSet:
             rows = Rows(rows.first, max(rows.last, self._ranges[at].last))
             del self._ranges[at]
         self._ranges.insert(at, rows)
+
+    def remove(self, rows: Rows) -> None:
+        """Take ``rows`` out, as far as they are in."""
+        kept: list[Rows] = []
+        for first, last in self._ranges:
+            if last < rows.first or first > rows.last:
+                kept.append(Rows(first, last))
+                continue
+            if first < rows.first:
+                kept.append(Rows(first, rows.first - 1))
+            if last > rows.last:
+                kept.append(Rows(rows.last + 1, last))
+        self._ranges = kept
+
+    def discard(self, other: Iterable[Rows]) -> None:
+        """Take every range of ``other`` out."""
+        for rows in other:
+            self.remove(rows)
 
     def update(self, other: Iterable[Rows]) -> None:
         """Add every range of ``other``."""

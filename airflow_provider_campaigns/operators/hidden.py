@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from airflow.providers.common.compat.sdk import XComArg
 
 from airflow_provider_campaigns.masking import mask
 
@@ -12,27 +15,41 @@ class Hidden:
     """
     Recipients in a template field.
 
-    Airflow renders what is inside (``template_fields``), and stores and shows ``str()`` of it: a count, or masked text.
+    Airflow renders what is inside, and stores and shows ``str()`` of it: a count, or masked text.
+
+    :param value: the recipients.
+    :param noun: what they are, in the plural.
+    :param render: renders a value with a context.
     """
 
+    # Airflow 2 renders these. Airflow 3 calls ``resolve``, and could log the value of a nested field in clear.
     template_fields = ("value",)
 
-    def __init__(self, value: Any, noun: str) -> None:
+    def __init__(self, value: Any, noun: str, render: Callable[[Any, Any], Any]) -> None:
         self.value = value
         self.noun = noun
+        self._render = render
+
+    def resolve(self, context: Mapping[str, Any]) -> Any:
+        """Return the recipients, rendered."""
+        return self._render(self.value, context)
 
     def __str__(self) -> str:
-        if isinstance(self.value, str):
-            return self.noun if self.value.lstrip().startswith("[") else mask(self.value)
-        return f"{len(self.value):,} {self.noun}"
+        if isinstance(self.value, (str, os.PathLike)):
+            text = str(self.value)
+            return self.noun if text.lstrip().startswith("[") else mask(text)
+        return f"{len(self.value):,} {self.noun}" if hasattr(self.value, "__len__") else self.noun
 
     __repr__ = __str__
 
     def __eq__(self, other: object) -> bool:
-        return bool(self.value == (other.value if isinstance(other, Hidden) else other))
+        return bool(self.value == shown(other))
 
     def __hash__(self) -> int:
         return id(self)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
 
     def __len__(self) -> int:
         return len(self.value)
@@ -43,7 +60,10 @@ class Hidden:
 
 class HiddenField:
     """
-    Descriptor of a template field whose lists, and text with addresses in it, are shown without them.
+    Descriptor of a template field whose values, but for paths and templates without addresses in them, are hidden.
+
+    The operator keeps the value as it is; whoever reads the field gets a ``Hidden`` of his own. Airflow renders that in
+    place, and a copy of the operator must not change what the DAG's next run renders.
 
     :param noun: what the values are, in the plural.
     """
@@ -55,14 +75,13 @@ class HiddenField:
         self.slot = f"_hidden_{name}"
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else getattr(instance, self.slot, None)
+        if instance is None:
+            return self
+        value = getattr(instance, self.slot, None)
+        return Hidden(value, self.noun, instance.render_template) if _holds_recipients(value) else value
 
     def __set__(self, instance: Any, value: Any) -> None:
-        if isinstance(value, Hidden):
-            value = value.value
-        if _holds_recipients(value):
-            value = Hidden(value, self.noun)
-        object.__setattr__(instance, self.slot, value)
+        object.__setattr__(instance, self.slot, shown(value))
 
 
 def shown(value: Any) -> Any:
@@ -71,12 +90,8 @@ def shown(value: Any) -> Any:
 
 
 def _holds_recipients(value: Any) -> bool:
-    """Whether ``value`` is to be hidden; a list that still waits for an upstream task must stay visible to Airflow."""
-    if isinstance(value, str):
-        return value.lstrip().startswith("[") or mask(value) != value
-    return isinstance(value, (list, tuple)) and all(_plain(item) for item in value)
-
-
-def _plain(item: Any) -> bool:
-    values = item.values() if isinstance(item, Mapping) else (item,)
-    return not any(hasattr(value, "iter_references") for value in values)
+    """Whether ``value`` is to be hidden; what still waits for an upstream task must stay visible to Airflow."""
+    if isinstance(value, (str, os.PathLike)):
+        text = str(value)
+        return text.lstrip().startswith("[") or mask(text) != text
+    return value is not None and not any(XComArg.iter_xcom_references(value))

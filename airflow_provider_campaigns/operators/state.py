@@ -82,7 +82,8 @@ class MemoryStore:
 
 def task_state(context: Mapping[str, Any]) -> Store:
     """Return the durable state of the task instance that ``context`` belongs to."""
-    if accessor := context.get("task_state_store"):
+    accessor = context.get("task_state_store")
+    if accessor is not None:
         return TaskStateStore(accessor)
     ti = context.get("ti")
     if ti is None:

@@ -165,6 +165,7 @@ def one_try(world: World, number: int, rows: list[dict], send: FakeSend, plan: d
     """Run one try; return the counts of a complete delivery, None when it failed and may be retried."""
     store = Store(world)
     ledger = Ledger(store, number)
+    ledger.begin()
     outcomes = OutcomeRecords(store, ledger)
     if ledger.receipt:
         return Counter(line["status"] for line in outcomes.read())
