@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
@@ -12,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 from airflow_provider_campaigns.exceptions import DeliveryError, InputError, LedgerError
 from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.operators.hidden import HiddenField, shown
+from airflow_provider_campaigns.operators.rendered import whole_number
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -129,30 +131,34 @@ class CampaignDeliveryOperator(BaseOperator):
 
     def execute(self, context: Context) -> Receipt:
         """Deliver the contacts."""
+        if self.preview:
+            return self._show()
+        # First of all: so that a task that fails at a mistake, and is cleared, is known to have sent nothing.
+        ledger, outcomes = self._records(context)
         self._check_choices()
         send = self.make_send()
-        if self.preview:
-            return self._show(send)
-        ledger, outcomes = self._records(context)
+        header = self._header(send, outcomes)
+        ledger.check(header)
         if ledger.receipt and not (self.on_unknown == "resend" and ledger.receipt["unknown"]):
-            self.log.info("An earlier try delivered all contacts; nothing is left to send")
+            self.log.warning("An earlier try of this task came to the end of the contacts; nothing is sent again")
             return self._end(ledger.receipt, outcomes, context)
-        ledger.begin()
         delivery = self._delivery(send, ledger, outcomes)
-        self._check(delivery)
+        rows = self._check(delivery.reading, delivery.source, delivery.batch_size)
+        self.log.info("Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, send.campaign)
         try:
-            receipt = delivery.deliver(self._header(send))
+            receipt = delivery.deliver(header)
         except LedgerError:
             raise
-        except Exception as error:
-            self._report(delivery.leave(), outcomes, context)
+        except BaseException as error:
+            if delivery.begun:
+                self._leave(delivery, context)
             if isinstance(error, DeliveryError) and error.final:
                 raise AirflowFailException(str(error)) from error
             raise
         return self._end(receipt, outcomes, context, delivery.first_rejection)
 
     def _records(self, context: Context) -> tuple[Ledger, Outcomes]:
-        """Return the ledger of this task instance and where its outcomes go."""
+        """Return the ledger of this task instance, in which this try is noted, and where its outcomes go."""
         from airflow_provider_campaigns.delivery.ledger import Ledger
         from airflow_provider_campaigns.delivery.outcomes import OutcomeFolder, OutcomeRecords
         from airflow_provider_campaigns.operators.state import task_state
@@ -162,22 +168,26 @@ class CampaignDeliveryOperator(BaseOperator):
         try_number, max_tries = (ti.try_number, ti.max_tries or 0) if ti else (1, 0)
         cleared = max_tries > (self.retries or 0)
         generation = max_tries if cleared and self.on_cleared == "resend" else None
-        folder = self._folder(context, generation)
-        ledger = Ledger(store, try_number, generation, join=folder is not None)
+        ledger = Ledger(store, try_number, generation, join=bool(self.outcomes_path))
         if cleared and generation is None and not ledger.began:
             raise AirflowFailException(
                 "This task was cleared, and the record of what its earlier tries sent is gone (expired, or discarded "
                 "when it was cleared: see keep_task_state). Nothing was sent. Clear it with on_cleared='resend' to "
                 "send to everybody again"
             )
-        return ledger, OutcomeFolder(folder) if folder else OutcomeRecords(store, ledger)
+        ledger.begin()
+        if not self.outcomes_path:
+            return ledger, OutcomeRecords(store, ledger)
+        return ledger, OutcomeFolder(self._folder(self.outcomes_path, context, ledger.generation))
 
-    def _folder(self, context: Context, generation: int | None) -> Any:
+    @staticmethod
+    def _folder(path: str, context: Context, generation: int) -> Any:
         from airflow_provider_campaigns.delivery.storage import locate
 
-        if not self.outcomes_path:
-            return None
-        folder = locate(self.outcomes_path)
+        try:
+            folder = locate(path)
+        except (ImportError, ValueError) as error:
+            raise InputError("outcomes_path", "a path, or a URL whose provider is installed", error) from error
         if ti := context.get("ti"):
             names = [ti.dag_id, ti.run_id, ti.task_id]
             if ti.map_index is not None and ti.map_index >= 0:
@@ -199,9 +209,9 @@ class CampaignDeliveryOperator(BaseOperator):
             ledger=ledger,
             outcomes=outcomes,
             run=self.hook.run,
-            batch_size=self._whole("batch_size", self.batch_size, send.batch_limit, send.batch_limit),
-            max_concurrency=self._whole("max_concurrency", self.max_concurrency, concurrency),
-            max_rejected=self.max_rejected,
+            batch_size=self._batch_size(send),
+            max_concurrency=whole_number("max_concurrency", self.max_concurrency) or concurrency,
+            max_rejected=self._limit(),
             on_unknown=self.on_unknown,
         )
 
@@ -215,23 +225,24 @@ class CampaignDeliveryOperator(BaseOperator):
             send, self.columns, only_recipients=self.hook.only_recipients, allow_repeats=self.allow_repeats
         )
         if self.exclude is not None:
-            reading = replace(reading, excluded=excluded_keys(open_source(shown(self.exclude), "exclude"), reading))
+            exclude = open_source(shown(self.exclude), "exclude", plain=True)
+            reading = replace(reading, excluded=excluded_keys(exclude, reading))
         return reading, open_source(shown(self.contacts))
 
-    def _check(self, delivery: Delivery) -> None:
-        """Refuse what must not even begin."""
-        delivery.source.require(delivery.reading.required())
-        rows = delivery.source.count()
+    def _check(self, reading: Reading, source: Source, batch_size: int) -> int:
+        """Refuse what must not even begin, and return the number of rows."""
+        source.require(reading.required())
+        rows = source.count()
         if rows > MOST_OUTCOMES_IN_XCOM and not self.outcomes_path:
             raise InputError(
                 "outcomes_path", f"a folder for more than {MOST_OUTCOMES_IN_XCOM} contacts", f"{rows} rows"
             )
-        if self.max_recipients is not None and rows > int(self.max_recipients):
-            batches = delivery.reading.batches(delivery.source, delivery.batch_size)
-            recipients = sum(len(batch.contacts) for batch in batches)
-            if recipients > int(self.max_recipients):
-                raise InputError("contacts", f"at most {self.max_recipients} (max_recipients)", recipients)
-        self.log.info("Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, delivery.send.campaign)
+        most = whole_number("max_recipients", self.max_recipients)
+        if most is not None and rows > most:
+            recipients = sum(len(batch.contacts) for batch in reading.batches(source, batch_size))
+            if recipients > most:
+                raise InputError(source.name, f"at most {most} contacts to be sent to (max_recipients)", recipients)
+        return rows
 
     def _check_choices(self) -> None:
         if self.on_unknown not in get_args(OnUnknown):
@@ -240,34 +251,48 @@ class CampaignDeliveryOperator(BaseOperator):
             raise InputError("on_cleared", " or ".join(get_args(OnCleared)), repr(self.on_cleared))
         if self.columns is not None and not isinstance(self.columns, Mapping):
             raise InputError("columns", "a dict {vendor field: source column}", type(self.columns).__name__)
-        limit = self.max_rejected
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, float)) or limit < 0):
+
+    def _batch_size(self, send: Send) -> int:
+        size = whole_number("batch_size", self.batch_size) or send.batch_limit
+        if size > send.batch_limit:
+            raise InputError("batch_size", f"at most {send.batch_limit}, which is what one call takes", size)
+        return size
+
+    def _limit(self) -> float | None:
+        """Return ``max_rejected``, which a template may have rendered as text, as int or float."""
+        limit: Any = self.max_rejected
+        if isinstance(limit, str):
+            with suppress(ValueError):
+                limit = int(limit) if limit.strip().isdecimal() else float(limit)
+        if limit is None or limit == "":
+            return None
+        if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit >= 0:
             raise InputError("max_rejected", "a number of contacts (int) or a share of them (float)", repr(limit))
+        return limit
 
-    @staticmethod
-    def _whole(name: str, value: Any, default: int, most: int | None = None) -> int:
-        """Return a whole number of at least 1 (a rendered template may be text), or ``default`` for None."""
-        if value is None:
-            return default
-        if not str(value).isdigit() or not 1 <= int(value) <= (most or int(value)):
-            raise InputError(name, f"a whole number from 1 to {most}" if most else "a whole number from 1", repr(value))
-        return int(value)
-
-    def _header(self, send: Send) -> dict[str, Any]:
+    def _header(self, send: Send, outcomes: Outcomes) -> dict[str, Any]:
         """Return what must be the same on every try of this delivery."""
-        return {**self.hook.identity, **send.identity, "columns": json.dumps(self.columns, sort_keys=True)}
+        columns = json.dumps(self.columns, sort_keys=True)
+        return {**self.hook.identity, **send.identity, "columns": columns, "outcomes_path": outcomes.path}
 
     def _end(self, receipt: Receipt, outcomes: Outcomes, context: Context, first_rejection: str = "") -> Receipt:
         """Report a delivery that came to its end, and fail if that is no success."""
         from airflow_provider_campaigns.delivery.engine import failure
 
         self._report(receipt, outcomes, context)
-        error = failure(receipt, self.on_unknown, self.max_rejected, first_rejection)
+        error = failure(receipt, self.on_unknown, self._limit(), first_rejection)
         if error and error.final:
             raise AirflowFailException(f"{error}. Outcomes: {outcomes.path or 'XCom outcomes'}") from error
         if error:
             raise error
         return receipt
+
+    def _leave(self, delivery: Delivery, context: Context) -> None:
+        """Report a delivery that ended early; what goes wrong here must not hide why it ended."""
+        try:
+            self._report(delivery.leave(), delivery.outcomes, context)
+        except Exception:
+            self.log.warning("What is left unsent could not be written down", exc_info=True)
 
     def _report(self, receipt: Receipt, outcomes: Outcomes, context: Context) -> None:
         """Log the receipt; leave it, and outcomes that are in no folder, as XComs also when the task fails."""
@@ -277,14 +302,17 @@ class CampaignDeliveryOperator(BaseOperator):
             if outcomes.path is None:
                 ti.xcom_push(key="outcomes", value=list(outcomes.read()))
 
-    def _show(self, send: Send) -> Receipt:
+    def _show(self) -> Receipt:
         """Log the first request, recipients masked, and return the receipt of a delivery that sent nothing."""
         from airflow_provider_campaigns.delivery.preview import preview
         from airflow_provider_campaigns.delivery.receipt import make_receipt
 
+        self._check_choices()
+        self._limit()
+        send = self.make_send()
         reading, source = self._reading(send)
-        source.require(reading.required())
-        size = self._whole("batch_size", self.batch_size, send.batch_limit, send.batch_limit)
+        size = self._batch_size(send)
+        self._check(reading, source, size)
         counts, request = preview(send, reading, source, size)
         self.log.info("Preview, nothing is sent. First request:\n%s", mask(request, self.hook.secrets))
         return make_receipt(send.vendor, send.campaign, counts, 0, None)

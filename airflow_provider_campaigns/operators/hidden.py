@@ -2,37 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import XComArg
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+from airflow_provider_campaigns.delivery.storage import is_path
 from airflow_provider_campaigns.masking import mask
 
+# What renders itself: Airflow 3 knows it by its ``resolve``, Airflow 2 by its class.
+if TYPE_CHECKING or AIRFLOW_V_3_0_PLUS:
+    ResolveMixin = object
+else:
+    from airflow.utils.mixins import ResolveMixin
 
-class Hidden:
+
+class Hidden(ResolveMixin):
     """
     Recipients in a template field.
 
-    Airflow renders what is inside (``template_fields``), and stores and shows ``str()`` of it: a count, or masked text.
+    It renders what is inside itself: Airflow would log the value of a nested template field when that fails. Airflow
+    stores and shows ``str()`` of it: a count, or masked text.
+
+    :param value: the recipients.
+    :param noun: what they are, in the plural.
+    :param render: renders a value with a context.
     """
 
-    template_fields = ("value",)
-
-    def __init__(self, value: Any, noun: str) -> None:
+    def __init__(self, value: Any, noun: str, render: Callable[[Any, Any], Any]) -> None:
         self.value = value
         self.noun = noun
+        self._render = render
+
+    def resolve(self, context: Mapping[str, Any], **_: Any) -> Any:
+        """Return the recipients, rendered."""
+        return self._render(self.value, context)
+
+    def iter_references(self) -> Iterator[Any]:
+        """Return no upstream tasks: what waits for one is not hidden."""
+        return iter(())
 
     def __str__(self) -> str:
         if isinstance(self.value, str):
             return self.noun if self.value.lstrip().startswith("[") else mask(self.value)
-        return f"{len(self.value):,} {self.noun}"
+        return f"{len(self.value):,} {self.noun}" if hasattr(self.value, "__len__") else self.noun
 
     __repr__ = __str__
 
     def __eq__(self, other: object) -> bool:
-        return bool(self.value == (other.value if isinstance(other, Hidden) else other))
+        return bool(self.value == shown(other))
 
     def __hash__(self) -> int:
         return id(self)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
 
     def __len__(self) -> int:
         return len(self.value)
@@ -43,7 +68,9 @@ class Hidden:
 
 class HiddenField:
     """
-    Descriptor of a template field whose lists, and text with addresses in it, are shown without them.
+    Descriptor of a template field whose values, but for paths and templates without addresses in them, are hidden.
+
+    The operator keeps the value as it is; who reads the field gets it wrapped in ``Hidden``.
 
     :param noun: what the values are, in the plural.
     """
@@ -55,14 +82,14 @@ class HiddenField:
         self.slot = f"_hidden_{name}"
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else getattr(instance, self.slot, None)
+        if instance is None:
+            return self
+        value = getattr(instance, self.slot, None)
+        return Hidden(value, self.noun, instance.render_template) if _holds_recipients(value) else value
 
     def __set__(self, instance: Any, value: Any) -> None:
-        if isinstance(value, Hidden):
-            value = value.value
-        if _holds_recipients(value):
-            value = Hidden(value, self.noun)
-        object.__setattr__(instance, self.slot, value)
+        # Paths as text: some versions of Airflow call the ``resolve`` of a pathlib.Path to render it.
+        object.__setattr__(instance, self.slot, str(value) if is_path(value) else shown(value))
 
 
 def shown(value: Any) -> Any:
@@ -71,12 +98,7 @@ def shown(value: Any) -> Any:
 
 
 def _holds_recipients(value: Any) -> bool:
-    """Whether ``value`` is to be hidden; a list that still waits for an upstream task must stay visible to Airflow."""
+    """Whether ``value`` is to be hidden; what still waits for an upstream task must stay visible to Airflow."""
     if isinstance(value, str):
         return value.lstrip().startswith("[") or mask(value) != value
-    return isinstance(value, (list, tuple)) and all(_plain(item) for item in value)
-
-
-def _plain(item: Any) -> bool:
-    values = item.values() if isinstance(item, Mapping) else (item,)
-    return not any(hasattr(value, "iter_references") for value in values)
+    return value is not None and not any(XComArg.iter_xcom_references(value))

@@ -1,0 +1,205 @@
+"""Operators for Collect: requests sent to contacts, and changes to a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+
+from airflow_provider_campaigns.exceptions import OutcomeUnknownError
+from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
+from airflow_provider_campaigns.operators.hidden import HiddenField, shown
+from airflow_provider_campaigns.operators.rendered import listed
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_campaigns.hooks.collect import CollectHook
+    from airflow_provider_campaigns.protocol.sending import Send
+
+
+class SendCollectRequestOperator(CampaignDeliveryOperator):
+    """
+    Send a request for documents or forms to each contact, up to 50 per call.
+
+    Row fields: ``email`` (required), ``firstName``, ``lastName``, ``company``, ``data`` (an object); other columns go
+    into the contact's ``data``. A row with nothing but ``contact`` (also ``contactId``, ``_id``) names a contact that
+    Collect has already. The address of each contact's portal is the ``url`` of its outcome, the request's id its
+    ``vendor_id``.
+
+    .. seealso:: https://developers.usecollect.com/operation/operation-send-multiple-requests
+
+    :param campaign_id: id of the campaign (templated)
+    :param items: ids of the elements to ask for; default: all of the campaign (templated)
+    :param data: custom data of the requests; contacts are then sent one per call. Shown as it is in the Rendered
+        Templates view, so no place for personal data (templated)
+    :param samples: samples of document elements, each ``{"itemId": …, "url": …}``; only one together with ``data`` or
+        ``created_by`` (templated)
+    :param due_date: a date, a datetime with a time zone, or ISO 8601 text (templated)
+    :param created_by: id of the user who sends; contacts are then sent one per call (templated)
+    :param assigned_to: id or e-mail address of the team member the requests are assigned to (templated)
+    :param send_message: False: make the requests, but do not send the campaign's messages; default True.
+    :param collect_conn_id: id of the Airflow connection (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *CampaignDeliveryOperator.template_fields,
+        "campaign_id",
+        "items",
+        "data",
+        "samples",
+        "due_date",
+        "created_by",
+        "assigned_to",
+        "collect_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **CampaignDeliveryOperator.template_fields_renderers,
+        "items": "json",
+        "data": "json",
+        "samples": "json",
+    }
+
+    assigned_to = HiddenField("team members")
+
+    def __init__(
+        self,
+        *,
+        campaign_id: str,
+        items: Sequence[str] | None = None,
+        data: Mapping[str, Any] | None = None,
+        samples: Mapping[str, str] | Sequence[Mapping[str, str]] | None = None,
+        due_date: date | str | None = None,
+        created_by: str | None = None,
+        assigned_to: str | None = None,
+        send_message: bool = True,
+        collect_conn_id: str = "collect_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.campaign_id = campaign_id
+        self.items = items
+        self.data = data
+        self.samples = samples
+        self.due_date = due_date
+        self.created_by = created_by
+        self.assigned_to = assigned_to
+        self.send_message = send_message
+        self.collect_conn_id = collect_conn_id
+
+    @cached_property
+    def hook(self) -> CollectHook:
+        """The vendor's hook."""
+        return _hook(self.collect_conn_id)
+
+    def make_send(self) -> Send:
+        """Return the send of requests."""
+        from airflow_provider_campaigns.vendors.collect_contacts import SendCollectRequest
+
+        return SendCollectRequest(
+            self.hook.dialect,
+            self.campaign_id,
+            items=None if self.items is None else listed("items", self.items),
+            data=self.data,
+            samples=self.samples,
+            due_date=self.due_date,
+            created_by=self.created_by,
+            assigned_to=shown(self.assigned_to),
+            send_message=self.send_message,
+        )
+
+
+class UpdateCollectRequestOperator(BaseOperator):
+    """
+    Modify a request; what is not given stays as it is.
+
+    A change of ``status`` may send the contact a message. When nobody knows whether it was carried out (a time-out, a
+    cut reply), the task fails for good, as a retry could send that message twice; other changes are safe to make again,
+    and are left to the task's retries. A retry after the worker died always makes the change again.
+
+    .. seealso:: https://developers.usecollect.com/operation/operation-modify-a-request
+
+    :param request_id: id of the request: ``vendor_id`` of an outcome (templated)
+    :param status: ``pending``, ``completed``, ``waiting``, ``canceled``, ``archived``, or a status of the account's own
+        (templated)
+    :param due_date: a date, a datetime with a time zone, or ISO 8601 text (templated)
+    :param data: custom data of the request. Shown as it is in the Rendered Templates view (templated)
+    :param assigned_to: id or e-mail address of a team member; ``"unset"`` assigns to nobody (templated)
+    :param send_completion_message: whether becoming completed sends the message; default: as the campaign says.
+    :param send_rejection_message: likewise for going back to pending with a rejected element.
+    :param send_reopen_message: likewise for being opened again.
+    :param collect_conn_id: id of the Airflow connection (templated)
+    :return: ``{"request_id", "status", "due_date"}`` as the vendor gives them.
+    :raises InputError: nothing to change, or a due date without a time zone.
+    :raises AirflowFailException: nobody knows whether the status was changed.
+    :raises VendorError: the vendor refused, or could not be reached.
+    """
+
+    template_fields: Sequence[str] = ("request_id", "status", "due_date", "data", "assigned_to", "collect_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"data": "json"}
+    ui_color = "#e8f1fb"
+
+    assigned_to = HiddenField("team members")
+
+    def __init__(
+        self,
+        *,
+        request_id: str,
+        status: str | None = None,
+        due_date: date | str | None = None,
+        data: Mapping[str, Any] | None = None,
+        assigned_to: str | None = None,
+        send_completion_message: bool | None = None,
+        send_rejection_message: bool | None = None,
+        send_reopen_message: bool | None = None,
+        collect_conn_id: str = "collect_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.request_id = request_id
+        self.status = status
+        self.due_date = due_date
+        self.data = data
+        self.assigned_to = assigned_to
+        self.send_completion_message = send_completion_message
+        self.send_rejection_message = send_rejection_message
+        self.send_reopen_message = send_reopen_message
+        self.collect_conn_id = collect_conn_id
+
+    @cached_property
+    def hook(self) -> CollectHook:
+        """The vendor's hook."""
+        return _hook(self.collect_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Modify the request."""
+        try:
+            request = self.hook.update_request(
+                self.request_id,
+                status=self.status,
+                due_date=self.due_date,
+                data=self.data,
+                assigned_to=shown(self.assigned_to),
+                send_completion_message=self.send_completion_message,
+                send_rejection_message=self.send_rejection_message,
+                send_reopen_message=self.send_reopen_message,
+            )
+        except OutcomeUnknownError as error:
+            if self.status is None:
+                raise
+            raise AirflowFailException(
+                f"{error}. Request {self.request_id} may have become {self.status}, and its contact may have got a "
+                f"message; look at it in Collect, and clear this task if it has to be changed again"
+            ) from error
+        # Not the whole request: it names the contact.
+        return {"request_id": self.request_id, "status": request.get("status"), "due_date": request.get("dueDate")}
+
+
+def _hook(conn_id: str) -> CollectHook:
+    from airflow_provider_campaigns.hooks.collect import CollectHook
+
+    return CollectHook(conn_id)

@@ -1,0 +1,158 @@
+"""Operators for Exotel: voice campaigns created, listed, updated, and their calls exported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_campaigns.exceptions import OutcomeUnknownError, RequestRejectedError
+from airflow_provider_campaigns.operators.exotel_create import CreateExotelCampaignOperator, described
+from airflow_provider_campaigns.operators.exports import write_lines
+from airflow_provider_campaigns.operators.rendered import whole_number
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_campaigns.hooks.exotel import ExotelHook
+
+__all__ = [
+    "CreateExotelCampaignOperator",
+    "ExportExotelCallDetailsOperator",
+    "ListExotelCampaignsOperator",
+    "UpdateExotelCampaignOperator",
+]
+
+Action = Literal["pause", "resume", "complete", "archive"]
+
+# The statuses an action leads to, in one spelling.
+LEADS_TO = {
+    "pause": {"paused"},
+    "resume": {"created", "inprogress"},
+    "complete": {"completed"},
+    "archive": {"archived"},
+}
+
+
+class _ExotelOperator(BaseOperator):
+    """Base of the operators that make one call."""
+
+    ui_color = "#e8f1fb"
+
+    def __init__(self, *, exotel_conn_id: str = "exotel_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.exotel_conn_id = exotel_conn_id
+
+    @cached_property
+    def hook(self) -> ExotelHook:
+        """The vendor's hook."""
+        from airflow_provider_campaigns.hooks.exotel import ExotelHook
+
+        return ExotelHook(self.exotel_conn_id)
+
+
+class ListExotelCampaignsOperator(_ExotelOperator):
+    """
+    List campaigns, oldest first unless ``sort_by`` says otherwise.
+
+    .. seealso:: developer.exotel.com/api, "bulk campaign details"
+
+    :param status: one status or a list of them, sent as it is, e.g. ``"Created,Completed"``; whether Exotel minds the
+        case is not documented; default all (templated)
+    :param name: search by name; whether whole or in part is not documented (templated)
+    :param sort_by: ``date_created:asc``, ``date_created:desc``, ``name:asc`` or ``name:desc`` (templated)
+    :param limit: campaigns in all; default every one (templated)
+    :param output_path: path or URL of a .jsonl file that gets the campaigns, their numbers included (templated)
+    :param exotel_conn_id: id of the Airflow connection (templated)
+    :return: a list of campaigns, each with a count in place of its numbers (``from``); with ``output_path``:
+        ``{"path", "count"}``.
+    """
+
+    template_fields: Sequence[str] = ("status", "name", "sort_by", "limit", "output_path", "exotel_conn_id")
+
+    def __init__(
+        self,
+        *,
+        status: str | Sequence[str] | None = None,
+        name: str | None = None,
+        sort_by: str | None = None,
+        limit: int | str | None = None,
+        output_path: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.status = status
+        self.name = name
+        self.sort_by = sort_by
+        self.limit = limit
+        self.output_path = output_path
+
+    def execute(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:
+        """List the campaigns."""
+        campaigns = self.hook.list_campaigns(self.status, self.name, self.sort_by, whole_number("limit", self.limit))
+        if self.output_path:
+            return write_lines(campaigns, self.output_path)
+        return [described(campaign) for campaign in campaigns]
+
+
+class UpdateExotelCampaignOperator(_ExotelOperator):
+    """
+    Pause, resume, complete or archive a campaign; succeeds also when it is in the action's status already.
+
+    ``complete`` needs a paused campaign (its remaining calls count as failed), ``archive`` a completed one.
+
+    .. seealso:: https://developer.exotel.com/api/update-campaign
+
+    :param campaign_id: id of the campaign (templated)
+    :param action: ``"pause"``, ``"resume"``, ``"complete"`` or ``"archive"`` (templated)
+    :param exotel_conn_id: id of the Airflow connection (templated)
+    :return: the campaign as the reply shows it, with a count in place of its numbers.
+    :raises InputError: another action.
+    :raises VendorError: the vendor refused, or could not be reached.
+    """
+
+    template_fields: Sequence[str] = ("campaign_id", "action", "exotel_conn_id")
+
+    def __init__(self, *, campaign_id: str, action: Action, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.campaign_id = campaign_id
+        self.action = action
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Update the campaign."""
+        from airflow_provider_campaigns.vendors.exotel import normalise
+
+        try:
+            campaign = self.hook.update_campaign(self.campaign_id, self.action)
+        except (RequestRejectedError, OutcomeUnknownError) as error:
+            campaign = self.hook.get_campaign(self.campaign_id)
+            if normalise(str(campaign.get("status"))) not in LEADS_TO[self.action]:
+                raise
+            self.log.info("The campaign is %s already (%s)", campaign["status"], error)
+        return described(campaign)
+
+
+class ExportExotelCallDetailsOperator(_ExotelOperator):
+    """
+    Write the calls of a campaign to a file: number, status, duration, times, one JSON object per line.
+
+    .. seealso:: https://developer.exotel.com/api/call-details-of-a-single-campaign
+
+    :param campaign_id: id of the campaign (templated)
+    :param output_path: path or URL of a .jsonl file; replaced as a whole if it exists (templated)
+    :param exotel_conn_id: id of the Airflow connection (templated)
+    :return: ``{"path", "count"}``.
+    """
+
+    template_fields: Sequence[str] = ("campaign_id", "output_path", "exotel_conn_id")
+
+    def __init__(self, *, campaign_id: str, output_path: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.campaign_id = campaign_id
+        self.output_path = output_path
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Export the calls."""
+        return write_lines(self.hook.call_details(self.campaign_id), self.output_path)

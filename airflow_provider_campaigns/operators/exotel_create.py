@@ -1,0 +1,256 @@
+"""Operator for Exotel that creates voice campaigns; imported from ``operators.exotel``."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_campaigns.exceptions import CampaignError, InputError
+from airflow_provider_campaigns.operators.hidden import HiddenField, shown
+from airflow_provider_campaigns.operators.once import CreateOnce
+from airflow_provider_campaigns.operators.rendered import whole_number
+from airflow_provider_campaigns.sensors.base import CampaignSensor
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_campaigns.hooks.exotel import ExotelHook
+    from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
+
+# What ``overrides`` must not change: the recipients are checked, and by its name a campaign is found again.
+FIXED = frozenset({"from", "lists", "name"})
+
+
+class CreateExotelCampaignOperator(CampaignSensor):
+    """
+    Create a voice campaign that rings up to 5,000 numbers, or the contacts of up to 5 lists; once, whatever crashes.
+
+    Without ``send_at`` Exotel starts to dial within about a minute. One number that cannot be rung fails the whole
+    campaign, so all are checked before anything is sent. A retry or a cleared task never creates a second campaign, not
+    even for one that failed: it returns the first. For another, trigger another DAG run.
+
+    .. seealso:: https://developer.exotel.com/api/campaigns
+
+    :param name: name of the campaign, more than 3 characters; 8 characters that stand for this task instance are
+        added to it, so that the campaign can be found again (templated)
+    :param caller_id: the ExoPhone that rings (templated)
+    :param url: of a call flow: ``http://my.exotel.com/<account sid>/exoml/start_voice/<app id>``; this or
+        ``read_via_text`` (templated)
+    :param read_via_text: a text that is read to whoever answers (templated)
+    :param numbers: who is rung: a list of phone numbers (also an upstream task's output, or JSON text); this,
+        ``lists`` or ``contacts``. Numbers without ``+`` are read in the connection's ``region`` (templated)
+    :param lists: ids of contact lists at Exotel (templated)
+    :param contacts: a list of dicts with ``number``, or the path or URL of a .csv, .jsonl or .json file with a column
+        ``number``; other columns are not sent (templated)
+    :param call_retries: when to ring again: ``{"number_of_retries": 0 to 3, "interval_mins": minutes, "mechanism":
+        "Linear" or "Exponential", "on_status": ["busy", "no-answer", "failed"]}`` (templated)
+    :param send_at: when to start, a datetime with a time zone or ISO text with an offset; default: at once (templated)
+    :param end_at: when to stop, likewise; default: 30 days later, as Exotel decides (templated)
+    :param call_duplicate_numbers: ring a number as often as it is given; default False: once.
+    :param throttle: calls per minute, below the account's own limit; default: Exotel decides (templated)
+    :param status_callback: URL that Exotel tells of the campaign's end (templated)
+    :param call_status_callback: URL that Exotel tells of each call (templated)
+    :param call_schedule_callback: URL that Exotel tells of each number, after its last call (templated)
+    :param custom_field: handed to the call flow; a dict is sent as JSON text (templated)
+    :param overrides: further fields of the call, e.g. ``{"campaign_type": "dynamic"}`` (templated)
+    :param wait_for_completion: wait until the campaign is over, as ``ExotelCampaignSensor`` does; default False.
+        ``deferrable``, ``poke_interval``, ``timeout`` and ``mode`` are the sensor's.
+    :param pause_on_kill: pause the campaign when the waiting task is killed (marked, cleared, ``execution_timeout``);
+        default False. Deferred tasks need Airflow 3.3 for it.
+    :param exotel_conn_id: id of the Airflow connection (templated)
+    :return: the campaign as Exotel describes it (``id``, ``name``, ``status``, ``uri``, ``stats`` …), with a count in
+        place of the numbers (``from``). The XCom ``campaign_id`` (``operator.output["campaign_id"]``) is there as soon
+        as the campaign is.
+    :raises InputError: bad input; nothing was created.
+    :raises CampaignFailed: the campaign that was waited for ended in a failed state.
+    :raises AirflowFailException: nobody knows whether the campaign was created; the message says what to do.
+    """
+
+    watch = "watch_campaign"
+    ui_color = "#e8f1fb"
+    template_fields: Sequence[str] = (
+        "name",
+        "caller_id",
+        "url",
+        "read_via_text",
+        "numbers",
+        "lists",
+        "contacts",
+        "call_retries",
+        "send_at",
+        "end_at",
+        "throttle",
+        "status_callback",
+        "call_status_callback",
+        "call_schedule_callback",
+        "custom_field",
+        "overrides",
+        "exotel_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("lists", "call_retries", "custom_field", "overrides"), "json"
+    )
+
+    numbers = HiddenField("numbers")
+    contacts = HiddenField("contacts")
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        caller_id: str,
+        url: str | None = None,
+        read_via_text: str | None = None,
+        numbers: Any = None,
+        lists: Any = None,
+        contacts: Any = None,
+        call_retries: Mapping[str, Any] | None = None,
+        send_at: datetime | str | None = None,
+        end_at: datetime | str | None = None,
+        call_duplicate_numbers: bool = False,
+        throttle: int | str | None = None,
+        status_callback: str | None = None,
+        call_status_callback: str | None = None,
+        call_schedule_callback: str | None = None,
+        custom_field: str | Mapping[str, Any] | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        wait_for_completion: bool = False,
+        pause_on_kill: bool = False,
+        exotel_conn_id: str = "exotel_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.caller_id = caller_id
+        self.url = url
+        self.read_via_text = read_via_text
+        self.numbers = numbers
+        self.lists = lists
+        self.contacts = contacts
+        self.call_retries = call_retries
+        self.send_at = send_at
+        self.end_at = end_at
+        self.call_duplicate_numbers = call_duplicate_numbers
+        self.throttle = throttle
+        self.status_callback = status_callback
+        self.call_status_callback = call_status_callback
+        self.call_schedule_callback = call_schedule_callback
+        self.custom_field = custom_field
+        self.overrides = overrides
+        self.wait_for_completion = wait_for_completion
+        self.pause_on_kill = pause_on_kill
+        self.exotel_conn_id = exotel_conn_id
+        self._campaign_id: str | None = None
+
+    @cached_property
+    def hook(self) -> ExotelHook:
+        """The vendor's hook."""
+        from airflow_provider_campaigns.hooks.exotel import ExotelHook
+
+        return ExotelHook(self.exotel_conn_id)
+
+    def execute(self, context: Context) -> Any:
+        """Create the campaign, unless an earlier try did, and wait for its end if that is asked for."""
+        from airflow_provider_campaigns.operators.state import task_state
+
+        ti = context.get("ti")
+        once = CreateOnce(
+            noun="campaign",
+            store=task_state(context),
+            prepare=self._prepare,
+            get=self.hook.get_campaign,
+            find=self.hook.find_campaigns,
+            timeout=self.hook.fields.settings.timeout,
+        )
+        cleared = ti is not None and (ti.max_tries or 0) > (self.retries or 0)
+        campaign = once.run(f"{self.name} {_stamp(ti)}", cleared=cleared)
+        self._campaign_id = str(campaign["id"])
+        if ti:
+            ti.xcom_push(key="campaign_id", value=self._campaign_id)
+        if not self.wait_for_completion:
+            return described(campaign)
+        super().execute(context)
+        return described(self.hook.get_campaign(self._campaign_id))
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
+        """Take what the trigger saw."""
+        result = super().execute_complete(context, event)
+        return described(self.hook.get_campaign(result["campaign_id"]))
+
+    def on_kill(self) -> None:
+        """Pause the campaign that is waited for, if ``pause_on_kill``."""
+        if not (self.pause_on_kill and self.wait_for_completion and self._campaign_id):
+            return
+        from airflow_provider_campaigns.transports.blocking import BlockingTransport
+
+        # A transport of its own: a signal may have come in the middle of the other's request.
+        with BlockingTransport(self.hook.dialect, self.hook.fields.settings) as transport:
+            try:
+                transport.run(self.hook.dialect.update_campaign(self._campaign_id, "pause"))
+                self.log.info("Paused campaign %s", self._campaign_id)
+            except CampaignError as error:
+                self.log.warning("Campaign %s could not be paused: %s", self._campaign_id, error)
+
+    def arguments(self) -> Mapping[str, Any]:
+        """Return the campaign's id."""
+        return {"campaign_id": self._campaign_id}
+
+    def trigger_class(self) -> type[CampaignStatusTrigger]:
+        """Return the trigger that watches in deferrable mode."""
+        from airflow_provider_campaigns.triggers.exotel import PausingCampaignTrigger
+
+        return PausingCampaignTrigger if self.pause_on_kill else super().trigger_class()
+
+    def _prepare(self, name: str) -> Callable[[], dict[str, Any]]:
+        """
+        Return what creates the campaign under ``name``.
+
+        :raises InputError: it cannot be created as given.
+        """
+        from airflow_provider_campaigns.operators.exotel_recipients import recipients
+        from airflow_provider_campaigns.vendors.exotel_campaign import NAME_LONGER_THAN, CreateCampaign
+
+        if len(self.name.strip()) <= NAME_LONGER_THAN:
+            raise InputError("name", f"more than {NAME_LONGER_THAN} characters", self.name)
+        overrides = self.overrides or {}
+        if taken := FIXED & overrides.keys():
+            raise InputError("overrides", "fields that have no parameter of their own", ", ".join(sorted(taken)))
+        campaign = CreateCampaign(
+            name=name,
+            caller_id=self.caller_id,
+            url=self.url,
+            read_via_text=self.read_via_text,
+            **recipients(self.hook, numbers=shown(self.numbers), lists=self.lists, contacts=shown(self.contacts)),
+            call_retries=self.call_retries,
+            send_at=self.send_at,
+            end_at=self.end_at,
+            call_duplicate_numbers=self.call_duplicate_numbers,
+            throttle=whole_number("throttle", self.throttle),
+            status_callback=self.status_callback,
+            call_status_callback=self.call_status_callback,
+            call_schedule_callback=self.call_schedule_callback,
+            custom_field=self.custom_field,
+            overrides=overrides,
+            region=self.hook.region,
+        )
+        campaign.body()
+        return partial(self.hook.create_campaign, campaign)
+
+
+def described(campaign: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a campaign with a count in place of its numbers, as it may be shown."""
+    numbers = campaign.get("from")
+    if isinstance(numbers, str):
+        numbers = numbers.split(",")
+    return dict(campaign) if numbers is None else {**campaign, "from": len(numbers)}
+
+
+def _stamp(ti: Any) -> str:
+    """Return 8 characters that stand for one task instance, whatever its try; for no task instance, random ones."""
+    identity = f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}" if ti else secrets.token_hex()
+    return hashlib.sha256(identity.encode()).hexdigest()[:8]

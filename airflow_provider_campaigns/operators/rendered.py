@@ -1,0 +1,42 @@
+"""Reads parameters that a template may have rendered as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from airflow_provider_campaigns.exceptions import InputError
+
+
+def listed(name: str, value: Any) -> list[Any]:
+    """
+    Return a list, given as such or as JSON text.
+
+    :raises InputError: it is neither.
+    """
+    if isinstance(value, str):
+        with suppress(ValueError):
+            value = json.loads(value)
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
+        raise InputError(
+            name,
+            "a list, the output of an upstream task, or JSON text (`| tojson` in a template)",
+            type(value).__name__,
+        )
+    return list(value)
+
+
+def whole_number(name: str, value: int | str | None) -> int | None:
+    """
+    Return a whole number of at least 1, given as such or as text; None for None and empty text.
+
+    :raises InputError: it is something else.
+    """
+    text = str("" if value is None else value).strip()
+    if not text:
+        return None
+    if not text.isdecimal() or not int(text):
+        raise InputError(name, "a whole number from 1", repr(value))
+    return int(text)

@@ -1,0 +1,91 @@
+"""Operator for Xtremepush: API-triggered campaigns, executed for a list of users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from airflow_provider_campaigns.hooks.xtremepush import XtremepushHook
+    from airflow_provider_campaigns.protocol.sending import Send
+
+
+class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator):
+    """
+    Execute an API-triggered campaign for each contact, up to 1,000 per call.
+
+    Row fields: the column that ``target_by`` names; every other column is a template variable of that contact.
+    ``accepted`` means what the vendor says of a success: all validations have passed. It does not mean delivered, and
+    nobody is told apart within a call: a call is accepted or refused as a whole.
+
+    .. seealso:: https://docs.xtremepush.com/reference/campaign-execute
+
+    :param campaign_id: id of the campaign, which must be live (templated)
+    :param target_by: what the targets are, and the column that holds them: ``user_id`` (default), ``external_id``,
+        ``email``, ``token`` (push token) or ``id`` (device id). Always sent (templated)
+    :param template_params: template variables, the same for everybody (templated)
+    :param send_at: when to send, a datetime with a time zone or ISO text with an offset, to the minute; default: now
+        (templated)
+    :param overrides: further fields of the campaign model, e.g. ``messages``, ``payload_add``, ``retry_for``
+        (templated)
+    :param xtremepush_conn_id: id of the Airflow connection (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *CampaignDeliveryOperator.template_fields,
+        "campaign_id",
+        "target_by",
+        "template_params",
+        "send_at",
+        "overrides",
+        "xtremepush_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **CampaignDeliveryOperator.template_fields_renderers,
+        "template_params": "json",
+        "overrides": "json",
+    }
+
+    def __init__(
+        self,
+        *,
+        campaign_id: str | int,
+        target_by: str = "user_id",
+        template_params: Mapping[str, Any] | None = None,
+        send_at: datetime | str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        xtremepush_conn_id: str = "xtremepush_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.campaign_id = campaign_id
+        self.target_by = target_by
+        self.template_params = template_params
+        self.send_at = send_at
+        self.overrides = overrides
+        self.xtremepush_conn_id = xtremepush_conn_id
+
+    @cached_property
+    def hook(self) -> XtremepushHook:
+        """The vendor's hook."""
+        from airflow_provider_campaigns.hooks.xtremepush import XtremepushHook
+
+        return XtremepushHook(self.xtremepush_conn_id)
+
+    def make_send(self) -> Send:
+        """Return the send of executions."""
+        from airflow_provider_campaigns.vendors.xtremepush_contacts import ExecuteCampaign
+
+        return ExecuteCampaign(
+            self.hook.dialect,
+            self.campaign_id,
+            target_by=self.target_by,
+            template_params=self.template_params,
+            send_at=self.send_at,
+            overrides=self.overrides,
+        )
