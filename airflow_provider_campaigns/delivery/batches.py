@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 # Rows that are not sent are settled with the batch around them; this many close a batch by themselves.
 MOST_ROWS = 5_000
 
+# What is written between the digits of a phone number.
+_SEPARATORS = re.compile(r"[\s().-]")
+
 EXCLUDED = "in exclude"
 NOT_ALLOWED = "not in only_recipients of the connection"
+LEFT_OUT = frozenset({EXCLUDED, NOT_ALLOWED})
+"""Reasons of contacts that could be sent, but are not to be."""
 
 
 class Keys:
@@ -220,24 +225,30 @@ def excluded_keys(source: Source, reading: Reading) -> Keys:
             wanted = f"a column {' or '.join(map(repr, sorted(identifying)))}, or one column only"
             raise InputError(source.name, wanted, f"row {row.number} with {', '.join(map(repr, row.fields))}")
         for value in values:
-            if value not in {None, ""}:
+            if str(value or "").strip():
                 keys.add(normalise(str(value)))
     return keys
 
 
 def normalise(address: str) -> str:
     """Return an address in the form two spellings of it share: no case, no separators in a phone number, no ``+``."""
-    digits = re.sub(r"[\s().+-]", "", address)
+    digits = _SEPARATORS.sub("", address).replace("+", "")
     return digits if digits.isdigit() else address.strip().casefold()
 
 
 def allowed(contact: Contact, patterns: Iterable[str]) -> bool:
-    """Whether every address of ``contact`` (its key, when it has none) fits one of the shell-style ``patterns``."""
-    patterns = [pattern.casefold() for pattern in patterns]
-    return all(
-        any(fnmatchcase(form, pattern) for pattern in patterns for form in {name.strip().casefold(), normalise(name)})
-        for name in contact.addresses or (contact.key,)
-    )
+    """
+    Whether every address of ``contact`` (its key, when it has none) fits one of the shell-style ``patterns``.
+
+    A pattern with ``+`` wants it in the number, too: a local number may begin like another country's code.
+    """
+    patterns = [_SEPARATORS.sub("", text) if text.startswith("+") else text.casefold() for text in patterns]
+
+    def fits(name: str) -> bool:
+        forms = {name.strip().casefold(), _SEPARATORS.sub("", name), normalise(name)}
+        return any(fnmatchcase(form, pattern) for form in forms for pattern in patterns)
+
+    return all(map(fits, contact.addresses or (contact.key,)))
 
 
 def masked(text: str, contacts: Iterable[Contact]) -> str:

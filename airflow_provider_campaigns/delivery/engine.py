@@ -15,19 +15,21 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Literal
 
-from airflow_provider_campaigns.delivery.batches import Batch, Reading, fingerprint_at, masked
+from airflow_provider_campaigns.delivery.batches import LEFT_OUT, Batch, Reading, fingerprint_at, masked
 from airflow_provider_campaigns.delivery.ledger import Ledger
-from airflow_provider_campaigns.delivery.outcomes import STATUSES, Outcome, Outcomes, count, outcome, replied
-from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
+from airflow_provider_campaigns.delivery.outcomes import STATUSES, Outcome, Outcomes, Status, count, outcome, replied
+from airflow_provider_campaigns.delivery.ranges import Rows
 from airflow_provider_campaigns.delivery.receipt import Receipt, make_receipt
 from airflow_provider_campaigns.delivery.sources import Source
 from airflow_provider_campaigns.exceptions import (
     CallRefusedError,
     DeliveryError,
+    InputError,
     LedgerError,
     OutcomeUnknownError,
     RequestRejectedError,
@@ -48,7 +50,12 @@ FEWEST_FOR_RATIO = 100
 # How often ``on_unknown="resend"`` sends a batch again within one try.
 RESENDS = 3
 
-INTERRUPTED = "an earlier try ended while it was being sent"
+# Errors that tell that a request surely did not arrive: refused, never connected, not even made.
+NOT_ARRIVED = (CallRefusedError, VendorUnavailableError, InputError)
+
+# Status and reason of contacts that were not dealt with when a try ended.
+UNSENT: tuple[Status, str] = ("unsent", "the run ended first")
+UNRESOLVED: tuple[Status, str] = ("unknown", "a try ended while it was being sent")
 
 
 @dataclass
@@ -78,28 +85,33 @@ class Delivery:
     max_concurrency: int
     max_rejected: float | None = None
     on_unknown: OnUnknown = "fail"
-    _counts: Counter[str] = field(default_factory=Counter)
-    _settled: RowSet = field(default_factory=RowSet)
-    _unresolved: list[Rows] = field(default_factory=list)
-    _unknown_in_a_row: int = 0
-    first_rejection: str = ""
+    begun: bool = field(default=False, init=False)
+    first_rejection: str = field(default="", init=False)
+    _counts: Counter[str] = field(default_factory=Counter, init=False)
+    _requests: int = field(default=0, init=False)
+    _unknown_in_a_row: int = field(default=0, init=False)
 
     def deliver(self, header: Mapping[str, Any]) -> Receipt:
         """
         Send what earlier tries did not, and return the receipt of all tries.
 
+        ``begun`` tells that the checks are over: from then on ``leave`` can say what a failure left.
+
         :param header: what must be the same on every try.
-        :raises LedgerError: this try would deliver something else than an earlier one.
+        :raises LedgerError: this try would deliver something else than an earlier one, or a later one has begun.
+        :raises InputError: outcomes cannot be written.
+        :raises DeliveryError: it stopped early, and why.
         """
-        self._check_fingerprint()
         self.ledger.start(header)
-        self._settled = self.ledger.settled()
-        self._unresolved = self.ledger.unresolved()
-        if self.on_unknown == "resend":
-            self._unresolved += self._parts_to_resend()
-        for batch in self._batches():
+        self._check_fingerprint()
+        self.outcomes.begin()
+        self._adopt_parts()
+        self.begun = True
+        self._check_anybody()
+        self._counts = count(self.outcomes.read())
+        for batch in self._batches(self._parts_to_resend() if self.on_unknown == "resend" else ()):
             self._deal_with(batch)
-        receipt = self._receipt(count(self.outcomes.read()) if self.ledger.began else self._counts)
+        receipt = self._receipt(self._counts)
         self.ledger.finish(receipt)
         return receipt
 
@@ -122,6 +134,22 @@ class Delivery:
                 f"clear the task with on_cleared='resend' to send to everybody again"
             )
 
+    def _check_anybody(self) -> None:
+        """Refuse contacts of which not one can be sent, unless they are left out on purpose."""
+        broken: str | None = None
+        for batch in self.reading.batches(self.source, self.batch_size):
+            if batch.contacts:
+                return
+            broken = broken or next((line["reason"] for line in batch.outcomes if line["reason"] not in LEFT_OUT), None)
+        if broken:
+            raise DeliveryError(f"{self.source.name}: no contact can be sent; the first one: {broken}", final=True)
+
+    def _adopt_parts(self) -> None:
+        """Settle what an earlier try sent and stored the outcomes of, before it could say so."""
+        for rows in self.ledger.unresolved():
+            if (part := self.outcomes.part(rows)) is not None:
+                self.ledger.settle(rows, count(part))
+
     def _parts_to_resend(self) -> list[Rows]:
         return [
             rows
@@ -129,75 +157,85 @@ class Delivery:
             if any(line["status"] == "unknown" for line in self.outcomes.part(rows) or ())
         ]
 
-    def _batches(self) -> Iterator[Batch]:
-        return self.reading.batches(self.source, self.batch_size, self._settled, self._unresolved)
+    def _batches(self, resend: Iterable[Rows] = ()) -> Iterator[Batch]:
+        unresolved = {*self.ledger.unresolved(), *resend}
+        return self.reading.batches(self.source, self.batch_size, self.ledger.settled(), unresolved)
 
     def _deal_with(self, batch: Batch) -> None:
-        """Settle one batch: from stored outcomes, as unknown, or by sending it."""
-        stored = (self.outcomes.part(batch.rows) or []) if batch.earlier else []
+        """Settle one batch: by sending it, or as unknown."""
         resend = self.on_unknown == "resend"
-        known = [line for line in stored if not (resend and line["status"] == "unknown")]
-        rows = {line["row"] for line in known}
-        contacts = [(row, contact) for row, contact in batch.contacts if row not in rows]
-        others = [line for line in batch.outcomes if line["row"] not in rows]
+        stored = (self.outcomes.part(batch.rows) or []) if batch.earlier and resend else []
+        self._counts.subtract(count(stored))
+        known = {line["row"]: line for line in stored if line["status"] != "unknown"}
+        contacts = [(row, contact) for row, contact in batch.contacts if row not in known]
+        others = [*known.values(), *(line for line in batch.outcomes if line["row"] not in known)]
         if batch.earlier and not (resend or self.send.safe_to_resend):
-            unknown = [outcome(row, contact.key, "unknown", INTERRUPTED) for row, contact in contacts]
-            self._settle(batch, [*known, *others, *unknown])
-        elif contacts:
-            self._send(batch, contacts, [*known, *others])
+            unknown = [outcome(row, contact.key, *UNRESOLVED) for row, contact in contacts]
+            self._settle(batch, [*others, *unknown])
         else:
-            self._settle(batch, [*known, *others])
+            self._send(batch, contacts, others)
 
     def _send(self, batch: Batch, contacts: Sequence[tuple[int, Contact]], others: Sequence[Outcome]) -> None:
+        # Also for rows of which nobody is sent: what is settled must stay in the same ranges on a later try.
         self.ledger.intend(batch.rows, (batch.rows.last, batch.fingerprint))
+        people = [contact for _, contact in contacts]
         try:
-            replies = self._request([contact for _, contact in contacts], resent=batch.earlier)
-        except (CallRefusedError, VendorUnavailableError):
-            # Refused or never connected: it surely did not arrive, unless an earlier try's request did.
+            replies = self._replies(people, resent=batch.earlier)
+        except NOT_ARRIVED:
+            # Unless an earlier try's request did arrive.
             if not batch.earlier:
                 self.ledger.release(batch.rows)
             raise
         except BaseException as error:
-            replies = [ContactReply("unknown", f"interrupted by {type(error).__name__}")] * len(contacts)
-            self._settle(batch, [*others, *_outcomes(contacts, replies)], requests=1)
+            replies = [ContactReply("unknown", f"interrupted by {type(error).__name__}")] * len(people)
+            self._requests += 1
+            self._settle(batch, [*others, *_outcomes(contacts, replies)])
             raise
-        self._settle(batch, [*others, *_outcomes(contacts, replies)], requests=1)
-        self._watch(replies)
+        self._settle(batch, [*others, *_outcomes(contacts, replies)])
+        self._watch(people, replies)
+
+    def _replies(self, contacts: Sequence[Contact], *, resent: bool) -> list[ContactReply]:
+        """Return a reply per contact; it takes more than one request when an earlier try made larger ones."""
+        starts = range(0, len(contacts), self.batch_size)
+        parts = (contacts[start : start + self.batch_size] for start in starts)
+        return [reply for part in parts for reply in self._request(part, resent=resent)]
 
     def _request(self, contacts: Sequence[Contact], *, resent: bool) -> Sequence[ContactReply]:
         """Return a reply per contact, also when the request as a whole failed."""
-        resends = RESENDS if self.on_unknown == "resend" else 0
-        while True:
+        failed: OutcomeUnknownError | None = None
+        for _ in range(1 + RESENDS if self.on_unknown == "resend" else 1):
             try:
-                replies = self.run(self.send.request(contacts, resent=resent))
+                replies = self.run(self.send.request(contacts, resent=resent or failed is not None))
+            except OutcomeUnknownError as error:
+                self._requests += 1
+                failed = error
+                continue
+            except NOT_ARRIVED:
+                if failed is None:
+                    raise
+                # This request did not arrive, but the one before it may have.
+                break
             except RequestRejectedError as error:
                 message = masked(error.message, contacts)
-                return [ContactReply("rejected", "the vendor refused the request", message=message)] * len(contacts)
-            except OutcomeUnknownError as error:
-                if resends:
-                    resends, resent = resends - 1, True
-                    continue
-                return [ContactReply("unknown", masked(str(error), contacts))] * len(contacts)
-            except (CallRefusedError, VendorUnavailableError) as error:
-                if resends < RESENDS and self.on_unknown == "resend":
-                    # This request did not arrive, but the one before it may have.
-                    return [ContactReply("unknown", masked(str(error), contacts))] * len(contacts)
-                raise
+                replies = [ContactReply("rejected", "the vendor refused the request", message=message)] * len(contacts)
+            self._requests += 1
             if len(replies) != len(contacts):
                 return [ContactReply("unknown", "the reply was not understood")] * len(contacts)
             return replies
+        return [ContactReply("unknown", masked(str(failed), contacts))] * len(contacts)
 
-    def _settle(self, batch: Batch, lines: list[Outcome], requests: int = 0) -> None:
-        lines.sort(key=lambda line: line["row"])
+    def _settle(self, batch: Batch, lines: list[Outcome]) -> None:
+        lines.sort(key=itemgetter("row"))
         self.outcomes.write(batch.rows, lines)
         counts = count(lines)
-        self.ledger.settle(batch.rows, counts + Counter(requests=requests))
-        self._settled.add(batch.rows)
-        self._unresolved = [rows for rows in self._unresolved if rows != batch.rows]
+        self.ledger.settle(batch.rows, counts + Counter(requests=self._requests))
+        self._requests = 0
         self._counts.update(counts)
 
-    def _watch(self, replies: Sequence[ContactReply]) -> None:
+    def _watch(self, contacts: Sequence[Contact], replies: Sequence[ContactReply]) -> None:
         """Stop when the vendor is ill, or refuses more contacts than allowed."""
+        if not replies:
+            return
         unknown = all(reply.status == "unknown" for reply in replies)
         self._unknown_in_a_row = self._unknown_in_a_row + 1 if unknown else 0
         if self._unknown_in_a_row > self.max_concurrency:
@@ -205,21 +243,19 @@ class Delivery:
                 f"{self.send.vendor} left {self._unknown_in_a_row} requests in a row unanswered, the last one: "
                 f"{replies[-1].reason}. The rest was not sent; a retry sends it"
             )
-        for reply in replies:
-            if reply.status == "rejected" and not self.first_rejection:
-                self.first_rejection = f"; the first one: {reply.reason}: {reply.message}"
+        rejected = next((reply for reply in replies if reply.status == "rejected"), None)
+        if rejected and not self.first_rejection:
+            words = ": ".join(filter(None, (rejected.reason, rejected.message)))
+            self.first_rejection = masked(f"; the first one: {words}", contacts)
         small = isinstance(self.max_rejected, float) and _sent(self._counts) < FEWEST_FOR_RATIO
         if not small and (error := _too_many_rejected(self._counts, self.max_rejected, self.first_rejection)):
             raise error
 
     def _left(self) -> Iterator[Outcome]:
         for batch in self._batches():
-            stored = {line["row"]: line for line in (self.outcomes.part(batch.rows) or [] if batch.earlier else [])}
-            status, reason = ("unknown", INTERRUPTED) if batch.earlier else ("unsent", "the run ended first")
-            lines = [outcome(row, contact.key, status, reason) for row, contact in batch.contacts]  # type: ignore[arg-type]
-            for line in sorted([*batch.outcomes, *lines], key=lambda line: line["row"]):
-                if line["row"] not in stored:
-                    yield line
+            status, reason = UNRESOLVED if batch.earlier else UNSENT
+            lines = [outcome(row, contact.key, status, reason) for row, contact in batch.contacts]
+            yield from sorted([*batch.outcomes, *lines], key=itemgetter("row"))
 
 
 def failure(
@@ -227,10 +263,11 @@ def failure(
 ) -> DeliveryError | None:
     """Return why a delivery that came to its end is a failure all the same, None when it is not."""
     if receipt["unknown"] and on_unknown != "skip":
+        again = "a retry sends to them again" if on_unknown == "resend" else "so they are not sent again"
         return UnknownOutcomesError(
-            f"{receipt['unknown']} contacts may have been sent; nobody knows, so they are not sent again. The outcomes "
-            f"list them with status 'unknown'. To send to them again, clear the task with on_unknown='resend'; to "
-            f"leave them, with on_unknown='skip'",
+            f"{receipt['unknown']} contacts may have been sent; nobody knows, {again}. The outcomes list them with "
+            f"status 'unknown'. To send to them again, clear the task with on_unknown='resend'; to leave them, with "
+            f"on_unknown='skip'",
             final=on_unknown == "fail",
         )
     counts: dict[str, int] = {status: receipt[status] for status in STATUSES}

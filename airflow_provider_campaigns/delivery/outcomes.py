@@ -6,10 +6,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, get_args
 
 from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
-from airflow_provider_campaigns.delivery.storage import locate, write_whole
+from airflow_provider_campaigns.delivery.storage import locate, open_text, write_whole
 from airflow_provider_campaigns.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -83,6 +85,13 @@ class Outcomes(Protocol):
     def path(self) -> str | None:
         """The folder they are in, None when they are in no folder."""
 
+    def begin(self) -> None:
+        """
+        Forget what an earlier try left unsent: this one may send it.
+
+        :raises InputError: outcomes cannot be written here.
+        """
+
     def write(self, rows: Rows, outcomes: Sequence[Outcome]) -> None:
         """Store the part of ``rows``, in place of an earlier one."""
 
@@ -114,6 +123,17 @@ class OutcomeFolder:
         """The folder."""
         return str(self.folder)
 
+    def begin(self) -> None:
+        """
+        Empty ``part-unsent.jsonl``: its contacts may be sent now.
+
+        :raises InputError: the folder cannot be written to.
+        """
+        try:
+            self.write_unsent(())
+        except (ImportError, OSError, ValueError) as error:
+            raise InputError("outcomes_path", "a folder, path or URL, that can be written to", error) from error
+
     def write(self, rows: Rows, outcomes: Sequence[Outcome]) -> None:
         """Write the part file of ``rows``, in place of an earlier one."""
         write_whole(self._path(rows), map(_line, outcomes))
@@ -129,14 +149,11 @@ class OutcomeFolder:
         return sorted(Rows(int(match[1]), int(match[2])) for match in map(_PART.match, names) if match)
 
     def read(self) -> Iterator[Outcome]:
-        """Yield every outcome; a row sent after an earlier try left it unsent is told once, as sent."""
+        """Yield every outcome, in the order of the source; a row of a part and of ``part-unsent`` is in the part."""
         parts = self.parts()
-        for rows in parts:
-            yield from _lines(self._path(rows))
+        settled = (line for rows in parts for line in _lines(self._path(rows)))
         unsent = self.folder / UNSENT
-        if unsent.exists():
-            settled = RowSet(parts)
-            yield from (line for line in _lines(unsent) if line["row"] not in settled)
+        yield from _merged(settled, RowSet(parts), _lines(unsent) if unsent.exists() else ())
 
     def write_unsent(self, outcomes: Iterable[Outcome]) -> None:
         """Write ``part-unsent.jsonl``, in place of an earlier try's."""
@@ -159,6 +176,10 @@ class OutcomeRecords:
         """No folder."""
         return None
 
+    def begin(self) -> None:
+        """Forget what was left unsent."""
+        self._unsent = []
+
     def write(self, rows: Rows, outcomes: Sequence[Outcome]) -> None:
         """Store the part of ``rows``."""
         self.store.set(self._key(rows), list(outcomes))
@@ -174,17 +195,16 @@ class OutcomeRecords:
 
     def read(self) -> Iterator[Outcome]:
         """Yield every outcome, in the order of the source."""
-        for rows in self.parts():
-            yield from self.part(rows) or ()
-        yield from self._unsent
+        parts = self.parts()
+        settled = (line for rows in parts for line in self.part(rows) or ())
+        yield from _merged(settled, RowSet(parts), self._unsent)
 
     def write_unsent(self, outcomes: Iterable[Outcome]) -> None:
         """Keep what this try leaves unsent, for its XCom."""
         self._unsent = list(outcomes)
 
-    @staticmethod
-    def _key(rows: Rows) -> str:
-        return f"outcomes-{rows.first}-{rows.last}"
+    def _key(self, rows: Rows) -> str:
+        return f"outcomes-{self.ledger.generation}-{rows.first}-{rows.last}"
 
 
 def count(outcomes: Iterable[Outcome]) -> Counter[str]:
@@ -192,11 +212,15 @@ def count(outcomes: Iterable[Outcome]) -> Counter[str]:
     return Counter(line["status"] for line in outcomes)
 
 
+def _merged(settled: Iterable[Outcome], rows: RowSet, unsent: Iterable[Outcome]) -> Iterator[Outcome]:
+    left = (line for line in unsent if line["row"] not in rows)
+    return merge(settled, left, key=itemgetter("row"))
+
+
 def _line(value: Outcome) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _lines(path: Any) -> Iterator[Outcome]:
-    with path.open("rb") as file:
-        for line in file:
-            yield json.loads(line)
+    with open_text(path) as text:
+        yield from map(json.loads, text)

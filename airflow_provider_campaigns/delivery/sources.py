@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TextIO
 
-from airflow_provider_campaigns.delivery.storage import locate
+from airflow_provider_campaigns.delivery.storage import is_path, locate, open_text
 from airflow_provider_campaigns.exceptions import InputError
 
 Fields = Mapping[str, Any]
@@ -77,7 +77,7 @@ class Source:
         return sum(1 for _ in self.read())
 
 
-def open_source(contacts: Any, name: str = "contacts") -> Source:
+def open_source(contacts: Any, name: str = "contacts", *, plain: bool = False) -> Source:
     """
     Return the source behind an operator's ``contacts`` or ``exclude``.
 
@@ -85,80 +85,87 @@ def open_source(contacts: Any, name: str = "contacts") -> Source:
         with or without a byte order mark and has a header; a .json file holds an array of objects (and is read into
         memory whole, the others are streamed).
     :param name: the parameter's name, for messages.
+    :param plain: in place of a dict there may be plain text or a number, which becomes the only column of its row.
     :raises InputError: none of these, or the file cannot be opened.
     """
     if isinstance(contacts, str) and contacts.lstrip().startswith("["):
         # A template that an upstream task's list was rendered into.
         try:
             contacts = json.loads(contacts)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InputError(
                 name,
                 "a list, a path, or the output of an upstream task (`upstream.output`)",
                 "text that starts with '[' and is not JSON; set render_template_as_native_obj=True on the DAG",
             ) from None
-    if isinstance(contacts, str) or hasattr(contacts, "__fspath__"):
-        return _file(str(contacts), name)
+    if is_path(contacts):
+        return _file(str(contacts), name, plain)
     if isinstance(contacts, Mapping) or not isinstance(contacts, Iterable):
         raise InputError(name, "a list of dicts, or a path or URL", type(contacts).__name__)
-    rows = list(contacts)
-    return Source(name, lambda: _objects(rows))
+    values = list(contacts)
+    return Source(name, lambda: _rows(values, plain))
 
 
-def _file(path: str, name: str) -> Source:
+def _file(path: str, name: str, plain: bool) -> Source:
     readers = {".csv": _csv, ".jsonl": _json_lines, ".ndjson": _json_lines, ".json": _json_array}
     suffix = PurePosixPath(path).suffix.lower()
     if suffix not in readers:
         raise InputError(name, f"a file that ends in {', '.join(readers)}", path)
     where = f"{name} ({path})"
-    file = locate(path)
 
     def read() -> Iterator[Row]:
-        try:
-            # Always binary under a TextIOWrapper: text handles of object storage do not iterate on every version.
-            with file.open("rb") as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
-                yield from readers[suffix](text, where)
-        except UnicodeDecodeError as error:
-            raise InputError(where, "UTF-8 text", f"other bytes ({error.reason})") from None
-        except OSError as error:
-            raise InputError(where, "a file that can be read", error.strerror or type(error).__name__) from None
+        with _text(path, where) as text:
+            yield from readers[suffix](text, where, plain)
 
     columns = None
     if suffix == ".csv":
-        columns = _header(file, where)
+        with _text(path, where) as text:
+            columns = _header(text, where)
     return Source(where, read, columns)
 
 
-def _header(file: Any, where: str) -> list[str]:
+@contextmanager
+def _text(path: str, where: str) -> Iterator[TextIO]:
+    """Open a file, and say in an InputError why it cannot be read (to its end)."""
     try:
-        with file.open("rb") as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
-            header = next(_reader(text), [])
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(where, "a CSV file in UTF-8", str(error)) from None
+        with open_text(locate(path)) as text:
+            yield text
+    except InputError:
+        raise
+    except UnicodeDecodeError as error:
+        raise InputError(where, "UTF-8 text", f"other bytes ({error.reason})") from None
+    except csv.Error as error:
+        raise InputError(where, "CSV", error) from None
     except OSError as error:
         raise InputError(where, "a file that can be read", error.strerror or type(error).__name__) from None
+    except (ImportError, ValueError) as error:
+        raise InputError(where, "a path, or a URL whose provider is installed", error) from None
+
+
+def _header(text: TextIO, where: str) -> list[str]:
+    header = next(_lines_of_csv(text), [])
     if not header:
         raise InputError(where, "a header and at least one contact", "an empty file")
     repeated = sorted({column for column in header if header.count(column) > 1})
     if repeated:
         raise InputError(where, "each column once", f"{', '.join(map(repr, repeated))} more than once")
+    if not all(column.strip() for column in header):
+        raise InputError(where, "a name for each column", f"columns {', '.join(map(repr, header))}")
     return header
 
 
-def _reader(text: Iterable[str]) -> Iterator[list[str]]:
+def _lines_of_csv(text: TextIO) -> Iterator[list[str]]:
     csv.field_size_limit(LONGEST_FIELD)
-    return csv.reader(text)
+    # Strict: a quote that is never closed would otherwise swallow the contacts after it.
+    return (values for values in csv.reader(text, strict=True) if values)
 
 
-def _csv(text: Iterable[str], where: str) -> Iterator[Row]:
-    reader = _reader(text)
+def _csv(text: TextIO, where: str, plain: bool) -> Iterator[Row]:
+    lines = _lines_of_csv(text)
+    header = next(lines, [])
+    number = 0
     try:
-        header = next(reader, [])
-        number = 0
-        for values in reader:
-            if not values:
-                continue
-            number += 1
+        for number, values in enumerate(lines, 1):
             problem = None
             if len(values) != len(header):
                 problem = f"{len(values)} values for {len(header)} columns"
@@ -167,34 +174,35 @@ def _csv(text: Iterable[str], where: str) -> Iterator[Row]:
         raise InputError(where, "CSV", f"row {number + 1}: {error}") from None
 
 
-def _json_lines(text: Iterable[str], where: str) -> Iterator[Row]:
+def _json_lines(text: TextIO, where: str, plain: bool) -> Iterator[Row]:
     lines = (line for line in text if line.strip())
     for number, line in enumerate(lines, 1):
         try:
             value = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             yield Row(number, {}, "not JSON")
         else:
-            yield _object(number, value)
+            yield _row(number, value, plain)
 
 
-def _json_array(text: io.TextIOWrapper, where: str) -> Iterator[Row]:
+def _json_array(text: TextIO, where: str, plain: bool) -> Iterator[Row]:
+    whole = text.read()
     try:
-        values = json.load(text)
-    except UnicodeDecodeError:
-        raise
-    except ValueError as error:
+        values = json.loads(whole)
+    except (ValueError, RecursionError) as error:
         raise InputError(where, "a JSON array of objects", f"no JSON ({error})") from None
     if not isinstance(values, list):
         raise InputError(where, "a JSON array of objects", type(values).__name__)
-    return _objects(values)
+    return _rows(values, plain)
 
 
-def _objects(values: Iterable[Any]) -> Iterator[Row]:
-    return (_object(number, value) for number, value in enumerate(values, 1))
+def _rows(values: Iterable[Any], plain: bool) -> Iterator[Row]:
+    return (_row(number, value, plain) for number, value in enumerate(values, 1))
 
 
-def _object(number: int, value: Any) -> Row:
+def _row(number: int, value: Any, plain: bool) -> Row:
     if isinstance(value, Mapping):
         return Row(number, {str(name): content for name, content in value.items()})
+    if plain and isinstance(value, (str, int)):
+        return Row(number, {"contact": value})
     return Row(number, {}, f"expected an object, got {type(value).__name__}")

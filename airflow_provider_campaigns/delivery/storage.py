@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    # An ObjectStoragePath offers what is used here of pathlib.Path, but is no subclass of it on every version.
+    # An ObjectStoragePath offers what is used here of pathlib.Path, but is a subclass of it on some versions only.
     AnyPath = Any
+
+# The class of local paths (an ObjectStoragePath may be a pathlib.Path, but never a PosixPath).
+LocalPath = type(Path())
+
+# Bytes of an upload that are kept in memory while it is made ready; more go to disk.
+MOST_IN_MEMORY = 1_000_000
 
 
 def locate(path: str | os.PathLike[str]) -> AnyPath:
@@ -18,6 +29,8 @@ def locate(path: str | os.PathLike[str]) -> AnyPath:
     Return a path object for a local path or a URL such as ``s3://conn_id@bucket/key``.
 
     URLs need Airflow and the provider of their scheme; ``file://`` URLs are local paths.
+
+    :raises ValueError: no provider knows the scheme (on some versions of Airflow only when the path is used).
     """
     text = str(path)
     if text.startswith("file://"):
@@ -29,23 +42,44 @@ def locate(path: str | os.PathLike[str]) -> AnyPath:
     return Path(text)
 
 
+def is_path(value: object) -> bool:
+    """Whether ``value`` is a path, as text or as an object."""
+    # An ObjectStoragePath is no os.PathLike on every version of Airflow.
+    return isinstance(value, (str, os.PathLike)) or hasattr(value, "open")
+
+
+@contextmanager
+def open_text(path: AnyPath) -> Iterator[TextIO]:
+    """Open a UTF-8 file, with or without a byte order mark, to be read line by line."""
+    # Handles of object storage, in text and in binary mode, cannot be iterated on Airflow 2.11.
+    with path.open("rb") as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
+        yield text
+
+
 def write_whole(path: AnyPath, lines: Iterable[bytes]) -> None:
     """
-    Write a file so that readers see all of it or nothing, also after a crash.
+    Write a file so that readers see all of it or nothing, also after a crash or when ``lines`` raise.
 
     Local: a temporary name, flushed to disk, then renamed. Object storage: one upload.
     """
-    if not isinstance(path, Path):
-        with path.open("wb") as file:
-            file.writelines(lines)
+    if not isinstance(path, LocalPath):
+        with SpooledTemporaryFile(MOST_IN_MEMORY) as whole:
+            whole.writelines(lines)
+            whole.seek(0)
+            with path.open("wb") as file:
+                shutil.copyfileobj(whole, file)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.writelines(lines)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
