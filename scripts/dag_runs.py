@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -124,9 +123,10 @@ def _xcoms(run: Any) -> Mapping[tuple[str, int], dict[str, Any]]:
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    # Airflow 2 reads the value when it loads the row.
-    model = getattr(xcom, "XComModel", None) or xcom.BaseXCom
-    read = getattr(model, "deserialize_value") if hasattr(xcom, "XComModel") else attrgetter("value")
+    if hasattr(xcom, "XComModel"):
+        model, read = xcom.XComModel, xcom.XComModel.deserialize_value
+    else:  # Airflow 2 reads the value when it loads the row
+        model, read = xcom.BaseXCom, attrgetter("value")
     found: dict[tuple[str, int], dict[str, Any]] = {}
     with create_session() as session:
         rows = session.scalars(select(model).where(model.dag_id == run.dag_id, model.run_id == run.run_id))

@@ -99,8 +99,10 @@ class ThreadedSenders:
         self._workers: list[asyncio.Task[None]] = []
         self._thread = threading.Thread(target=self._serve, name="campaign-senders", daemon=True)
         self._ready: Future[None] = Future()
+        self._main = threading.get_ident()
 
     def __enter__(self) -> Self:
+        self._main = threading.get_ident()
         self._thread.start()
         self._ready.result()
         return self
@@ -147,7 +149,9 @@ class ThreadedSenders:
         self._loop.call_soon_threadsafe(lambda: [worker.cancel() for worker in self._workers])
 
     def in_main_thread(self, do: Callable[[], T]) -> T:
-        """Run ``do`` in the thread that collects the answers, and return its result; called in other threads."""
+        """Run ``do`` in the thread that collects the answers, and return or raise what it does."""
+        if threading.get_ident() == self._main:
+            return do()
         errand = _Errand(do)
         self._answers.put(errand)
         result: T = errand.done.result()

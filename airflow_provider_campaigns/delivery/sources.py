@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, TextIO
 
-from airflow_provider_campaigns.delivery.storage import locate, open_text
+from airflow_provider_campaigns.delivery.storage import is_path, locate, open_text
 from airflow_provider_campaigns.exceptions import InputError
 
 Fields = Mapping[str, Any]
@@ -99,8 +98,7 @@ def open_source(contacts: Any, name: str = "contacts", *, plain: bool = False) -
                 "a list, a path, or the output of an upstream task (`upstream.output`)",
                 "text that starts with '[' and is not JSON; set render_template_as_native_obj=True on the DAG",
             ) from None
-    # An ObjectStoragePath is no os.PathLike on every version of Airflow.
-    if isinstance(contacts, (str, os.PathLike)) or hasattr(contacts, "open"):
+    if is_path(contacts):
         return _file(str(contacts), name, plain)
     if isinstance(contacts, Mapping) or not isinstance(contacts, Iterable):
         raise InputError(name, "a list of dicts, or a path or URL", type(contacts).__name__)

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    # An ObjectStoragePath offers what is used here of pathlib.Path, but is no subclass of it on every version.
+    # An ObjectStoragePath offers what is used here of pathlib.Path, but is a subclass of it on some versions only.
     AnyPath = Any
+
+# The class of local paths (an ObjectStoragePath may be a pathlib.Path, but never a PosixPath).
+LocalPath = type(Path())
 
 # Bytes of an upload that are kept in memory while it is made ready; more go to disk.
 MOST_IN_MEMORY = 1_000_000
@@ -39,6 +42,12 @@ def locate(path: str | os.PathLike[str]) -> AnyPath:
     return Path(text)
 
 
+def is_path(value: object) -> bool:
+    """Whether ``value`` is a path, as text or as an object."""
+    # An ObjectStoragePath is no os.PathLike on every version of Airflow.
+    return isinstance(value, (str, os.PathLike)) or hasattr(value, "open")
+
+
 @contextmanager
 def open_text(path: AnyPath) -> Iterator[TextIO]:
     """Open a UTF-8 file, with or without a byte order mark, to be read line by line."""
@@ -53,7 +62,7 @@ def write_whole(path: AnyPath, lines: Iterable[bytes]) -> None:
 
     Local: a temporary name, flushed to disk, then renamed. Object storage: one upload.
     """
-    if not isinstance(path, Path):
+    if not isinstance(path, LocalPath):
         with SpooledTemporaryFile(MOST_IN_MEMORY) as whole:
             whole.writelines(lines)
             whole.seek(0)

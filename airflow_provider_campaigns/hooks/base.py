@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.connection import get_async_connection
@@ -14,17 +16,19 @@ from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
 from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, InputError, VendorUnavailableError
 from airflow_provider_campaigns.get_provider_info import connection_type
+from airflow_provider_campaigns.hooks.tokens import MainThread, MaskedTokens
 from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
 from airflow_provider_campaigns.protocol.messages import Conversation, T
 from airflow_provider_campaigns.protocol.repeating import call
 from airflow_provider_campaigns.transports.settings import DEFAULT_TIMEOUT, TransportSettings
-from airflow_provider_campaigns.transports.tokens import InMemoryTokens, TokenMemory
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
     from airflow_provider_campaigns.transports.blocking import BlockingTransport
+
+MakeTransport = Callable[[Callable[[float], Awaitable[None]], MainThread], "AsyncTransport"]
 
 # What Airflow's UI and API show in place of a secret; some of their versions saved it in the secret's place.
 REDACTED = "***"
@@ -44,13 +48,19 @@ class ConnectionFields:
 
     @cached_property
     def extras(self) -> Mapping[str, Any]:
-        """The extra fields; raises InputError when they are no JSON object."""
+        """
+        The extra fields, with sensitive ones hidden from logs.
+
+        :raises InputError: they are no JSON object (Airflow's own ``extra_dejson`` would then be empty, and
+            ``only_recipients`` among the ignored).
+        """
         try:
-            extras = self.connection.extra_dejson
+            extras = json.loads(self.connection.extra or "{}")
         except ValueError:
             extras = None
         if not isinstance(extras, dict):
             raise self.wrong("extra", "a JSON object", "something else")
+        mask_secret(extras)
         return extras
 
     @property
@@ -107,7 +117,7 @@ class ConnectionFields:
         :raises InputError: it is no number, or smaller than ``least``.
         """
         value = self.extras.get(name)
-        if value in {None, ""}:
+        if value is None or value == "":
             return default
         try:
             number = float(value)
@@ -119,11 +129,19 @@ class ConnectionFields:
 
     @property
     def verify(self) -> bool | str:
-        """Whether TLS certificates are checked, or the file of authorities to check them with."""
-        value = self.extras.get("verify", True)
-        if isinstance(value, str):
-            return {"true": True, "": True, "false": False}.get(value.strip().lower(), value)
-        return bool(value) if value is not None else True
+        """
+        Whether TLS certificates are checked, or the file or folder of authorities to check them with.
+
+        :raises InputError: neither, or there is no such file.
+        """
+        value = self.extras.get("verify")
+        text = str("" if value is None else value).strip()
+        if text.lower() in {"", "true", "false"}:
+            return text.lower() != "false"
+        # Without this, every request would fail, and nobody could tell whether it had been sent.
+        if not isinstance(value, str) or not Path(text).exists():
+            raise self.wrong("verify", "true, false, or a file or folder of trusted authorities", repr(value))
+        return text
 
     @property
     def only_recipients(self) -> tuple[str, ...]:
@@ -170,6 +188,12 @@ class CampaignHook(BaseHook):
     default_conn_name: ClassVar[str]
     default_host: ClassVar[str] = ""
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # Airflow 2.11 to 3.1 makes a form only of methods that it finds in the class itself, not in its bases.
+        for method in ("get_ui_field_behaviour", "get_connection_form_widgets"):
+            setattr(cls, method, CampaignHook.__dict__[method])
+
     def __init__(self, conn_id: str) -> None:
         super().__init__()
         self.conn_id = conn_id
@@ -184,7 +208,7 @@ class CampaignHook(BaseHook):
 
     @abstractmethod
     def account(self) -> str:
-        """Return what tells this account from others of the vendor; not a secret."""
+        """Return what tells this account from others of the vendor; may be a secret: only its digest is kept."""
 
     @abstractmethod
     def check(self) -> Conversation[str]:
@@ -206,7 +230,7 @@ class CampaignHook(BaseHook):
         return self.make_dialect(self.fields)
 
     @cached_property
-    def tokens(self) -> TokenMemory:
+    def tokens(self) -> MaskedTokens:
         """Where the access token is kept, for vendors that have one."""
         return MaskedTokens()
 
@@ -226,7 +250,7 @@ class CampaignHook(BaseHook):
     def identity(self) -> dict[str, str]:
         """The account a delivery goes to, in a form that a ledger may keep: its name as a digest."""
         account = hashlib.sha256(self.account().encode()).hexdigest()[:16]
-        return {"vendor": self.conn_type, "host": self.fields.base_url, "account": account}
+        return {"vendor": self.conn_type, "host": self.fields.settings.base_url, "account": account}
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -277,9 +301,7 @@ class CampaignHook(BaseHook):
             self.__dict__["connection"] = await get_async_connection(self.conn_id)
         return AsyncTransport(self.dialect, self.fields.settings, self.tokens)
 
-    def sending_transport(
-        self, concurrency: int
-    ) -> Callable[[Callable[[float], Awaitable[None]], Callable[[Callable[[], Any]], Any]], AsyncTransport]:
+    def sending_transport(self, concurrency: int) -> MakeTransport:
         """
         Return what makes the transport of a delivery in another thread; the connection is looked up here and now.
 
@@ -289,16 +311,16 @@ class CampaignHook(BaseHook):
 
         dialect, settings, tokens = self.dialect, self.fields.settings, self.tokens
 
-        def make(
-            sleep: Callable[[float], Awaitable[None]], in_main_thread: Callable[[Callable[[], Any]], Any]
-        ) -> AsyncTransport:
-            return AsyncTransport(dialect, settings, ElsewhereTokens(tokens, in_main_thread), concurrency, sleep=sleep)
+        def make(sleep: Callable[[float], Awaitable[None]], in_main_thread: MainThread) -> AsyncTransport:
+            tokens.in_main_thread = in_main_thread
+            return AsyncTransport(dialect, settings, tokens, concurrency, sleep=sleep)
 
         return make
 
     def test_connection(self) -> tuple[bool, str]:
-        """Check the connection with a read-only call (the Test button); nobody is contacted."""
+        """Check the connection with a read-only call (the Test button); nobody is contacted, and no task signed out."""
         try:
+            self.tokens.must_share = True
             return True, self.run(self.check())
         except CallRefusedError as error:
             return False, f"{error}. Check login, password and extras of the connection"
@@ -331,34 +353,3 @@ class CampaignHook(BaseHook):
                 default=spec["schema"].get("default"),
             )
         return widgets
-
-
-class MaskedTokens(InMemoryTokens):
-    """Keeps the token in memory and hides it from Airflow's logs."""
-
-    def keep(self, token: str, expires_at: float) -> None:
-        """Keep a new token."""
-        mask_secret(token)
-        super().keep(token, expires_at)
-
-
-class ElsewhereTokens:
-    """
-    Keeps the token by way of the thread that talks to Airflow.
-
-    :param tokens: where it is kept.
-    :param in_main_thread: runs something in that thread and returns its result.
-    """
-
-    def __init__(self, tokens: TokenMemory, in_main_thread: Callable[[Callable[[], Any]], Any]) -> None:
-        self._tokens = tokens
-        self._in_main_thread = in_main_thread
-
-    def recall(self) -> str | None:
-        """Return the token, None when there is none or it has ended."""
-        token: str | None = self._in_main_thread(self._tokens.recall)
-        return token
-
-    def keep(self, token: str, expires_at: float) -> None:
-        """Keep a new token."""
-        self._in_main_thread(lambda: self._tokens.keep(token, expires_at))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_campaigns.hooks.base import CampaignHook, ConnectionFields
+from airflow_provider_campaigns.hooks.tokens import CLAIM_MARGIN, SharedTokens, variable_name
 from airflow_provider_campaigns.protocol.messages import Conversation
 from airflow_provider_campaigns.vendors.ozonetel import Ozonetel
 
@@ -17,7 +19,8 @@ class OzonetelHook(CampaignHook):
 
     Connection: ``host`` (default https://in1-ccaas-api.ozonetel.com; https://api.ccaas.ozonetel.com outside India),
     ``login`` = user name, ``password`` = API key, extra ``auth_mode`` = ``token`` (default) or ``basic``, as the
-    account's "API Authentication" setting says.
+    account's "API Authentication" setting says. In token mode, all tasks whose connections have the same user name and
+    API key share one token, for each new one ends the earlier ones.
 
     :param ozonetel_conn_id: id of the Airflow connection.
     """
@@ -41,6 +44,12 @@ class OzonetelHook(CampaignHook):
             auth_mode=fields.text("auth_mode") or "token",  # type: ignore[arg-type]
             policy=fields.policy,
         )
+
+    @cached_property
+    def tokens(self) -> SharedTokens:
+        """The token that the account's tasks share."""
+        name = variable_name(self.conn_type, self.dialect.user_name, self.dialect.api_key)
+        return SharedTokens(name, claim_lifetime=self.fields.settings.timeout + CLAIM_MARGIN)
 
     def account(self) -> str:
         """Return the user name."""

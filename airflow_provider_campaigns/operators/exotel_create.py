@@ -64,7 +64,8 @@ class CreateExotelCampaignOperator(CampaignSensor):
         default False. Deferred tasks need Airflow 3.3 for it.
     :param exotel_conn_id: id of the Airflow connection (templated)
     :return: the campaign as Exotel describes it (``id``, ``name``, ``status``, ``uri``, ``stats`` …), with a count in
-        place of the numbers (``from``).
+        place of the numbers (``from``). The XCom ``campaign_id`` (``operator.output["campaign_id"]``) is there as soon
+        as the campaign is.
     :raises InputError: bad input; nothing was created.
     :raises CampaignFailed: the campaign that was waited for ended in a failed state.
     :raises AirflowFailException: nobody knows whether the campaign was created; the message says what to do.
@@ -168,9 +169,11 @@ class CreateExotelCampaignOperator(CampaignSensor):
         )
         cleared = ti is not None and (ti.max_tries or 0) > (self.retries or 0)
         campaign = once.run(f"{self.name} {_stamp(ti)}", cleared=cleared)
+        self._campaign_id = str(campaign["id"])
+        if ti:
+            ti.xcom_push(key="campaign_id", value=self._campaign_id)
         if not self.wait_for_completion:
             return described(campaign)
-        self._campaign_id = str(campaign["id"])
         super().execute(context)
         return described(self.hook.get_campaign(self._campaign_id))
 
@@ -181,7 +184,7 @@ class CreateExotelCampaignOperator(CampaignSensor):
 
     def on_kill(self) -> None:
         """Pause the campaign that is waited for, if ``pause_on_kill``."""
-        if not (self.pause_on_kill and self._campaign_id):
+        if not (self.pause_on_kill and self.wait_for_completion and self._campaign_id):
             return
         from airflow_provider_campaigns.transports.blocking import BlockingTransport
 

@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import XComArg
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
+from airflow_provider_campaigns.delivery.storage import is_path
 from airflow_provider_campaigns.masking import mask
 
+# What renders itself: Airflow 3 knows it by its ``resolve``, Airflow 2 by its class.
+if TYPE_CHECKING or AIRFLOW_V_3_0_PLUS:
+    ResolveMixin = object
+else:
+    from airflow.utils.mixins import ResolveMixin
 
-class Hidden:
+
+class Hidden(ResolveMixin):
     """
     Recipients in a template field.
 
-    Airflow renders what is inside, and stores and shows ``str()`` of it: a count, or masked text.
+    It renders what is inside itself: Airflow would log the value of a nested template field when that fails. Airflow
+    stores and shows ``str()`` of it: a count, or masked text.
 
     :param value: the recipients.
     :param noun: what they are, in the plural.
     :param render: renders a value with a context.
     """
 
-    # Airflow 2 renders these. Airflow 3 calls ``resolve``, and could log the value of a nested field in clear.
-    template_fields = ("value",)
-
     def __init__(self, value: Any, noun: str, render: Callable[[Any, Any], Any]) -> None:
         self.value = value
         self.noun = noun
         self._render = render
 
-    def resolve(self, context: Mapping[str, Any]) -> Any:
+    def resolve(self, context: Mapping[str, Any], **_: Any) -> Any:
         """Return the recipients, rendered."""
         return self._render(self.value, context)
 
+    def iter_references(self) -> Iterator[Any]:
+        """Return no upstream tasks: what waits for one is not hidden."""
+        return iter(())
+
     def __str__(self) -> str:
-        if isinstance(self.value, (str, os.PathLike)):
-            text = str(self.value)
-            return self.noun if text.lstrip().startswith("[") else mask(text)
+        if isinstance(self.value, str):
+            return self.noun if self.value.lstrip().startswith("[") else mask(self.value)
         return f"{len(self.value):,} {self.noun}" if hasattr(self.value, "__len__") else self.noun
 
     __repr__ = __str__
@@ -62,8 +70,7 @@ class HiddenField:
     """
     Descriptor of a template field whose values, but for paths and templates without addresses in them, are hidden.
 
-    The operator keeps the value as it is; whoever reads the field gets a ``Hidden`` of his own. Airflow renders that in
-    place, and a copy of the operator must not change what the DAG's next run renders.
+    The operator keeps the value as it is; who reads the field gets it wrapped in ``Hidden``.
 
     :param noun: what the values are, in the plural.
     """
@@ -81,7 +88,8 @@ class HiddenField:
         return Hidden(value, self.noun, instance.render_template) if _holds_recipients(value) else value
 
     def __set__(self, instance: Any, value: Any) -> None:
-        object.__setattr__(instance, self.slot, shown(value))
+        # Paths as text: some versions of Airflow call the ``resolve`` of a pathlib.Path to render it.
+        object.__setattr__(instance, self.slot, str(value) if is_path(value) else shown(value))
 
 
 def shown(value: Any) -> Any:
@@ -91,7 +99,6 @@ def shown(value: Any) -> Any:
 
 def _holds_recipients(value: Any) -> bool:
     """Whether ``value`` is to be hidden; what still waits for an upstream task must stay visible to Airflow."""
-    if isinstance(value, (str, os.PathLike)):
-        text = str(value)
-        return text.lstrip().startswith("[") or mask(text) != text
+    if isinstance(value, str):
+        return value.lstrip().startswith("[") or mask(value) != value
     return value is not None and not any(XComArg.iter_xcom_references(value))

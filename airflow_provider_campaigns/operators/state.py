@@ -8,9 +8,8 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
-
 from airflow_provider_campaigns.exceptions import LedgerError
+from airflow_provider_campaigns.hooks import variables
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.ledger import Store
@@ -39,10 +38,7 @@ class TaskStateStore:
 
 class VariableStore:
     """
-    State in Airflow Variables, one per key.
-
-    ``Variable.get`` and, on Airflow 3.0 to 3.2, ``Variable.set`` return normally when the metadata database could not
-    be asked; a ledger that seems empty would send everything again. So the calls below them are used, which raise.
+    State in Airflow Variables, one per key; a ledger that seemed empty would send everything again.
 
     :param prefix: start of the Variables' names.
     """
@@ -54,13 +50,16 @@ class VariableStore:
 
     def get(self, key: str) -> Any:
         """Return the value, None when there is none; raises when the database cannot be asked."""
-        text = (_supervised_get if AIRFLOW_V_3_0_PLUS else _direct_get)(f"{self._prefix}_{key}")
+        try:
+            text = variables.read(f"{self._prefix}_{key}")
+        except variables.UnreadableVariableError as error:
+            raise LedgerError(str(error)) from error
         return json.loads(text) if text else None
 
     def set(self, key: str, value: Any) -> None:
         """Store the value, or raise."""
         text = json.dumps(value, separators=(",", ":"))
-        (_supervised_set if AIRFLOW_V_3_0_PLUS else _direct_set)(f"{self._prefix}_{key}", text)
+        variables.write(f"{self._prefix}_{key}", text, "what a delivery has sent")
 
 
 class MemoryStore:
@@ -91,44 +90,3 @@ def task_state(context: Mapping[str, Any]) -> Store:
         return MemoryStore()
     identity = json.dumps([ti.dag_id, ti.run_id, ti.task_id, ti.map_index])
     return VariableStore(f"campaigns_ledger_{hashlib.sha256(identity.encode()).hexdigest()[:32]}")
-
-
-def _supervised_get(name: str) -> str | None:
-    from airflow.sdk.execution_time.comms import ErrorResponse, GetVariable
-    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
-
-    reply = SUPERVISOR_COMMS.send(GetVariable(key=name))
-    if isinstance(reply, ErrorResponse):
-        if reply.error.value == "VARIABLE_NOT_FOUND":
-            return None
-        raise LedgerError(f"Airflow Variable {name} cannot be read: {reply.error.value}")
-    value: str | None = getattr(reply, "value", None)
-    return value
-
-
-def _supervised_set(name: str, value: str) -> None:
-    from airflow.sdk.execution_time.comms import ErrorResponse, PutVariable
-    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
-
-    reply = SUPERVISOR_COMMS.send(PutVariable(key=name, value=value, description="what a delivery has sent"))
-    if isinstance(reply, ErrorResponse):
-        raise LedgerError(f"Airflow Variable {name} cannot be written: {reply.error.value}")
-
-
-def _direct_get(name: str) -> str | None:
-    from airflow.models.variable import Variable
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    with create_session() as session:
-        variable = session.scalar(select(Variable).where(Variable.key == name))
-        value: str | None = variable.get_val() if variable else None
-        return value
-
-
-def _direct_set(name: str, value: str) -> None:
-    from airflow.models.variable import Variable
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        Variable.set(name, value, description="what a delivery has sent", session=session)

@@ -29,7 +29,7 @@ class TriggerSurveyOperator(CampaignDeliveryOperator):
 
     .. seealso:: https://developer-api.xebo.ai/?p=3205 (links), https://developer-api.xebo.ai/send-surveys
 
-    :param collector_id: 24-hex id in the collector's address (templated)
+    :param collector_id: the collector's 24-hex id (templated)
     :param collector_token: ``collectortoken``, copied from the platform; left out of the call when empty (templated)
     :param medium: ``"sms"``, ``"email"`` or ``"whatsapp"``: Xebo sends; default None: links only (templated)
     :param xebo_conn_id: id of the Airflow connection (templated)

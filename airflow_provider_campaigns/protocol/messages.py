@@ -11,8 +11,11 @@ yields
                    ``NoReplyError`` when the request may have arrived but no whole reply came back
 ``Sleep``          waits
 ``SignIn``         sends back the access token, running ``Dialect.sign_in`` alone (under a lock) for a new one
-``Recall``         sends back the token somebody stored, or None
+``Recall``         sends back the token that is remembered here, or None
+``Claim``          sends back the token that several processes share, a ``Sleep`` after which to claim again, or None:
+                   a new token may be made, once, and is then kept (``Keep``) or given up (``Release``)
 ``Keep``           stores a token
+``Release``        ends a claim of which no token came
 ``Page``           hands its items to the reader of the stream (only through ``stream()``)
 =================  ==============================================================================================
 """
@@ -117,7 +120,31 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """Ask for the stored token."""
+    """Ask for the token that this process remembers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """
+    Ask for the token that the account's processes share, or for leave to make a new one.
+
+    :param stale: a token the vendor no longer takes; empty: any shared token will do.
+    :param per_hour: how many tokens the vendor gives in an hour.
+    """
+
+    stale: str = field(repr=False)
+    per_hour: int
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """
+    End a claim of which no token came.
+
+    :param made: the vendor may have made one all the same, which counts.
+    """
+
+    made: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +167,7 @@ class Page:
     items: Sequence[Any] = field(repr=False)
 
 
-Step = Request | Sleep | SignIn | Recall | Keep | Page
+Step = Request | Sleep | SignIn | Recall | Claim | Keep | Release | Page
 Conversation = Generator[Step, Any, T]
 
 

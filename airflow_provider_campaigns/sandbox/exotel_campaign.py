@@ -96,8 +96,10 @@ class Campaign:
             self.running_since, self.started = self.start_at, True
         if self.status == IN_PROGRESS:
             done_at = self.running_since + (len(self.numbers) - self.dialled) / self.rate
-            if now >= min(done_at, self.end_at):
-                self._finish(min(done_at, self.end_at))
+            if done_at <= min(now, self.end_at):
+                self._finish(done_at, len(self.numbers))
+            elif now >= self.end_at:
+                self._finish(self.end_at, self.calls(self.end_at))
         if self.status == PAUSED and now >= self.end_at:
             self.no_attempt = len(self.numbers) - self.dialled
             self._become(CANCELED, self.end_at)
@@ -217,8 +219,8 @@ class Campaign:
             "call_sid": f"{self.id[:24]}{position:08x}",
         }
 
-    def _finish(self, at: float) -> None:
-        self.dialled = self.calls(at)
+    def _finish(self, at: float, calls: int) -> None:
+        self.dialled = calls
         self.no_attempt = len(self.numbers) - self.dialled
         none_made = all(call_status(number) == "failed" for number in self.numbers[: self.dialled])
         self._become(FAILED if none_made else COMPLETED, at)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.base import CampaignHook
     from airflow_provider_campaigns.protocol.messages import Conversation
     from airflow_provider_campaigns.protocol.watching import Progress
+    from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
 
 
 class CampaignFailed(CampaignFailedError, AirflowFailException):  # noqa: N818 - named after AirflowFailException
@@ -113,12 +114,16 @@ class CampaignSensor(BaseSensorOperator):
             raise self._failed(progress.status, progress.details)
         return progress
 
-    def _defer(self) -> None:
+    def trigger_class(self) -> type[CampaignStatusTrigger]:
+        """Return the trigger that watches in deferrable mode."""
         from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
 
+        return CampaignStatusTrigger
+
+    def _defer(self) -> None:
         hook = type(self.hook)
         self.defer(
-            trigger=CampaignStatusTrigger(
+            trigger=self.trigger_class()(
                 hook=f"{hook.__module__}.{hook.__qualname__}",
                 conn_id=self.hook.conn_id,
                 watch=self.watch,

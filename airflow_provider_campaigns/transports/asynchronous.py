@@ -15,15 +15,18 @@ from types import SimpleNamespace
 from typing import Any, Self
 
 import aiohttp
+from asgiref.sync import sync_to_async
 from yarl import URL
 
 from airflow_provider_campaigns.protocol.dialect import Dialect
 from airflow_provider_campaigns.protocol.messages import (
+    Claim,
     Conversation,
     Keep,
     NoReplyError,
     NotSentError,
     Recall,
+    Release,
     Request,
     Response,
     SignIn,
@@ -33,7 +36,7 @@ from airflow_provider_campaigns.protocol.messages import (
 )
 from airflow_provider_campaigns.transports.quiet_logs import quiet_logs
 from airflow_provider_campaigns.transports.settings import TransportSettings
-from airflow_provider_campaigns.transports.tokens import InMemoryTokens, TokenMemory
+from airflow_provider_campaigns.transports.tokens import InMemoryTokens, TokenMemory, ask
 from airflow_provider_campaigns.transports.wire import (
     WireRequest,
     authorities,
@@ -121,16 +124,12 @@ class AsyncTransport:
                 async with self._signing_in:
                     return await self.run(self._dialect.sign_in(stale))
             case Recall():
-                return await self._ask_tokens(self._tokens.recall)
-            case Keep(token, expires_at):
-                return await self._ask_tokens(self._tokens.keep, token, expires_at)
+                return ask(self._tokens, step)
+            case Claim() | Keep() | Release():
+                # In asgiref's threads: Airflow 3.0 and 3.1 answer no others of the triggerer.
+                return await sync_to_async(ask, thread_sensitive=False)(self._tokens, step)
             case _:
                 raise TypeError(f"not a step of a conversation that is run: {type(step).__name__}")
-
-    async def _ask_tokens(self, ask: Callable[..., Any], *args: Any) -> Any:
-        if isinstance(self._tokens, InMemoryTokens):
-            return ask(*args)
-        return await asyncio.to_thread(ask, *args)
 
     async def _send(self, request: Request) -> Response:
         if self._session is None:

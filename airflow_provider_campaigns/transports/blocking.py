@@ -18,12 +18,14 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyErr
 
 from airflow_provider_campaigns.protocol.dialect import Dialect
 from airflow_provider_campaigns.protocol.messages import (
+    Claim,
     Conversation,
     Keep,
     NoReplyError,
     NotSentError,
     Page,
     Recall,
+    Release,
     Request,
     Response,
     SignIn,
@@ -33,7 +35,7 @@ from airflow_provider_campaigns.protocol.messages import (
 )
 from airflow_provider_campaigns.transports.quiet_logs import quiet_logs
 from airflow_provider_campaigns.transports.settings import TransportSettings
-from airflow_provider_campaigns.transports.tokens import InMemoryTokens, TokenMemory
+from airflow_provider_campaigns.transports.tokens import InMemoryTokens, TokenMemory, ask
 from airflow_provider_campaigns.transports.wire import (
     WireRequest,
     authorities,
@@ -137,10 +139,8 @@ class BlockingTransport:
             case SignIn(stale):
                 with self._signing_in:
                     return self.run(self._dialect.sign_in(stale))
-            case Recall():
-                return self._tokens.recall()
-            case Keep(token, expires_at):
-                return self._tokens.keep(token, expires_at)
+            case Recall() | Claim() | Keep() | Release():
+                return ask(self._tokens, step)
             case _:
                 raise TypeError(f"not a step of a conversation: {type(step).__name__}")
 

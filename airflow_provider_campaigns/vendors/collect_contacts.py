@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -68,7 +69,8 @@ class SendCollectRequest:
     :param created_by: id of the user who sends; sends contact by contact.
     :param assigned_to: a team member's id or e-mail.
     :param send_message: False: the campaign's messages are not sent.
-    :raises InputError: a due date without a time zone; several samples with ``data`` or ``created_by``.
+    :raises InputError: a due date without a time zone; several samples with ``data`` or ``created_by``; text in place
+        of a list or an object.
     """
 
     dialect: Collect
@@ -83,6 +85,10 @@ class SendCollectRequest:
 
     def __post_init__(self) -> None:
         due_text(self.due_date)
+        for name, expected in (("items", "a list of ids"), ("data", "an object"), ("samples", "objects")):
+            # A template renders to text, which would go to the vendor as it is.
+            if isinstance(getattr(self, name), str):
+                raise InputError(name, expected, "text")
         if self._one_by_one and len(self._samples) > 1:
             raise InputError("samples", "one sample when data or created_by is given", f"{len(self._samples)} samples")
 
@@ -191,7 +197,7 @@ def read_replies(contacts: Sequence[Contact], reply: Mapping[str, Any]) -> list[
 
     def reply_to(contact: Contact) -> ContactReply:
         mine = made[contact.key]
-        said = words([error for error in errors if nobody or _is_named(contact, words([error]))])
+        said = words([error for error in errors if nobody or _is_named(contact, error)])
         return _read(contact, mine, said) if mine or said else UNMENTIONED
 
     return [reply_to(contact) for contact in contacts]
@@ -228,7 +234,8 @@ def _names(request: Any) -> set[str]:
     return {text(contact) or "", (text(named.get("email")) or "").casefold(), text(named.get("_id")) or ""} - {""}
 
 
-def _is_named(contact: Contact, error: str) -> bool:
-    """Whether an error names the contact: its whole key, not as part of a longer address or word."""
+def _is_named(contact: Contact, error: object) -> bool:
+    """Whether an error names the contact, wherever: its whole key, not as part of a longer address or word."""
     name = re.escape(contact.key)
-    return bool(re.search(rf"(?<![\w.+-]){name}(?![\w-]|\.\w)", error, re.IGNORECASE))
+    said = error if isinstance(error, str) else json.dumps(error, ensure_ascii=False)
+    return bool(re.search(rf"(?<![\w.+-]){name}(?![\w-]|\.\w)", said, re.IGNORECASE))

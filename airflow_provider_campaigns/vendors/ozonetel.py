@@ -20,9 +20,10 @@ from airflow_provider_campaigns.exceptions import (
     RequestRejectedError,
     VendorUnavailableError,
 )
-from airflow_provider_campaigns.protocol.dialect import Dialect, VendorMessage, Verdict, json_object
-from airflow_provider_campaigns.protocol.messages import Conversation, Keep, Recall, Request, Response
+from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy, VendorMessage, Verdict, json_object
+from airflow_provider_campaigns.protocol.messages import Conversation, Keep, Request, Response
 from airflow_provider_campaigns.protocol.repeating import exchange
+from airflow_provider_campaigns.protocol.signing_in import shared_token
 from airflow_provider_campaigns.protocol.watching import Progress
 from airflow_provider_campaigns.vendors.paging import pages
 
@@ -35,6 +36,7 @@ CALLS_PATH = "/ca_reports/fetchCdrByPagination"
 
 # "Generate Token": valid 60 minutes, 10 an hour, and each new one ends all earlier ones.
 TOKEN_LIFETIME = 60 * 60.0
+TOKENS_AN_HOUR = 10
 # Seconds before its end at which a token is no longer used: a request that is being sent must arrive in time.
 TOKEN_MARGIN = 5 * 60.0
 # "Fetch CDR by pagination": the largest page.
@@ -118,21 +120,24 @@ class Ozonetel(Dialect):
 
     def sign_in(self, stale: str) -> Conversation[str]:
         """
-        Return the stored token, or a new one (reference "Generate Token").
+        Return the token that the account's tasks share, or a new one.
 
         :raises VendorError: the vendor gives no token.
         """
-        stored: str | None = yield Recall()
-        if stored and stored != stale:
-            return stored
-        # Signed as in basic mode, for it must not ask for a token itself; a read, for no contact is in it.
-        request = Request("POST", SIGN_IN_PATH, "read", json={"userName": self.user_name})
-        response = yield from exchange(replace(self, auth_mode="basic"), request)
+        return (yield from shared_token(self, stale, self._new_token, TOKENS_AN_HOUR))
+
+    def _new_token(self) -> Conversation[Keep]:
+        """Ask for a new token, which ends all earlier ones (reference "Generate Token")."""
+        # Signed as in basic mode, for it must not ask for a token itself; no repeats, for each one would count.
+        asking = replace(self, auth_mode="basic", policy=RetryPolicy(retry_limit=0, max_wait=0))
+        body = {"userName": self.user_name}
+        safe = "a token contacts nobody"
+        asked_at = time.time()
+        response = yield from exchange(asking, Request("POST", SIGN_IN_PATH, "write", json=body, safe_to_resend=safe))
         token = reply_object(response).get("token")
         if not isinstance(token, str) or not token:
             raise CallRefusedError(self.vendor, "the reply holds no token", status=response.status)
-        yield Keep(token, time.time() + TOKEN_LIFETIME - TOKEN_MARGIN)
-        return token
+        return Keep(token, asked_at + TOKEN_LIFETIME - TOKEN_MARGIN)
 
     def verdict(self, response: Response) -> Verdict:
         """Judge a reply by its words, which may come with any HTTP status; only ``success`` is a success."""

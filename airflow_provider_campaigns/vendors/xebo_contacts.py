@@ -159,8 +159,8 @@ def read_reply(contacts: Sequence[Contact], reply: Mapping[str, Any], *, links: 
     - ``rejected`` counts more than ``rejected_list`` names: the contacts nobody mentions are ``rejected`` if there are
       exactly that many of them, else ``unknown``.
     - ``accepted`` counts fewer than ``data`` lists: all of these are ``unknown``, but for a link in hand.
-    - No ``data`` at all, but every contact counted as accepted and none as rejected: all are ``accepted`` (the form of
-      the send call's reply is not published).
+    - ``data`` is absent or empty, and ``accepted`` counts exactly the contacts that ``rejected_list`` does not name:
+      these are ``accepted`` (the form of the send call's reply is not published; it may have no links to list).
 
     :param links: the reply is of the links call: a contact without a link is ``unknown``.
     """
@@ -171,7 +171,7 @@ def read_reply(contacts: Sequence[Contact], reply: Mapping[str, Any], *, links: 
     others = UNMENTIONED
     if unmentioned and unmentioned == (rejected or 0) - len(turned_away):
         others = ContactReply("rejected", reason=REFUSED)
-    elif not links and "data" not in reply and (accepted, rejected) == (len(contacts), 0):
+    elif not links and not reply.get("data") and (accepted, rejected) == (unmentioned, len(turned_away)):
         others = ContactReply("accepted")
     doubted = accepted is not None and accepted < len(taken)
 

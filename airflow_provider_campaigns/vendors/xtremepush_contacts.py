@@ -48,7 +48,8 @@ class ExecuteCampaign:
     :param template_params: template variables, the same for all targets.
     :param send_at: a date and time with a time zone, to the minute; None: now.
     :param overrides: any other fields of the campaign model, e.g. ``messages``, ``retry_for``, ``payload_add``.
-    :raises InputError: a time without a time zone; an override of what the other parameters set.
+    :raises InputError: a time without a time zone; an override of what the other parameters set; text in place of an
+        object.
     """
 
     dialect: Xtremepush
@@ -62,6 +63,10 @@ class ExecuteCampaign:
         _time(self.send_at)
         if not self.target_by:
             raise InputError("target_by", "user_id, external_id, email, token or id", "nothing")
+        for name in ("template_params", "overrides"):
+            # A template renders to text, which would go to the vendor as it is.
+            if isinstance(getattr(self, name), str):
+                raise InputError(name, "an object", "text")
         taken = sorted(_NO_OVERRIDES & (self.overrides or {}).keys())
         if taken:
             raise InputError("overrides", "fields that no other parameter sets", ", ".join(taken))

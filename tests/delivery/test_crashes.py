@@ -1,241 +1,145 @@
 """
-Random crash points: whatever moment a try dies at, nobody is contacted twice, nobody is lost.
+Whatever step a process is killed at, nobody is contacted twice and nobody is lost.
 
-A world with a vendor, a store and outcomes counts its steps and stops dead at a chosen one, as after SIGKILL: from then
-on nothing in it works, until the next try. What the vendor received before stays received.
+The process is killed before and after every write to the store, every outcome part and every request the vendor gets;
+then the delivery is tried again until it comes to its end.
 """
 
 from __future__ import annotations
 
-import json
 import random
-from collections import Counter, deque
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
 
 import pytest
 
-from airflow_provider_campaigns.delivery.batches import Reading
-from airflow_provider_campaigns.delivery.engine import AHEAD, Delivery
-from airflow_provider_campaigns.delivery.ledger import Ledger
-from airflow_provider_campaigns.delivery.outcomes import OutcomeRecords
-from airflow_provider_campaigns.delivery.pace import StoppedError
-from airflow_provider_campaigns.delivery.senders import Answer
-from airflow_provider_campaigns.delivery.sources import open_source
-from airflow_provider_campaigns.delivery.verdicts import Limits
-from airflow_provider_campaigns.exceptions import (
-    CallRefusedError,
-    DeliveryError,
-    InvalidContactError,
-    OutcomeUnknownError,
-    RequestRejectedError,
-    VendorUnavailableError,
-)
-from airflow_provider_campaigns.protocol.sending import Contact, ContactReply
+from airflow_provider_campaigns.delivery.outcomes import STATUSES, Outcome
+from airflow_provider_campaigns.delivery.receipt import Receipt
+from tests.delivery.world import MOST_UNSETTLED, Crash, Plan, World, phones, run_try
 
-CRASH_POINTS = 10_000
+pytestmark = pytest.mark.usefixtures("no_fsync")
+
+# Between those to be contacted: no number, a repeat in another spelling, an opt-out.
+FEW = [*phones(2), "no number", "447700900000", *phones(3, first=2), "+447700900099", *phones(1, first=5)]
+FEW_OUT = ["+44 7700 900099"]
+MANY = [*phones(600), "no number", "447700900000", *phones(399, first=600), "+447700900999"]
+MANY_OUT = ["+44 7700 900999"]
+
+ON_UNKNOWN = [("fail", False), ("skip", False), ("resend", False), ("fail", True)]
 
 
-class Crash(BaseException):
-    """The process was killed."""
+def check(world: World, plan: Plan, receipt: Receipt, outcomes: list[Outcome]) -> None:
+    """Check all that must hold once a delivery came to its end."""
+    rows = len(plan.rows)
+    assert [line["row"] for line in outcomes] == list(range(1, rows + 1)), "each row has exactly one outcome"
+    counts = Counter(line["status"] for line in outcomes)
+    assert {status: receipt[status] for status in STATUSES} == {status: counts[status] for status in STATUSES}
+    assert receipt["contacts"] == rows
+    assert (receipt["invalid"], receipt["duplicate"], receipt["unsent"]) == (2, 1, 0)
+    accepted = {line["key"] for line in outcomes if line["status"] == "accepted"}
+    assert accepted <= set(world.contacted), "what counts as accepted arrived"
+    if plan.on_unknown == "resend" or plan.safe:
+        assert receipt["unknown"] == 0
+        assert set(world.contacted) == accepted
+        if plan.safe:
+            assert world.most_often == 1
+    else:
+        assert world.most_often == 1, "nobody is contacted twice"
+        unknown = {line["key"] for line in outcomes if line["status"] == "unknown"}
+        assert set(world.contacted) <= accepted | unknown
+        # Only what was in flight.
+        assert len(unknown) <= world.crashes * MOST_UNSETTLED * plan.batch_size
 
 
-class World:
-    """Everything that outlives a process, and the vendor."""
-
-    def __init__(self, dice: random.Random) -> None:
-        self.dice = dice
-        self.values: dict[str, str] = {}
-        self.received: Counter[str] = Counter()
-        self.requests: list[list[str]] = []
-        self.left = -1
-        self.dead = False
-
-    def live(self, steps: int) -> None:
-        """Let a process run that will be killed after so many steps (-1: never)."""
-        self.left, self.dead = steps, False
-
-    def step(self) -> None:
-        """Anything that happens; also the last thing that happens."""
-        if self.dead or self.left == 0:
-            self.dead = True
-            raise Crash
-        self.left -= 1
+def deliver(world: World, plan: Plan, crashes: Callable[[int], int | None], sizes: Callable[[int], int]) -> None:
+    """Try until the end; try ``n`` is killed at step ``crashes(n)`` and makes batches of ``sizes(n)``."""
+    for number in count(1):
+        try:
+            receipt, outcomes = run_try(world, plan.changed(batch_size=sizes(number)), number, crashes(number))
+        except Crash:
+            assert number < 20
+            continue
+        check(world, plan, receipt, outcomes)
+        return
 
 
-class Store:
-    fenced = True
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-
-    def get(self, key: str):
-        self.world.step()
-        return json.loads(self.world.values.get(key, "null"))
-
-    def set(self, key: str, value) -> None:
-        self.world.step()
-        self.world.values[key] = json.dumps(value)
-        self.world.step()
+def crash_everywhere(plan: Plan, folder: Path | None, retry_size: int | None = None) -> int:
+    """Deliver as often as there are steps, killed at another one each time, and return how many there are."""
+    later = retry_size or plan.batch_size
+    for step in count(1):
+        world = World(checks_duplicates=plan.safe)
+        here = plan.changed(folder=folder and folder / str(step))
+        deliver(world, here, {1: step}.get, lambda number: plan.batch_size if number == 1 else later)
+        if not world.crashes:
+            return step - 1
+    raise AssertionError
 
 
-class FakeSend:
-    vendor = "fake"
-    campaign = "c"
-    identity = {"campaign": "c"}
-    required = (("id",),)
-    requests_per_minute = None
+@pytest.mark.parametrize("kept", ["folder", "store"])
+@pytest.mark.parametrize(("on_unknown", "safe"), ON_UNKNOWN)
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_killed_at_any_step(tmp_path: Path, batch_size: int, on_unknown: str, safe: bool, kept: str) -> None:
+    plan = Plan(FEW, exclude=FEW_OUT, batch_size=batch_size, on_unknown=on_unknown, safe=safe)
 
-    def __init__(self, batch_limit: int, safe: bool) -> None:
-        self.batch_limit = batch_limit
-        self.safe_to_resend = "the vendor checks" if safe else ""
+    steps = crash_everywhere(plan, tmp_path if kept == "folder" else None)
 
-    def contact(self, fields):
-        if "bad" in fields:
-            raise InvalidContactError("id", "an id", fields["bad"])
-        return Contact(fields["id"], dict(fields))
+    # Intent, request, part and settlement of each batch, before and after.
+    assert steps > 8 * 6 / batch_size
 
 
-class FakeSenders:
-    """Answers in random order, with what can happen on the way to a vendor and back."""
+@pytest.mark.parametrize(("on_unknown", "safe"), [("fail", False), ("fail", True)])
+def test_killed_at_any_step_of_large_batches(tmp_path: Path, on_unknown: str, safe: bool) -> None:
+    plan = Plan(MANY, exclude=MANY_OUT, batch_size=500, on_unknown=on_unknown, safe=safe)
 
-    def __init__(self, world: World, send: FakeSend, trouble: float) -> None:
-        self.world, self.send, self.trouble = world, send, trouble
-        self.waiting: deque = deque()
-        self.stopped = False
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return None
-
-    def submit(self, ticket) -> None:
-        self.waiting.append(ticket)
-
-    def stop(self) -> None:
-        self.stopped = True
-
-    def abandon(self) -> None:
-        return None
-
-    def collect(self, timeout):
-        dice = self.world.dice
-        tickets = list(self.waiting)
-        dice.shuffle(tickets)
-        chosen = tickets[: dice.randint(1, len(tickets))]
-        for ticket in chosen:
-            self.waiting.remove(ticket)
-        return [self.answer(ticket) for ticket in chosen]
-
-    def answer(self, ticket) -> Answer:
-        dice, world = self.world.dice, self.world
-        if self.stopped:
-            return Answer(ticket, error=StoppedError())
-        trouble = dice.random() < self.trouble and dice.choice(("lost", "drop", "reject", "refuse", "unavailable"))
-        if trouble == "refuse":
-            return Answer(ticket, error=CallRefusedError("fake", "no"))
-        if trouble == "unavailable":
-            return Answer(ticket, error=VendorUnavailableError("fake", "down"))
-        if trouble == "lost":
-            return Answer(ticket, error=OutcomeUnknownError("fake", "nothing came back"))
-        world.step()
-        keys = [contact.key for _, contact in ticket.contacts]
-        if trouble == "reject":
-            return Answer(ticket, error=RequestRejectedError("fake", "bad"))
-        world.requests.append(keys)
-        there = [key for key in keys if world.received[key]]
-        if self.send.safe_to_resend:
-            world.received.update(key for key in keys if not world.received[key])
-        else:
-            world.received.update(keys)
-        world.step()
-        if trouble == "drop":
-            return Answer(ticket, error=OutcomeUnknownError("fake", "cut"))
-        status = "accepted" if ticket.resent else "duplicate"
-        return Answer(ticket, [ContactReply(status if key in there else "accepted") for key in keys])
+    assert crash_everywhere(plan, tmp_path) > 8 * 2
 
 
-def contacts(dice: random.Random) -> list[dict]:
-    rows = [{"id": str(number)} for number in range(dice.randint(1, 30))]
-    for _ in range(dice.randint(0, 5)):
-        rows.insert(dice.randint(0, len(rows)), dice.choice(({"bad": "x"}, dict(dice.choice(rows)))))
-    return rows
+@pytest.mark.parametrize("sizes", [(1, 3), (3, 1), (3, 500), (2, 3)])
+@pytest.mark.parametrize(("on_unknown", "safe"), [("fail", False), ("fail", True)])
+def test_a_later_try_may_make_other_batches(
+    tmp_path: Path, sizes: tuple[int, int], on_unknown: str, safe: bool
+) -> None:
+    plan = Plan(FEW, exclude=FEW_OUT, batch_size=sizes[0], on_unknown=on_unknown, safe=safe)
+
+    crash_everywhere(plan, tmp_path, retry_size=sizes[1])
 
 
-def one_try(world: World, number: int, rows: list[dict], send: FakeSend, plan: dict) -> Counter | None:
-    """Run one try; return the counts of a complete delivery, None when it failed and may be retried."""
-    store = Store(world)
-    ledger = Ledger(store, number)
-    ledger.begin()
-    outcomes = OutcomeRecords(store, ledger)
-    if ledger.receipt:
-        return Counter(line["status"] for line in outcomes.read())
-    delivery = Delivery(
-        send=send,
-        reading=Reading(send),
-        source=open_source(rows),
-        ledger=ledger,
-        outcomes=outcomes,
-        senders=FakeSenders(world, send, plan["trouble"]),
-        batch_size=world.dice.randint(1, send.batch_limit),
-        max_concurrency=plan["concurrency"],
-        limits=Limits("skip"),
+@pytest.mark.parametrize("kept", ["folder", "store"])
+def test_contacts_may_be_added_between_tries_that_are_killed(tmp_path: Path, kept: str) -> None:
+    for step in count(1):
+        world = World()
+        plan = Plan(phones(3), tmp_path / f"{step}" if kept == "folder" else None)
+        run_try(world, plan)
+        plan = plan.changed(rows=[*phones(3), "no number"])
+        with suppress(Crash):
+            run_try(world, plan, 2, crash_at=step)
+        plan = plan.changed(rows=[*phones(3), "no number", *phones(2, first=3)])
+
+        receipt, outcomes = run_try(world, plan, 3)
+
+        assert [line["row"] for line in outcomes] == list(range(1, 7))
+        assert (receipt["accepted"], receipt["invalid"]) == (5, 1)
+        assert world.contacted == phones(5)
+        if not world.crashes:
+            return
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_killed_again_and_again(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    on_unknown, safe = chance.choice(ON_UNKNOWN)
+    kept = chance.choice([tmp_path, None])
+    plan = Plan(FEW, folder=kept, exclude=FEW_OUT, batch_size=5, on_unknown=on_unknown, safe=safe)
+    world = World(checks_duplicates=safe)
+
+    deliver(
+        world,
+        plan,
+        lambda number: chance.randint(1, 22) if number < 8 else None,
+        lambda number: chance.choice([1, 2, 3, 5]),
     )
-    try:
-        receipt = delivery.deliver({"campaign": "c"})
-    except (DeliveryError, CallRefusedError, VendorUnavailableError):
-        left = delivery.leave()
-        assert left["contacts"] == len(rows)
-        return None
-    assert receipt["contacts"] == len(rows), receipt
-    return Counter({status: receipt[status] for status in receipt if status != "contacts"})
 
-
-@pytest.mark.parametrize("seed", range(20))
-def test_whatever_moment_a_process_dies_at_nobody_is_contacted_twice_and_nobody_is_lost(seed):
-    dice = random.Random(seed)
-    crashes = 0
-    while crashes < CRASH_POINTS // 20:
-        world = World(dice)
-        rows = contacts(dice)
-        send = FakeSend(dice.choice((1, 3, 10)), safe=dice.random() < 0.4)
-        plan = {"trouble": dice.choice((0, 0, 0.3)), "concurrency": dice.choice((1, 2, 4))}
-        before = crashes
-        done = None
-        number = 0
-        while done is None:
-            number += 1
-            assert number < 500
-            world.live(dice.randint(0, 60) if dice.random() < 0.8 else -1)
-            try:
-                done = one_try(world, number, rows, send, plan)
-            except Crash:
-                crashes += 1
-        world.live(-1)
-        check(world, rows, send, plan, number, kills=crashes - before)
-
-
-def check(world: World, rows: list[dict], send: FakeSend, plan: dict, tries: int, kills: int) -> None:
-    store = Store(world)
-    told = list(OutcomeRecords(store, Ledger(store, tries + 1)).read())
-    assert [line["row"] for line in told] == list(range(1, len(rows) + 1))
-    assert max(world.received.values(), default=1) == 1
-    status = {line["row"]: line["status"] for line in told}
-    for number, row in enumerate(rows, 1):
-        if "bad" in row:
-            assert status[number] == "invalid"
-        elif status[number] == "accepted":
-            assert world.received[row["id"]] == 1
-        elif status[number] == "rejected":
-            assert world.received[row["id"]] == 0 or send.safe_to_resend
-        else:
-            # A row of a batch that was in flight at a crash or cut off, or a repeat of a row before it.
-            assert status[number] in {"unknown", "duplicate"}
-    assert "unsent" not in status.values()
-    unknown = sum(1 for value in status.values() if value == "unknown")
-    if send.safe_to_resend:
-        assert unknown == 0
-    elif not plan["trouble"]:
-        assert unknown <= kills * AHEAD * plan["concurrency"] * send.batch_limit
-    firsts = {row["id"] for row in rows if "bad" not in row}
-    sent_or_unknown = {row["id"] for number, row in enumerate(rows, 1) if status[number] in {"accepted", "unknown", "rejected"} and "bad" not in row}
-    assert sent_or_unknown == firsts
+    assert world.crashes

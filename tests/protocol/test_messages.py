@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_campaigns.protocol.messages import (
+    Claim,
     Keep,
     NoReplyError,
     NotSentError,
@@ -30,6 +31,7 @@ from airflow_provider_campaigns.protocol.watching import Progress
         ),
         Response(200, b"s3cret", {"set-cookie": "s3cret"}),
         SignIn("s3cret"),
+        Claim("s3cret", 10),
         Keep("s3cret", 0),
         Page(["s3cret"]),
         Contact("key", {"name": "s3cret"}, addresses=("s3cret",)),

@@ -8,15 +8,18 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from asgiref.sync import async_to_sync
 from faulty_server import FaultyServer, checks_token, drop, hang, reply, slowly
 
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.protocol.messages import (
+    Claim,
     Keep,
     NoReplyError,
     NotSentError,
     Page,
     Recall,
+    Release,
     Request,
     SignIn,
     Sleep,
@@ -231,30 +234,88 @@ def test_threads_that_meet_an_ended_token_sign_in_once(acme):
     assert [response.status for response in responses] == [200] * 24
 
 
+class SharedTokens(InMemoryTokens):
+    """Writes down what it is asked for, and in which thread."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def recall(self):
+        self.asked.append(("recall", threading.current_thread()))
+        return super().recall()
+
+    def claim(self, stale, per_hour):
+        self.asked.append((f"claim {stale} {per_hour}", threading.current_thread()))
+        return Sleep(3, "somebody makes one")
+
+    def keep(self, token, expires_at):
+        self.asked.append((f"keep {token}", threading.current_thread()))
+        super().keep(token, expires_at)
+
+    def release(self, *, made):
+        self.asked.append((f"release {made}", threading.current_thread()))
+
+
+def test_a_shared_token_is_claimed_kept_and_released(driver, acme):
+    def conversation():
+        return [(yield Claim("old", 10)), (yield Release(made=True)), (yield Keep("new", 2e9)), (yield Recall())]
+
+    driver.tokens = SharedTokens()
+    assert driver.run(NOWHERE, acme, conversation()) == [Sleep(3, "somebody makes one"), None, None, "new"]
+    assert [asked for asked, _ in driver.tokens.asked] == ["claim old 10", "release True", "keep new", "recall"]
+
+
+def test_who_keeps_the_token_to_himself_may_always_make_one():
+    tokens = InMemoryTokens()
+    tokens.keep("old", time.time() + 3600)
+    assert tokens.claim("old", 10) is None
+    tokens.release(made=True)
+    assert tokens.recall() == "old"
+
+
 def test_tokens_that_may_block_are_asked_outside_the_event_loop(acme):
-    class SharedTokens:
-        def __init__(self):
-            self.threads = []
-            self.token = None
+    def conversation():
+        yield Claim("", 10)
+        yield Keep("new", 2e9)
+        yield Release(made=False)
+        yield Recall()
 
-        def recall(self):
-            self.threads.append(threading.current_thread())
-            return self.token
-
-        def keep(self, token, expires_at):
-            self.threads.append(threading.current_thread())
-            self.token = token
-
-    async def main(settings):
-        async with AsyncTransport(acme, settings, tokens) as transport:
-            return await transport.run(exchange(acme, THINGS))
+    async def main():
+        async with AsyncTransport(acme, NOWHERE, tokens) as transport:
+            await transport.run(conversation())
 
     tokens = SharedTokens()
-    with FaultyServer() as server:
-        assert asyncio.run(main(TransportSettings(server.url))).ok
-    assert tokens.token == "token-1"
-    assert len(tokens.threads) == 2
-    assert threading.main_thread() not in tokens.threads
+    asyncio.run(main())
+    *blocking, recalling = [thread for _, thread in tokens.asked]
+    assert len(blocking) == 3
+    assert threading.main_thread() not in blocking
+    assert recalling is threading.main_thread(), "every request asks for it: that must be quick"
+
+
+def test_tokens_may_ask_what_belongs_to_the_event_loop(acme):
+    class TriggererTokens(InMemoryTokens):
+        """Asks as the triggerer of Airflow 3.0 and 3.1 does: with what only its own loop can wait for."""
+
+        def claim(self, stale, per_hour):
+            return async_to_sync(self.wait)()
+
+        async def wait(self):
+            return await answer
+
+    def conversation():
+        return (yield Claim("", 10))
+
+    async def main():
+        nonlocal answer
+        loop = asyncio.get_running_loop()
+        answer = loop.create_future()
+        loop.call_later(0.01, answer.set_result, "shared")
+        async with AsyncTransport(acme, NOWHERE, TriggererTokens()) as transport:
+            return await transport.run(conversation())
+
+    answer = None
+    assert asyncio.run(main()) == "shared"
 
 
 def test_the_time_out_does_not_run_while_a_request_waits_for_its_turn(acme):

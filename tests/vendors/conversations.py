@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_campaigns.protocol.messages import (
+    Claim,
     Conversation,
     Keep,
     Page,
     Recall,
+    Release,
     Request,
     Response,
     SignIn,
@@ -31,15 +33,19 @@ class Script:
     :param replies: what comes back, one for each request, in order.
     :param token: what ``SignIn`` is answered with.
     :param stored: what ``Recall`` is answered with.
+    :param shared: what ``Claim`` is answered with, in order; afterwards with leave to make a token.
     """
 
     replies: Sequence[Reply] = ()
     token: str = "token"
     stored: str | None = None
+    shared: Sequence[str | Sleep | None] = ()
     requests: list[Request] = field(default_factory=list)
     sleeps: list[Sleep] = field(default_factory=list)
     sign_ins: list[SignIn] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
     kept: list[Keep] = field(default_factory=list)
+    released: list[Release] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
 
     def play(self, conversation: Conversation[T]) -> T:
@@ -68,7 +74,15 @@ class Script:
             return self.token
         if isinstance(step, Recall):
             return self.stored
-        records: dict[type, list[Any]] = {Sleep: self.sleeps, Keep: self.kept, Page: self.pages}
+        if isinstance(step, Claim):
+            self.claims.append(step)
+            return self.shared[len(self.claims) - 1] if len(self.claims) <= len(self.shared) else None
+        records: dict[type, list[Any]] = {
+            Sleep: self.sleeps,
+            Keep: self.kept,
+            Release: self.released,
+            Page: self.pages,
+        }
         records[type(step)].append(step)
         return None
 

@@ -217,6 +217,11 @@ class TestManyRequests:
         with pytest.raises(InputError, match="samples: expected one sample when data or created_by is given"):
             SendCollectRequest(COLLECT, CAMPAIGN, samples=samples, created_by="U-1")
 
+    @pytest.mark.parametrize("parameter", [{"items": "doc-1"}, {"data": "{'brand': 'Acme'}"}, {"samples": "[]"}])
+    def test_what_a_template_rendered_as_text_is_refused_at_once(self, parameter: dict[str, Any]) -> None:
+        with pytest.raises(InputError, match="got text"):
+            SendCollectRequest(COLLECT, CAMPAIGN, **parameter)
+
 
 class TestManyReplies:
     def test_requests_are_matched_by_email_in_any_case_or_by_id(self) -> None:
@@ -241,7 +246,14 @@ class TestManyReplies:
         assert [end.status for end in ends] == ["unknown", "accepted"]
         assert ends[0].reason == "more than once in the reply"
 
-    @pytest.mark.parametrize("error", ["al@example.com is blocked", {"contact": "Al@Example.com", "why": "blocked"}])
+    @pytest.mark.parametrize(
+        "error",
+        [
+            "al@example.com is blocked",
+            {"contact": "Al@Example.com", "why": "blocked"},
+            {"contact": "al@example.com", "message": "blocked"},
+        ],
+    )
     def test_who_is_missing_and_named_by_an_error_is_rejected(self, error: Any) -> None:
         reply = {"requests": [made("jo@example.com")], "errors": [error, "something else"]}
         jo, al, val = many(reply, "jo@example.com", "al@example.com", "val@example.com")

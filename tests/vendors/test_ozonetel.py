@@ -19,7 +19,17 @@ from airflow_provider_campaigns.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.protocol.dialect import RetryPolicy
-from airflow_provider_campaigns.protocol.messages import Conversation, NoReplyError, Request, Response, SignIn
+from airflow_provider_campaigns.protocol.messages import (
+    Claim,
+    Conversation,
+    NoReplyError,
+    NotSentError,
+    Release,
+    Request,
+    Response,
+    SignIn,
+    Sleep,
+)
 from airflow_provider_campaigns.vendors.ozonetel import TOKEN_LIFETIME, Ozonetel
 from tests.vendors.conversations import Script, drive
 from tests.vendors.malformed import damaged_replies
@@ -78,8 +88,25 @@ class TestSigningIn:
         assert kept.token == "new"
         assert now < kept.expires_at < now + TOKEN_LIFETIME
 
-    def test_a_token_somebody_else_renewed_is_used(self) -> None:
+    def test_a_token_that_was_renewed_meanwhile_is_used(self) -> None:
         assert drive(ACCOUNT.sign_in("old"), stored="newer") == ("newer", [])
+
+    def test_a_token_another_process_shares_is_used(self) -> None:
+        script = Script(shared=["shared"], stored="old")
+        assert script.play(ACCOUNT.sign_in("old")) == "shared"
+        assert script.claims == [Claim("old", per_hour=10)]
+
+    def test_a_token_another_process_makes_is_waited_for(self) -> None:
+        pause = Sleep(0.5, "another process is making one")
+        script = Script(shared=[pause, pause, "shared"])
+        assert script.play(ACCOUNT.sign_in("")) == "shared"
+        assert script.sleeps == [pause, pause]
+
+    def test_a_token_is_not_waited_for_longer_than_for_any_refusal(self) -> None:
+        script = Script(shared=[Sleep(299, "busy"), Sleep(2, "10 tokens were made in the last hour")])
+        with pytest.raises(VendorUnavailableError, match="no token: 10 tokens were made in the last hour"):
+            script.play(ACCOUNT.sign_in(""))
+        assert [sleep.seconds for sleep in script.sleeps] == [299]
 
     @pytest.mark.parametrize(
         "reply",
@@ -100,16 +127,32 @@ class TestSigningIn:
         with pytest.raises((CallRefusedError, RequestRejectedError)):
             script.play(ACCOUNT.sign_in(""))
         assert script.kept == []
+        assert script.released == [Release(made=False)], "other processes need not wait"
 
-    def test_more_than_ten_tokens_an_hour_is_waited_for(self) -> None:
-        script = Script([(200, refusal("Max limit exceeded", "Error")), (200, {"token": "new"})])
+    @pytest.mark.parametrize(
+        ("failure", "made"),
+        [
+            ((200, refusal("Max limit exceeded", "Error")), False),
+            ((429, {}), False),
+            (NotSentError("refused"), False),
+            (NoReplyError("time-out"), True),
+            ((500, {}), True),
+            ((200, "cut"), True),
+        ],
+    )
+    def test_each_attempt_is_claimed_and_counted_if_it_may_have_made_a_token(self, failure: Any, made: bool) -> None:
+        script = Script([failure, (200, {"token": "new"})])
         assert script.play(ACCOUNT.sign_in("")) == "new"
-        assert [sleep.throttled for sleep in script.sleeps] == [True]
+        assert len(script.claims) == len(script.requests) == 2
+        assert script.released == [Release(made=made)]
+        assert [sleep.throttled for sleep in script.sleeps] == [False]
 
-    def test_a_lost_reply_never_looks_like_a_sent_contact(self) -> None:
-        script = Script([NoReplyError("time-out")] * 4)
-        with pytest.raises(VendorUnavailableError):
+    @pytest.mark.parametrize("failure", [NoReplyError("time-out"), NotSentError("refused"), (429, {})])
+    def test_attempts_end_and_never_look_like_a_sent_contact(self, failure: Any) -> None:
+        script = Script([failure] * 4)
+        with pytest.raises(VendorUnavailableError, match="no token"):
             script.play(ACCOUNT.sign_in(""))
+        assert len(script.released) == 4
 
     @pytest.mark.parametrize("status", [200, 401])
     @pytest.mark.parametrize("words", ["Token Expired", "Invalid Token", "Token Should Not be Null or Empty."])

@@ -345,12 +345,19 @@ class TestReplies:
             ({"accepted": 2}, "unknown"),
             ({"accepted": 1, "rejected": 0}, "unknown"),
             ({"accepted": True, "rejected": False}, "unknown"),
-            ({"accepted": 2, "rejected": 0, "data": []}, "unknown"),
+            ({"accepted": 2, "rejected": 0, "data": []}, "accepted"),
+            ({"accepted": 2, "rejected": 0, "data": ["somebody"]}, "unknown"),
+            ({"accepted": 2, "rejected": 1, "data": []}, "unknown"),
             ({"msg": "Request data is correct"}, "unknown"),
         ],
     )
     def test_a_send_that_lists_nobody_is_believed_when_it_counts_everybody(self, reply: Any, status: str) -> None:
         assert statuses(read_reply(contacts("1", "2"), reply, links=False)) == [status] * 2
+
+    def test_a_send_that_lists_only_the_rejected_is_believed_when_it_counts_the_others(self) -> None:
+        reply = {"data": [], "rejected_list": [{"extUniqueId": "2"}], "accepted": 2, "rejected": 1}
+        replies = read_reply(contacts("1", "2", "3"), reply, links=False)
+        assert statuses(replies) == ["accepted", "rejected", "accepted"]
 
     def test_links_are_not_accepted_by_count_alone(self) -> None:
         assert statuses(read_reply(contacts("1"), {"accepted": 1, "rejected": 0}, links=True)) == ["unknown"]
@@ -367,7 +374,7 @@ class TestReplies:
                 continue
             named = [item.get("extUniqueId") for item in _items(body)]
             for contact, reply in zip(batch, replies, strict=True):
-                counted = not links and "data" not in body
+                counted = not links and isinstance(body, dict) and not body.get("data")
                 assert reply.status != "accepted" or contact.key in named or counted, body
 
 

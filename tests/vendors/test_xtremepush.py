@@ -123,6 +123,11 @@ class TestRequest:
         with pytest.raises(InputError, match=f"overrides: expected fields that no other parameter sets, got {name}"):
             ExecuteCampaign(PUSH, "CAMPAIGNID", overrides={name: "x", "retry_for": 2})
 
+    @pytest.mark.parametrize("name", ["template_params", "overrides"])
+    def test_what_a_template_rendered_as_text_is_refused_at_once(self, name: str) -> None:
+        with pytest.raises(InputError, match=f"{name}: expected an object, got text"):
+            ExecuteCampaign(PUSH, "CAMPAIGNID", **{name: "{'a': 1}"})
+
     def test_targets_are_never_left_to_the_vendors_default(self) -> None:
         with pytest.raises(InputError, match="target_by"):
             ExecuteCampaign(PUSH, "CAMPAIGNID", target_by="")

@@ -1,0 +1,116 @@
+"""Airflow connection to an Exotel account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from phonenumbers import SUPPORTED_REGIONS
+
+from airflow_provider_campaigns.hooks.base import CampaignHook, ConnectionFields
+from airflow_provider_campaigns.protocol.messages import Conversation
+from airflow_provider_campaigns.vendors.exotel import Exotel
+from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
+
+
+class ExotelHook(CampaignHook):
+    """
+    Talks to Exotel's campaign API.
+
+    Connection: ``host`` (default https://api.exotel.com; https://api.in.exotel.com for accounts in Mumbai), ``login`` =
+    API key, ``password`` = API token, extra ``account_sid``; all three stand under "API settings" in the dashboard.
+    Extra ``region``: country of numbers that are written without ``+``, two letters, e.g. ``IN``.
+
+    :param exotel_conn_id: id of the Airflow connection.
+    """
+
+    conn_type = "exotel"
+    hook_name = "Exotel"
+    conn_name_attr = "exotel_conn_id"
+    default_conn_name = "exotel_default"
+    default_host = "https://api.exotel.com"
+    dialect: Exotel
+
+    def __init__(self, exotel_conn_id: str = default_conn_name) -> None:
+        super().__init__(exotel_conn_id)
+        self.exotel_conn_id = exotel_conn_id
+
+    def make_dialect(self, fields: ConnectionFields) -> Exotel:
+        """Return the dialect with API key, API token and account SID."""
+        return Exotel(
+            api_key=fields.text("login", required="the API key"),
+            api_token=fields.secret("password", required="the API token"),
+            account_sid=fields.text("account_sid", required="the account SID"),
+            policy=fields.policy,
+        )
+
+    def account(self) -> str:
+        """Return the account SID."""
+        return self.dialect.account_sid
+
+    @property
+    def region(self) -> str | None:
+        """
+        Country of numbers that are written without ``+``, None when the connection names none.
+
+        :raises InputError: there is no such country.
+        """
+        region = self.fields.text("region").upper()
+        if region and region not in SUPPORTED_REGIONS:
+            raise self.fields.wrong("region", "a country of two letters, e.g. IN", region)
+        return region or None
+
+    def check(self) -> Conversation[str]:
+        """Ask for one campaign of the list."""
+        return self.dialect.check()
+
+    def create_campaign(self, campaign: CreateCampaign) -> dict[str, Any]:
+        """
+        Create a campaign, which dials at its ``send_at`` or at once, and return it with its ``id``.
+
+        :raises InputError: the campaign cannot be created as given; nothing was sent.
+        :raises VendorError: the call failed; ``OutcomeUnknownError`` when the campaign may have been created.
+        """
+        return self.run(self.dialect.create_campaign(campaign))
+
+    def get_campaign(self, campaign_id: str) -> dict[str, Any]:
+        """
+        Return one campaign with its ``stats`` and ``summary``.
+
+        :raises VendorError: there is no such campaign, or the call failed.
+        """
+        return self.run(self.dialect.get_campaign(campaign_id))
+
+    def find_campaigns(self, name: str) -> list[dict[str, Any]]:
+        """Return the campaigns of exactly this name, the newest first."""
+        return self.run(self.dialect.find_by_name(name))
+
+    def list_campaigns(
+        self,
+        status: str | Sequence[str] | None = None,
+        name: str | None = None,
+        sort_by: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """
+        Yield campaigns, page by page.
+
+        :param status: one status or several, sent as they are, e.g. ``"Created,Completed"``; default all.
+        :param name: the vendor searches for it; whether whole or in part is not documented.
+        :param sort_by: ``date_created:asc`` (the vendor's default), ``name:asc``, or with ``:desc``.
+        :param limit: campaigns in all; default every one.
+        """
+        return self.stream(self.dialect.list_campaigns(status, name, sort_by, limit))
+
+    def update_campaign(self, campaign_id: str, action: str) -> dict[str, Any]:
+        """
+        Pause, resume, complete or archive a campaign and return it as the reply shows it, empty when it does not.
+
+        :param action: ``pause``, ``resume``, ``complete`` (a paused one) or ``archive`` (a completed one).
+        :raises VendorError: the call failed; ``OutcomeUnknownError`` when it may have been carried out.
+        """
+        return self.run(self.dialect.update_campaign(campaign_id, action))
+
+    def call_details(self, campaign_id: str) -> Iterator[dict[str, Any]]:
+        """Yield the calls of one campaign, page by page."""
+        return self.stream(self.dialect.call_details(campaign_id))

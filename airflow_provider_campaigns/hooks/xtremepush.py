@@ -1,0 +1,83 @@
+"""Airflow connection to an Xtremepush project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from airflow_provider_campaigns.hooks.base import CampaignHook, ConnectionFields
+from airflow_provider_campaigns.protocol.messages import Conversation
+from airflow_provider_campaigns.vendors.xtremepush import Xtremepush
+
+
+class XtremepushHook(CampaignHook):
+    """
+    Talks to Xtremepush.
+
+    Connection: ``host`` (default https://external-api.xtremepush.com; https://api.us.xtremepush.com in the US),
+    ``password`` = app token, from Settings > Integrations > API Integration.
+
+    :param xtremepush_conn_id: id of the Airflow connection.
+    """
+
+    conn_type = "xtremepush"
+    hook_name = "Xtremepush"
+    conn_name_attr = "xtremepush_conn_id"
+    default_conn_name = "xtremepush_default"
+    default_host = "https://external-api.xtremepush.com"
+    dialect: Xtremepush
+
+    def __init__(self, xtremepush_conn_id: str = default_conn_name) -> None:
+        super().__init__(xtremepush_conn_id)
+        self.xtremepush_conn_id = xtremepush_conn_id
+
+    def make_dialect(self, fields: ConnectionFields) -> Xtremepush:
+        """Return the dialect with the app token."""
+        return Xtremepush(
+            app_token=fields.secret(
+                "password", required="the app token, from Settings > Integrations > API Integration"
+            ),
+            policy=fields.policy,
+        )
+
+    def account(self) -> str:
+        """Return the app token, which is all that tells one project from another."""
+        return self.dialect.app_token
+
+    def check(self) -> Conversation[str]:
+        """Ask for one campaign of the list."""
+        return self.dialect.check()
+
+    def execute_campaign(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Execute a campaign and return the vendor's reply; everybody it targets gets the message.
+
+        :param body: ``id``, ``target`` or ``target_with_params``, ``target_by`` …, without the token.
+        :raises VendorError: the call failed; ``OutcomeUnknownError`` when it may have been carried out.
+        """
+        return self.run(self.dialect.execute_campaign(body))
+
+    def campaign_info(self, campaign_id: str | int, select: Sequence[str] = ()) -> dict[str, Any]:
+        """
+        Return a campaign.
+
+        :param select: fields; empty: the vendor's choice.
+        :raises VendorError: there is no such campaign, or the call failed.
+        """
+        return self.run(self.dialect.campaign_info(campaign_id, select))
+
+    def list_campaigns(
+        self,
+        *,
+        condition: Sequence[Sequence[Any]] = (),
+        order: Sequence[str] = (),
+        select: Sequence[str] = (),
+    ) -> Iterator[dict[str, Any]]:
+        """
+        Yield campaigns, page by page.
+
+        :param condition: e.g. ``[["active", "=", 1]]``.
+        :param order: e.g. ``["id DESC"]``.
+        :param select: fields; empty: the vendor's choice.
+        """
+        return self.stream(self.dialect.list_campaigns(condition=condition, order=order, select=select))

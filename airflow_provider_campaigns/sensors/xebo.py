@@ -1,0 +1,71 @@
+"""Sensor for the responses to a Xebo survey."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_campaigns.operators.rendered import listed, whole_number
+from airflow_provider_campaigns.sensors.base import CampaignSensor
+
+if TYPE_CHECKING:
+    from airflow_provider_campaigns.hooks.xebo import XeboHook
+
+
+class XeboResponsesSensor(CampaignSensor):
+    """
+    Wait until a survey has so many complete responses.
+
+    Each look exports the responses page by page (250 each) and stops counting at ``minimum_responses``: for a survey
+    with many, give ``since`` and a ``poke_interval`` of some minutes.
+
+    .. seealso:: https://developer-api.xebo.ai/get-responses-json-format
+
+    :param survey_id: UUID of the survey (templated)
+    :param minimum_responses: how many complete responses are enough (templated)
+    :param collector_ids: count only the responses to these collectors: their UUIDs, not the 24-hex ids of
+        ``TriggerSurveyOperator``; default all (templated)
+    :param since: first day that counts, a date, a datetime with a time zone or ISO text; hours are not looked at, and
+        in which time zone Xebo begins a day is not published. Default: every response (templated)
+    :param xebo_conn_id: id of the Airflow connection (templated)
+    :return: ``{"responses": number, "status": …}``.
+    """
+
+    watch = "count_responses"
+    template_fields: Sequence[str] = ("survey_id", "minimum_responses", "collector_ids", "since", "xebo_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"collector_ids": "json"}
+
+    def __init__(
+        self,
+        *,
+        survey_id: str,
+        minimum_responses: int | str,
+        collector_ids: Sequence[str] | None = None,
+        since: date | str | None = None,
+        xebo_conn_id: str = "xebo_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.survey_id = survey_id
+        self.minimum_responses = minimum_responses
+        self.collector_ids = collector_ids
+        self.since = since
+        self.xebo_conn_id = xebo_conn_id
+
+    @cached_property
+    def hook(self) -> XeboHook:
+        """The vendor's hook."""
+        from airflow_provider_campaigns.hooks.xebo import XeboHook
+
+        return XeboHook(self.xebo_conn_id)
+
+    def arguments(self) -> Mapping[str, Any]:
+        """Return what is counted."""
+        return {
+            "survey_id": self.survey_id,
+            "minimum": whole_number("minimum_responses", self.minimum_responses or "nothing"),
+            "collector_ids": listed("collector_ids", self.collector_ids) if self.collector_ids else None,
+            "since": self.since.isoformat() if isinstance(self.since, date) else self.since,
+        }

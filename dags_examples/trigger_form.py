@@ -1,0 +1,52 @@
+"""
+### Ring these numbers
+A form for people: press *Trigger*, fill it in, and Exotel rings the numbers at the time you choose.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import DAG, Param
+
+from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
+
+with DAG(
+    "trigger_form",
+    schedule=None,
+    default_args={"retries": 2},
+    tags=["campaigns", "exotel", "form"],
+    doc_md=__doc__,
+    params={
+        "name": Param("Reminder", type="string", minLength=4, maxLength=60, title="Name of the campaign"),
+        "text": Param(
+            "Your appointment is tomorrow at nine.",
+            type="string",
+            format="multiline",
+            minLength=10,
+            title="What is said",
+        ),
+        "numbers": Param(
+            ["+447700900150", "+447700900151"],
+            type="array",
+            items={"type": "string", "pattern": r"^\+[0-9]{6,15}$"},
+            minItems=1,
+            title="Who is rung (one number a line, with +)",
+        ),
+        "send_at": Param(None, type=["null", "string"], format="date-time", title="When (empty: at once)"),
+        "on_busy": Param("ring again", enum=["ring again", "leave it"], title="If the line is busy"),
+        "account": Param("exotel_default", enum=["exotel_default"], title="Exotel account (Airflow connection)"),
+    },
+):
+    CreateExotelCampaignOperator(
+        task_id="ring",
+        name="{{ params.name }}",
+        caller_id="02025550100",
+        read_via_text="{{ params.text }}",
+        numbers="{{ params.numbers | tojson }}",
+        send_at="{{ params.send_at or '' }}",
+        call_retries={
+            "number_of_retries": "{{ 2 if params.on_busy == 'ring again' else 0 }}",
+            "interval_mins": 10,
+            "on_status": ["busy"],
+        },
+        exotel_conn_id="{{ params.account }}",
+    )

@@ -1,0 +1,28 @@
+"""Fixtures of the delivery tests."""
+
+from __future__ import annotations
+
+import os
+
+import fsspec
+import pytest
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+
+@pytest.fixture
+def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed process loses nothing it wrote; flushing to the disk only matters when the machine dies."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.fixture
+def bucket() -> str:
+    """The URL of an empty folder in an object storage."""
+    try:
+        from airflow.sdk.io import attach
+    except ImportError:
+        from airflow.io.store import attach
+    memory = fsspec.filesystem("memory")
+    attach("memory", fs=memory)
+    memory.store.clear()
+    return str(ObjectStoragePath("memory://bucket/campaigns"))

@@ -1,0 +1,264 @@
+"""A store, a disk and a vendor that can all die at one step of a delivery, as when the process is killed."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from airflow_provider_campaigns.delivery.batches import Reading, excluded_keys
+from airflow_provider_campaigns.delivery.engine import Delivery
+from airflow_provider_campaigns.delivery.ledger import Ledger
+from airflow_provider_campaigns.delivery.outcomes import Outcome, OutcomeFolder, OutcomeRecords, Outcomes
+from airflow_provider_campaigns.delivery.ranges import Rows
+from airflow_provider_campaigns.delivery.receipt import Receipt
+from airflow_provider_campaigns.delivery.sources import open_source
+from airflow_provider_campaigns.exceptions import InvalidContactError
+from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
+from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response, Sleep, T
+from airflow_provider_campaigns.protocol.repeating import exchange
+from airflow_provider_campaigns.protocol.sending import Contact, ContactReply
+
+HEADER = {"vendor": "acme", "campaign": "spring"}
+
+# How many requests may be unsettled at one time, each of which a crash leaves unknown.
+MOST_UNSETTLED = 1
+
+
+class Crash(BaseException):
+    """The process is killed: nothing it does after this has any effect."""
+
+
+Answer = Callable[[int, list[str]], Response | Exception]
+"""What the vendor does with a request, given its number (from 1) and its contacts."""
+
+
+@dataclass
+class World:
+    """
+    What outlives a process: the store, and what the vendor received.
+
+    :param answer: the vendor's answers in place of accepting everything.
+    :param checks_duplicates: the vendor leaves out contacts it has, and says so.
+    """
+
+    answer: Answer | None = None
+    checks_duplicates: bool = False
+    values: dict[str, str] = field(default_factory=dict)
+    contacted: list[str] = field(default_factory=list)
+    requests: list[list[str]] = field(default_factory=list)
+    crashes: int = 0
+    _steps: int = 0
+    _crash_at: int | None = None
+    _dead: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start_process(self, crash_at: int | None = None) -> None:
+        """Begin a new process, which is killed at step ``crash_at``, if it gets there."""
+        self._steps, self._crash_at, self._dead = 0, crash_at, False
+
+    def alive(self) -> None:
+        """Do nothing, if the process still lives."""
+        if self._dead:
+            raise Crash
+
+    def step(self) -> None:
+        """Pass a point at which the process may be killed."""
+        with self._lock:
+            self.alive()
+            self._steps += 1
+            if self._steps == self._crash_at:
+                self.die()
+
+    def die(self) -> NoReturn:
+        """Kill the process."""
+        self._dead = True
+        self.crashes += 1
+        raise Crash
+
+    def accept_and_die(self, number: int, keys: list[str]) -> NoReturn:
+        """Contact everybody, but the process is killed before it hears of it (an ``answer``)."""
+        self.accept(keys)
+        self.die()
+
+    # -- the store
+
+    def get(self, key: str) -> Any:
+        self.alive()
+        return json.loads(self.values.get(key, "null"))
+
+    def set(self, key: str, value: Any) -> None:
+        self.step()
+        self.values[key] = json.dumps(value)
+        self.step()
+
+    # -- the vendor
+
+    def run(self, conversation: Conversation[T]) -> T:
+        """Drive a conversation, as a transport does."""
+        try:
+            step = next(conversation)
+            while True:
+                try:
+                    reply = None if isinstance(step, Sleep) else self._reply(step)
+                except Exception as failure:  # noqa: BLE001 - as a transport does
+                    step = conversation.throw(failure)
+                else:
+                    step = conversation.send(reply)
+        except StopIteration as end:
+            return end.value
+
+    def _reply(self, request: Any) -> Response:
+        assert isinstance(request, Request)
+        self.step()
+        keys = [row["phone"] for row in request.json]
+        self.requests.append(keys)
+        answer = self.answer(len(self.requests), keys) if self.answer else self.accept(keys)
+        self.step()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def accept(self, keys: Iterable[str]) -> Response:
+        """Contact everybody."""
+        statuses = []
+        for key in keys:
+            known = self.checks_duplicates and key in self.contacted
+            statuses.append("duplicate" if known else "accepted")
+            if not known:
+                self.contacted.append(key)
+        return Response(200, json.dumps(statuses).encode())
+
+    @property
+    def most_often(self) -> int:
+        """How often the contact that was contacted most often was contacted."""
+        return max(Counter(self.contacted).values(), default=0)
+
+
+class _Acme(Dialect):
+    vendor = "acme"
+
+    def authorize(self, request: Request, token: str) -> Request:
+        return request
+
+
+@dataclass(frozen=True)
+class AcmeSend:
+    """A vendor's send: contacts have a ``phone``, and the reply is a list of statuses."""
+
+    campaign: str = "spring"
+    batch_limit: int = 500
+    safe_to_resend: str = ""
+
+    vendor = "acme"
+    identity: Mapping[str, str] = field(default_factory=lambda: {"campaign": "spring"})
+    required: Sequence[Sequence[str]] = (("phone",),)
+
+    def contact(self, fields: Mapping[str, Any]) -> Contact:
+        phone = str(fields.get("phone") or "")
+        if not phone.removeprefix("+").isdigit():
+            raise InvalidContactError("phone", "digits", phone)
+        return Contact(phone, dict(fields), (phone,), identity=phone.removeprefix("+"))
+
+    def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
+        body = [dict(contact.body) for contact in contacts]
+        request = Request("POST", "/send", "write", json=body, safe_to_resend=self.safe_to_resend)
+        response = yield from exchange(_Acme(policy=RetryPolicy(retry_limit=0)), request)
+        statuses = response.json()
+        there = "accepted" if resent or response.repeated else "duplicate"
+        replies = {"accepted": ContactReply("accepted"), "duplicate": ContactReply(there)}
+        return [replies.get(status, ContactReply(status, "refused", message="no such number")) for status in statuses]
+
+
+class WorldFolder(OutcomeFolder):
+    """An outcome folder whose process may be killed before and after each write."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        super().__init__(folder)
+        self._world = world
+
+    def write(self, rows: Rows, outcomes: Sequence[Outcome]) -> None:
+        self._world.step()
+        super().write(rows, outcomes)
+        self._world.step()
+
+    def write_unsent(self, outcomes: Iterable[Outcome]) -> None:
+        self._world.step()
+        super().write_unsent(outcomes)
+        self._world.step()
+
+    def part(self, rows: Rows) -> list[Outcome] | None:
+        self._world.alive()
+        return super().part(rows)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    A delivery.
+
+    :param rows: phone numbers, or whatever ``open_source`` takes.
+    :param folder: where its outcomes go; None keeps them in the store.
+    """
+
+    rows: Any
+    folder: Path | None = None
+    exclude: Sequence[str] = ()
+    only_recipients: Sequence[str] = ()
+    batch_size: int = 3
+    batch_limit: int = 500
+    on_unknown: str = "fail"
+    safe: bool = False
+    max_concurrency: int = 2
+    max_rejected: float | None = None
+    header: Mapping[str, Any] = field(default_factory=lambda: HEADER)
+    generation: int | None = None
+
+    def changed(self, **changes: Any) -> Plan:
+        return replace(self, **changes)
+
+    @property
+    def contacts(self) -> Any:
+        if isinstance(self.rows, (list, tuple)):
+            return [row if isinstance(row, Mapping) else {"phone": row} for row in self.rows]
+        return self.rows
+
+
+def new_try(world: World, plan: Plan, number: int = 1) -> Delivery:
+    """Return try ``number`` of a delivery, ready to ``deliver``; the only place that makes an engine."""
+    ledger = Ledger(world, number, plan.generation, join=plan.folder is not None)
+    ledger.begin()
+    outcomes: Outcomes = WorldFolder(world, plan.folder) if plan.folder else OutcomeRecords(world, ledger)
+    send = AcmeSend(batch_limit=plan.batch_limit, safe_to_resend="the vendor checks duplicates" if plan.safe else "")
+    reading = Reading(send, only_recipients=plan.only_recipients)
+    if plan.exclude:
+        reading = replace(reading, excluded=excluded_keys(open_source(plan.exclude, "exclude", plain=True), reading))
+    return Delivery(
+        send=send,
+        reading=reading,
+        source=open_source(plan.contacts),
+        ledger=ledger,
+        outcomes=outcomes,
+        run=world.run,
+        batch_size=plan.batch_size,
+        max_concurrency=plan.max_concurrency,
+        max_rejected=plan.max_rejected,
+        on_unknown=plan.on_unknown,  # type: ignore[arg-type]
+    )
+
+
+def run_try(world: World, plan: Plan, number: int = 1, crash_at: int | None = None) -> tuple[Receipt, list[Outcome]]:
+    """Run one try in a process of its own and return its receipt and all outcomes."""
+    world.start_process(crash_at)
+    delivery = new_try(world, plan, number)
+    receipt = delivery.deliver(plan.header)
+    return receipt, list(delivery.outcomes.read())
+
+
+def phones(count: int, first: int = 0) -> list[str]:
+    """Return phone numbers nobody has."""
+    return [f"+447700{900000 + number}" for number in range(first, first + count)]

@@ -1,0 +1,90 @@
+"""A context to execute operators with, outside of Airflow's own machinery."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
+
+from airflow_provider_campaigns.operators import state as operator_state
+from airflow_provider_campaigns.protocol import repeating
+
+
+@dataclass
+class FakeTaskInstance:
+    """
+    What operators look at in a task instance.
+
+    :param max_tries: as Airflow counts: the task's retries, and more once it was cleared.
+    :param pushed: the XComs that were pushed, by key.
+    """
+
+    try_number: int = 1
+    max_tries: int = 0
+    dag_id: str = "campaigns"
+    run_id: str = "manual__2026-03-01"
+    task_id: str = "send"
+    map_index: int = -1
+    pushed: dict[str, Any] = field(default_factory=dict)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = json.loads(json.dumps(value))
+
+
+@dataclass
+class FakeTaskStateStore:
+    """Airflow's task state store, over a dict of JSON texts that outlives a try."""
+
+    values: dict[str, str] = field(default_factory=dict)
+
+    def get(self, key: str) -> Any:
+        return json.loads(self.values.get(key, "null"))
+
+    def set(self, key: str, value: Any, retention: Any = None) -> None:
+        self.values[key] = json.dumps(value)
+
+
+@pytest.fixture
+def make_context(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """
+    Return a function that makes a context.
+
+    ``make_context(try_number=1, max_tries=0, state=None, **ti)``: contexts made with the same ``state`` dict are tries
+    of one task instance. The XComs a task pushed are in ``context["ti"].pushed``.
+    """
+    if not AIRFLOW_V_3_3_PLUS:
+        # These have no task state store, and the Variables used in its place need a database or a supervisor.
+        monkeypatch.setattr(operator_state, "task_state", lambda context: context["task_state_store"])
+
+    def make(
+        try_number: int = 1, max_tries: int = 0, *, state: dict[str, str] | None = None, **ti: Any
+    ) -> dict[str, Any]:
+        return {
+            "ti": FakeTaskInstance(try_number, max_tries, **ti),
+            "task_state_store": FakeTaskStateStore({} if state is None else state),
+        }
+
+    return make
+
+
+@pytest.fixture
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests are repeated at once."""
+    monkeypatch.setattr(repeating, "FIRST_BACKOFF", 0)
+    monkeypatch.setattr(repeating, "JITTER", 0)
+
+
+@pytest.fixture
+def logs(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Return a function that returns all that was logged; operators log through logging or to stdout, by version."""
+    caplog.set_level(logging.DEBUG)
+
+    def read() -> str:
+        return caplog.text + "".join(capfd.readouterr())
+
+    return read

@@ -1,0 +1,155 @@
+"""XeboResponsesSensor against the sandbox."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout
+
+from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, InputError
+from airflow_provider_campaigns.sandbox.testing import SandboxClient
+from airflow_provider_campaigns.sandbox.xebo import export_id
+from airflow_provider_campaigns.sensors.xebo import XeboResponsesSensor
+from tests.connections import calls, connect
+from tests.sensors.watching import defer
+
+COLLECTOR = "66c70e71f57bd9efe12d691d"
+SURVEY = "0b5bd1a1-6d4c-4c41-8a5f-2f0f6f7a9b10"
+
+
+@pytest.fixture(autouse=True)
+def connection(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient) -> None:
+    connect(monkeypatch, sandbox, "xebo")
+
+
+def responses(**changes: Any) -> XeboResponsesSensor:
+    parameters = {"task_id": "wait", "survey_id": SURVEY, "minimum_responses": 2, "poke_interval": 0.02, **changes}
+    return XeboResponsesSensor(**parameters)
+
+
+def answer_in_a_moment(sandbox: SandboxClient, number: int) -> None:
+    """Invite so many contacts; they answer after some looks."""
+    contacts = [{"extUniqueId": f"user-{index}"} for index in range(number)]
+    responses().hook.links(COLLECTOR, "", contacts)
+    sandbox.clock(speed=600)
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_enough_responses_are_seen_with_the_first_look(sandbox: SandboxClient, deferrable: bool) -> None:
+    sandbox.control("xebo", answers=3, collector=COLLECTOR)
+    result = responses(deferrable=deferrable).execute({})
+    assert result == {"status": "3 of 2 responses", "responses": 3}
+    assert calls(sandbox, "xebo") == ["responses"]
+
+
+def test_poking_waits_for_them(sandbox: SandboxClient) -> None:
+    answer_in_a_moment(sandbox, 2)
+    assert responses().execute({})["responses"] == 2
+    assert calls(sandbox, "xebo").count("responses") > 1
+
+
+def test_the_trigger_waits_for_them(sandbox: SandboxClient) -> None:
+    answer_in_a_moment(sandbox, 2)
+    sensor = responses(deferrable=True)
+    assert sensor.execute_complete({}, defer(sensor)) == {"status": "2 of 2 responses", "responses": 2}
+
+
+def test_it_counts_complete_responses_to_the_collectors_since_the_day(sandbox: SandboxClient) -> None:
+    sandbox.control("xebo", answers=2, collector=COLLECTOR)
+    sandbox.control("xebo", answers=2, collector=COLLECTOR, status=0)
+    sandbox.control("xebo", answers=2, collector="another")
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    sensor = responses(collector_ids=[export_id(COLLECTOR)], since=yesterday)
+    assert sensor.execute({})["responses"] == 2
+    late = responses(since=(yesterday + timedelta(days=3)).date(), timeout=0)
+    with pytest.raises(AirflowSensorTimeout):
+        late.execute({})
+
+
+def test_it_counts_no_further_than_it_needs(sandbox: SandboxClient) -> None:
+    sandbox.control("xebo", answers=501, collector=COLLECTOR)
+    assert responses(minimum_responses=251).execute({})["responses"] == 500
+    assert calls(sandbox, "xebo") == ["responses", "responses"]
+
+
+def test_its_timeout_counts_in_the_trigger_too() -> None:
+    sensor = responses(deferrable=True, timeout=0)
+    event = defer(sensor)
+    assert event == {"state": "timeout", "status": "0 of 2 responses", "details": {"responses": 0}}
+    with pytest.raises(AirflowSensorTimeout, match="the last status was '0 of 2 responses'"):
+        sensor.execute_complete({}, event)
+
+
+def test_an_error_of_the_trigger_is_raised(sandbox: SandboxClient) -> None:
+    sandbox.fault("refuse", vendor="xebo", path="export", skip=1)
+    sensor = responses(deferrable=True)
+    event = defer(sensor)
+    assert event["state"] == "error"
+    with pytest.raises(CampaignError, match="Collector not found"):
+        sensor.execute_complete({}, event)
+
+
+def test_an_unknown_survey_fails_at_once(sandbox: SandboxClient) -> None:
+    with pytest.raises(CallRefusedError, match="Survey not found"):
+        responses(survey_id="unknown-survey", deferrable=True).execute({})
+    assert calls(sandbox, "xebo") == ["responses"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (datetime(2026, 3, 1, 9, tzinfo=UTC), "2026-03-01T09:00:00+00:00"),
+        (date(2026, 3, 1), "2026-03-01"),
+        ("2026-03-01", "2026-03-01"),
+        (None, None),
+    ],
+)
+def test_what_the_trigger_gets_is_json(given: Any, sent: str | None) -> None:
+    sensor = responses(since=given, minimum_responses="20", collector_ids='["c-1"]')
+    assert json.loads(json.dumps(sensor.arguments())) == {
+        "survey_id": SURVEY,
+        "minimum": 20,
+        "collector_ids": ["c-1"],
+        "since": sent,
+    }
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"minimum_responses": 0}, "minimum_responses: expected a whole number from 1"),
+        ({"minimum_responses": ""}, "minimum_responses: expected a whole number from 1"),
+        ({"minimum_responses": "some"}, "minimum_responses: expected a whole number from 1"),
+        ({"collector_ids": "c-1"}, "collector_ids: expected a list"),
+        ({"since": "yesterday"}, "since: expected a date and time"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_before_the_first_look(
+    sandbox: SandboxClient, parameters: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        responses(**parameters).execute({})
+    assert sandbox.received()["requests"] == []
+
+
+def test_its_fields_are_templates() -> None:
+    sensor = responses(
+        survey_id="{{ survey }}",
+        minimum_responses="{{ number }}",
+        collector_ids=["{{ collector }}"],
+        since="{{ ds }}",
+        xebo_conn_id="xebo_{{ country }}",
+    )
+    sensor.render_template_fields(
+        {"survey": SURVEY, "number": 5, "collector": "c-1", "ds": "2026-03-01", "country": "in"}
+    )
+    assert sensor.arguments() == {
+        "survey_id": SURVEY,
+        "minimum": 5,
+        "collector_ids": ["c-1"],
+        "since": "2026-03-01",
+    }
+    assert sensor.hook.conn_id == "xebo_in"
