@@ -211,7 +211,7 @@ class CampaignDeliveryOperator(BaseOperator):
         reading, source = self._reading(send)
         default = SINGLE_CONCURRENCY if send.batch_limit == 1 or send.safe_to_resend else BATCH_CONCURRENCY
         concurrency = whole_number("max_concurrency", self.max_concurrency) or default
-        per_minute = self.hook.fields.requests_per_minute or send.requests_per_minute
+        per_minute = self.hook.fields.requests_per_minute
         return Delivery(
             send=send,
             reading=reading,

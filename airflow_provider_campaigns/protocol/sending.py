@@ -74,10 +74,6 @@ class Send(Protocol):
     def safe_to_resend(self) -> str:
         """Why the call may be repeated after an unknown outcome; empty: it may not."""
 
-    @property
-    def requests_per_minute(self) -> float | None:
-        """The call's limit on the vendor's page, None when it names none."""
-
     def contact(self, fields: Mapping[str, Any]) -> Contact:
         """
         Return the contact made of one row.

@@ -93,11 +93,6 @@ class SendCollectRequest:
             raise InputError("samples", "one sample when data or created_by is given", f"{len(self._samples)} samples")
 
     @property
-    def requests_per_minute(self) -> float | None:
-        """None: the vendor publishes no limit."""
-        return None
-
-    @property
     def vendor(self) -> str:
         """The vendor's name."""
         return self.dialect.vendor

@@ -40,9 +40,6 @@ PRIORITY = r"^[1-9][0-9]?$"
 # "Add Campaign Data" prints YYYY-MM-DD, its newer twin for Basic authentication adds a time; both are taken.
 EXPIRY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2})?")
 
-# "Add Campaign Data": requests a minute; "Add Campaign Bulk Data V4": the same.
-LEADS_PER_MINUTE = 100.0
-BULK_PER_MINUTE = 5.0
 # "Add Campaign Bulk Data V4": rows of one request, characters of one row, characters of a name.
 BULK_ROWS = 500
 BULK_ROW_LENGTH = 2_000
@@ -212,7 +209,6 @@ class AddCampaignLead(_Leads):
     """Adds one lead per call (reference "Add Campaign Data", 100 requests a minute)."""
 
     batch_limit: ClassVar[int] = 1
-    requests_per_minute: ClassVar[float | None] = LEADS_PER_MINUTE
 
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         """Send one lead; a number the campaign has already is ``duplicate``, after an unanswered send ``accepted``."""
@@ -237,7 +233,6 @@ class AddCampaignBulkData(_Leads):
     """
 
     batch_limit: ClassVar[int] = BULK_ROWS
-    requests_per_minute: ClassVar[float | None] = BULK_PER_MINUTE
 
     def contact(self, fields: Mapping[str, Any]) -> Contact:
         """

@@ -87,11 +87,6 @@ class TriggerSurvey:
             raise InputError("medium", "sms, email, whatsapp, or None for links", self.medium)
 
     @property
-    def requests_per_minute(self) -> float | None:
-        """None: the vendor publishes no limit."""
-        return None
-
-    @property
     def vendor(self) -> str:
         """The vendor's name."""
         return self.dialect.vendor

@@ -72,11 +72,6 @@ class ExecuteCampaign:
             raise InputError("overrides", "fields that no other parameter sets", ", ".join(taken))
 
     @property
-    def requests_per_minute(self) -> float | None:
-        """None: the vendor publishes no limit."""
-        return None
-
-    @property
     def vendor(self) -> str:
         """The vendor's name."""
         return self.dialect.vendor

@@ -82,7 +82,6 @@ class FakeSend:
     campaign = "c"
     identity = {"campaign": "c"}
     required = (("id",),)
-    requests_per_minute = None
 
     def __init__(self, batch_limit: int, safe: bool) -> None:
         self.batch_limit = batch_limit
