@@ -105,6 +105,7 @@ class Delivery:
     _done: list[Rows] = field(default_factory=list)
     _released: list[Rows] = field(default_factory=list)
     _in_flight: int = 0
+    _answered: bool = False
     _open: int = 0
     _left_open: int = 0
     _requests: int = 0
@@ -229,7 +230,9 @@ class Delivery:
     def _ahead(self, batches: Iterator[Batch]) -> list[Ticket]:
         """Return the next batches to intend, as many as may be open; settle those that need no request."""
         tickets: list[Ticket] = []
-        while self._open < AHEAD * self.max_concurrency and len(self._lines) < MOST_LINES and not self._error:
+        # The first request goes alone: a wrong campaign or password is refused once, not once per request in flight.
+        most = AHEAD * self.max_concurrency if self._answered else 1
+        while self._open < most and len(self._lines) < MOST_LINES and not self._error:
             batch = next(batches, None)
             if batch is None:
                 break
@@ -311,6 +314,7 @@ class Delivery:
     def _take(self, answer: Answer) -> None:
         """Take in what became of one ticket."""
         self._in_flight -= 1
+        self._answered = True
         ticket, error = answer.ticket, answer.error
         if isinstance(error, NOT_ARRIVED):
             self._return(ticket)
