@@ -21,13 +21,14 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
 from airflow_provider_campaigns.delivery.batches import LEFT_OUT, Batch, Reading, fingerprint_at, masked
 from airflow_provider_campaigns.delivery.ledger import Ledger
-from airflow_provider_campaigns.delivery.outcomes import Outcome, Outcomes, Status, count, outcome, replied
+from airflow_provider_campaigns.delivery.outcomes import STATUSES, Outcome, Outcomes, Status, count, outcome, replied
 from airflow_provider_campaigns.delivery.pace import StoppedError
 from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.receipt import Receipt, make_receipt
@@ -102,6 +103,7 @@ class Delivery:
     _unresolved: RowSet = field(default_factory=RowSet)
     _stored: dict[int, Outcome] = field(default_factory=dict)
     _lines: list[Outcome] = field(default_factory=list)
+    _lines_stored: bool = False
     _done: list[Rows] = field(default_factory=list)
     _released: list[Rows] = field(default_factory=list)
     _in_flight: int = 0
@@ -177,10 +179,12 @@ class Delivery:
         if self._unresolved:
             last = self.outcomes.last_parts()
             self._stored = {line["row"]: line for line in last if line["row"] in self._unresolved}
+        self._counts.update({status: self.ledger.counts[status] for status in STATUSES})
         if self.limits.on_unknown == "resend" and self.ledger.began:
             unknown = RowSet((line["row"], line["row"]) for line in self.outcomes.read() if line["status"] == "unknown")
             self._settled.discard(unknown)
             self._unresolved.update(unknown)
+            self._counts["unknown"] = 0
 
     def _check_anybody(self) -> None:
         """Refuse contacts of which not one can be sent, unless they are left out on purpose."""
@@ -209,17 +213,18 @@ class Delivery:
 
     def _send_all(self) -> None:
         batches = self._batches()
+        tickets: list[Ticket] = []
         try:
             while True:
                 tickets = self._ahead(batches)
                 self._store(tickets)
-                for ticket in tickets:
-                    self._submit(ticket)
+                while tickets:
+                    self._submit(tickets.pop(0))
                 if not self._in_flight:
                     break
                 self._collect()
         except Exception:
-            self._rescue()
+            self._rescue(tickets)
             raise
         if self._left_open and not self._error:
             self._error = UnknownOutcomesError(
@@ -263,9 +268,8 @@ class Delivery:
 
     def _store(self, tickets: Sequence[Ticket]) -> None:
         """Store what was answered, then what comes next: outcomes, then settlements and intents in one write."""
-        if self._lines:
-            self.outcomes.write(self._lines)
-        if self._done or self._released or tickets:
+        self._write()
+        if self._done or self._released or self._requests or tickets:
             counts = count(self._lines)
             self._counts.update(counts)
             counts["requests"] = self._requests
@@ -273,7 +277,15 @@ class Delivery:
             intended = [ticket.batch.rows for ticket in tickets]
             self.ledger.record(self._done, counts, intended, self._released, checkpoint)
         self._lines, self._done, self._released, self._requests = [], [], [], 0
+        self._lines_stored = False
         self.progress(self._counts)
+
+    def _write(self) -> None:
+        """Store the outcomes since the last settlement, in one part."""
+        if self._lines:
+            self.outcomes.write(self._lines, again=self._lines_stored)
+            self._lines_stored = True
+            self._settled.update(self._done)
 
     def _submit(self, ticket: Ticket) -> None:
         self._in_flight += 1
@@ -300,14 +312,23 @@ class Delivery:
             answers += self.senders.collect(left)
         return answers
 
-    def _rescue(self) -> None:
-        """The ledger cannot be written: send nothing more, and store what the requests in flight are answered."""
+    def _rescue(self, tickets: Sequence[Ticket]) -> None:
+        """
+        Something cannot be stored: send nothing more, and try to store what becomes of the requests in flight.
+
+        :param tickets: perhaps intended, but not submitted.
+        """
         self.senders.stop()
         self._told_to_end = self._told_to_end or self.clock()
         while self._in_flight:
             self._collect()
-        if self._lines:
-            self.outcomes.write(self._lines)
+        # Unless it can be stored, nobody will know what became of them.
+        self._unresolved.update(self._done)
+        try:
+            self._write()
+        finally:
+            with suppress(Exception):
+                self.ledger.record(released=[*self._released, *(ticket.batch.rows for ticket in tickets)])
 
     # --- answers
 
@@ -321,8 +342,9 @@ class Delivery:
             if not isinstance(error, StoppedError):
                 self._stop(error)
             return
+        self._requests += ticket.looks_up_since is None
         if isinstance(error, OutcomeUnknownError):
-            if ticket.resends and not self._error:
+            if ticket.resends and not self._error and self._told_to_end is None:
                 ticket.resends, ticket.resent = ticket.resends - 1, True
                 self._submit(ticket)
                 return
@@ -331,7 +353,6 @@ class Delivery:
                 self._count_unknown(str(error))
                 return
         replies = self._replies(answer)
-        self._requests += 1
         self._open -= 1
         self._settle(ticket.batch.rows, [*ticket.others, *_outcomes(ticket, replies)])
         self._watch(replies)
@@ -347,8 +368,10 @@ class Delivery:
             return [ContactReply("rejected", "the vendor refused the request", message=message)] * len(contacts)
         if isinstance(error, asyncio.CancelledError):
             return [ContactReply("unknown", "the task was ended while it was being sent")] * len(contacts)
+        if isinstance(error, OutcomeUnknownError):
+            return [ContactReply("unknown", masked(str(error), contacts))] * len(contacts)
         if error:
-            return [ContactReply("unknown", masked(str(error) or type(error).__name__, contacts))] * len(contacts)
+            return [ContactReply("unknown", f"interrupted by {type(error).__name__}")] * len(contacts)
         if len(answer.replies) != len(contacts):
             return [ContactReply("unknown", "the reply was not understood")] * len(contacts)
         return answer.replies
@@ -356,7 +379,6 @@ class Delivery:
     def _settle(self, rows: Rows, lines: Sequence[Outcome]) -> None:
         self._lines += lines
         self._done.append(rows)
-        self._settled.add(rows)
 
     def _return(self, ticket: Ticket) -> None:
         """Give back a ticket whose request surely did not arrive; one before it may have."""

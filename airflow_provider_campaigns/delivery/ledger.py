@@ -132,7 +132,12 @@ class Ledger:
     @property
     def requests(self) -> int:
         """Calls that took contacts to the vendor, over all tries."""
-        return sum(one.counts["requests"] for one in self._all())
+        return self.counts["requests"]
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What the tries added up: contacts by status (those sent again count again), and ``requests``."""
+        return sum((one.counts for one in self._all()), Counter())
 
     @property
     def checkpoint(self) -> tuple[int, str] | None:
@@ -206,6 +211,8 @@ class Ledger:
             own.checkpoint = max(own.checkpoint or checkpoint, checkpoint)
         self._write()
         if intended and not self._store.fenced and self._store.get(LATEST) != self.try_number:
+            own.intended = [rows for rows in own.intended if rows not in set(intended)]
+            self._write()
             raise LedgerError("a later try of this task has begun; this one sends nothing more")
 
     def finish(self, receipt: Receipt) -> None:

@@ -92,7 +92,7 @@ class Outcomes(ABC):
 
     def __init__(self, try_number: int) -> None:
         self._try = try_number
-        self._next = 1
+        self._last = 0
 
     @property
     @abstractmethod
@@ -131,10 +131,15 @@ class Outcomes(ABC):
     def forget_unsent(self) -> None:
         """Remove what earlier tries left unsent: it has been sent."""
 
-    def write(self, outcomes: Iterable[Outcome]) -> None:
-        """Store the next part of this try."""
-        self._save(self._next, sorted(outcomes, key=itemgetter("row")))
-        self._next += 1
+    def write(self, outcomes: Iterable[Outcome], *, again: bool = False) -> None:
+        """
+        Store the next part of this try.
+
+        :param again: in place of the last one, whose outcomes are among them.
+        """
+        number = self._last if again else self._last + 1
+        self._save(number, sorted(outcomes, key=itemgetter("row")))
+        self._last = number
 
     def last_parts(self) -> Iterator[Outcome]:
         """Yield the last part of each earlier try: the only ones that a crash can have left unsettled."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from airflow_provider_campaigns.protocol.messages import Conversation, Request, Sleep, Step, T
+from airflow_provider_campaigns.protocol.messages import Conversation, NotSentError, Request, Sleep, Step, T
 
 # Requests are spaced for a little less than the limit: they do not arrive as evenly as they leave, and one too many
 # in a vendor's minute is refused.
@@ -53,16 +53,25 @@ def paced(conversation: Conversation[T], pace: Pace) -> Conversation[T]:
     """
     Run ``conversation`` at ``pace``.
 
-    :raises StoppedError: the delivery was stopped before a request of it left.
+    :raises StoppedError: the delivery was stopped before a write of it left; afterwards its further requests fail as
+        if there were no connection, and it decides what that means.
     """
     answer: Any = None
     failure: Exception | None = None
+    wrote = False
     try:
         while True:
             step: Step = conversation.throw(failure) if failure else conversation.send(answer)
             answer = failure = None
             if isinstance(step, Request):
-                yield from _wait(pace)
+                try:
+                    yield from _wait(pace)
+                except StoppedError:
+                    if not wrote:
+                        raise
+                    failure = NotSentError("the delivery was stopped")
+                    continue
+                wrote = wrote or step.effect == "write"
             elif isinstance(step, Sleep) and step.throttled:
                 pace.pause(step.seconds)
             try:

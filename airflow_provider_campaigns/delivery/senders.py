@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 
 from airflow_provider_campaigns.delivery.batches import Batch
 from airflow_provider_campaigns.delivery.outcomes import Outcome
-from airflow_provider_campaigns.delivery.pace import Pace, paced
+from airflow_provider_campaigns.delivery.pace import Pace, StoppedError, paced
 from airflow_provider_campaigns.protocol.messages import T
 from airflow_provider_campaigns.protocol.sending import Contact, ContactReply, LooksUp, Send
 from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
@@ -104,12 +104,19 @@ class ThreadedSenders:
     def __enter__(self) -> Self:
         self._main = threading.get_ident()
         self._thread.start()
-        self._ready.result()
+        try:
+            self._ready.result()
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
         self.abandon()
+        self._end()
+
+    def _end(self) -> None:
         while self._thread.is_alive():
             self._run_errands()
             self._thread.join(0.05)
@@ -145,8 +152,14 @@ class ThreadedSenders:
         self.wake()
 
     def abandon(self) -> None:
-        """Cancel the requests in flight; their answers carry the cancellation."""
-        self._loop.call_soon_threadsafe(lambda: [worker.cancel() for worker in self._workers])
+        """Cancel the requests in flight; what had not left is answered as stopped."""
+        self._loop.call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        for worker in self._workers:
+            worker.cancel()
+        while not self._waiting.empty():
+            self._answers.put(Answer(self._waiting.get_nowait(), error=StoppedError()))
 
     def in_main_thread(self, do: Callable[[], T]) -> T:
         """Run ``do`` in the thread that collects the answers, and return or raise what it does."""

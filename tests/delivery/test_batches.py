@@ -101,20 +101,21 @@ def test_settled_rows_are_left_out_and_batches_do_not_reach_over_them() -> None:
     assert not any(batch.earlier for batch in cut)
 
 
-def test_unresolved_ranges_come_as_they_were_whatever_the_size() -> None:
-    cut = list(reading().batches(source(phones(10)), 2, RowSet([[1, 3]]), [Rows(7, 9), Rows(4, 6)]))
+def test_unresolved_rows_come_in_batches_of_their_own_of_this_trys_size() -> None:
+    cut = list(reading().batches(source(phones(10)), 2, RowSet([[1, 3]]), RowSet([[7, 9], [4, 6]])))
 
     assert [(batch.rows, batch.earlier) for batch in cut] == [
-        (Rows(4, 6), True),
-        (Rows(7, 9), True),
+        (Rows(4, 5), True),
+        (Rows(6, 7), True),
+        (Rows(8, 9), True),
         (Rows(10, 10), False),
     ]
 
 
-def test_an_unresolved_range_comes_back_even_if_it_was_settled() -> None:
-    cut = list(reading().batches(source(phones(4)), 2, RowSet([[1, 4]]), [Rows(3, 4)]))
+def test_a_row_that_is_settled_does_not_come_back() -> None:
+    cut = list(reading().batches(source(phones(4)), 2, RowSet([[1, 2]]), RowSet([[2, 3]])))
 
-    assert [(batch.rows, batch.earlier) for batch in cut] == [(Rows(3, 4), True)]
+    assert [(batch.rows, batch.earlier) for batch in cut] == [(Rows(3, 3), True), (Rows(4, 4), False)]
 
 
 # -- columns

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.delivery.engine import failure
 from airflow_provider_campaigns.delivery.outcomes import Outcome
 from airflow_provider_campaigns.delivery.receipt import Receipt
+from airflow_provider_campaigns.delivery.verdicts import Limits, OnUnknown
 from airflow_provider_campaigns.exceptions import (
     CallRefusedError,
     DeliveryError,
@@ -22,7 +22,7 @@ from airflow_provider_campaigns.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.protocol.messages import NoReplyError, NotSentError, Response
-from tests.delivery.world import Answer, Crash, Plan, World, new_try, phones, run_try
+from tests.delivery.world import Crash, Plan, Reaction, World, new_try, phones, run_try
 
 pytestmark = pytest.mark.usefixtures("no_fsync")
 
@@ -35,7 +35,7 @@ def statuses(*words: str) -> Response:
     return Response(200, json.dumps(words).encode())
 
 
-def answers(world: World, **special: Response | Exception) -> Answer:
+def answers(world: World, **special: Response | Exception) -> Reaction:
     """Accept every request but those named ``r<number>``."""
     return lambda number, keys: special.get(f"r{number}") or world.accept(keys)
 
@@ -232,7 +232,7 @@ def test_an_unforeseen_error_after_the_request_is_unknown(kept: Path | None) -> 
 @pytest.mark.parametrize("answer", [NoReplyError("nothing within 30 s"), refuse(500, "oops"), Response(200, b"<html>")])
 @pytest.mark.parametrize("on_unknown", ["fail", "skip"])
 def test_an_unanswered_request_is_unknown_and_the_rest_is_sent(
-    kept: Path | None, answer: Response | Exception, on_unknown: str
+    kept: Path | None, answer: Response | Exception, on_unknown: OnUnknown
 ) -> None:
     world = World()
     world.answer = answers(world, r1=answer)
@@ -242,7 +242,7 @@ def test_an_unanswered_request_is_unknown_and_the_rest_is_sent(
 
     assert ends(outcomes) == ["unknown"] * 2 + ["accepted"] * 2
     assert "+447700900000" not in str(outcomes[0]["reason"])
-    error = failure(receipt, on_unknown)  # type: ignore[arg-type]
+    error = plan.limits.failure(receipt)
     if on_unknown == "skip":
         assert error is None
     else:
@@ -286,7 +286,7 @@ def test_resend_gives_up_for_this_try_and_a_later_one_goes_on(kept: Path | None)
     receipt, outcomes = run_try(world, plan)
 
     assert ends(outcomes) == ["invalid", "unknown", "unknown"]
-    error = failure(receipt, "resend")
+    error = plan.limits.failure(receipt)
     assert isinstance(error, UnknownOutcomesError)
     assert not error.final, "a retry sends them again"
     sent = len(world.requests)
@@ -362,23 +362,29 @@ def test_an_answer_now_and_then_is_no_failing_vendor(kept: Path | None) -> None:
     assert (receipt["accepted"], receipt["unknown"]) == (5, 4)
 
 
-def test_what_was_settled_as_unknown_stays_so_even_if_the_call_is_safe_to_resend(kept: Path | None) -> None:
+@pytest.mark.parametrize("on_unknown", ["fail", "skip"])
+def test_what_is_safe_to_resend_stays_open_until_a_later_try_knows(kept: Path | None, on_unknown: OnUnknown) -> None:
     world = World(answer=lambda number, keys: refuse(500), checks_duplicates=True)
-    plan = Plan(phones(2), kept, safe=True)
+    plan = Plan(phones(2), kept, safe=True, on_unknown=on_unknown)
 
-    receipt, _ = run_try(world, plan)
-    assert receipt["unknown"] == 2
+    error, receipt, outcomes = fail_try(world, plan, UnknownOutcomesError)
+
+    assert not error.final, "a retry sends them again"
+    assert ends(outcomes) == ["unknown"] * 2
+    assert (receipt["unknown"], receipt["requests"]) == (2, 1)
 
     world.answer = None
-    receipt, _ = run_try(world, plan, 2)
-    assert receipt["unknown"] == 2
-    assert world.contacted == []
+    receipt, outcomes = run_try(world, plan, 2)
+
+    assert ends(outcomes) == ["accepted"] * 2
+    assert (receipt["unknown"], receipt["requests"]) == (0, 2)
+    assert world.contacted == phones(2)
 
 
 # -- too many rejected
 
 
-def reject(share: Callable[[int], bool]) -> Answer:
+def reject(share: Callable[[int], bool]) -> Reaction:
     return lambda number, keys: statuses(*("rejected" if share(int(key[-3:])) else "accepted" for key in keys))
 
 
@@ -402,7 +408,7 @@ def test_more_rejected_than_allowed_is_a_failure(
 
     try:
         receipt, _ = run_try(world, plan)
-        error = failure(receipt, "fail", max_rejected)
+        error = plan.limits.failure(receipt)
     except DeliveryError as stopped:
         error = stopped
 
@@ -444,10 +450,22 @@ def test_what_earlier_tries_saw_rejected_counts(kept: Path | None) -> None:
     assert (receipt["rejected"], receipt["unsent"]) == (4, 2)
 
 
+def test_a_share_counts_what_is_sent_again_once(kept: Path | None) -> None:
+    world = World()
+    world.answer = answers(world, r1=NoReplyError("cut"))
+    plan = Plan(phones(150), kept, batch_size=50, max_concurrency=1)
+    run_try(world, plan)
+    world.answer = reject(lambda number: number < 26)
+
+    receipt, _ = run_try(world, plan.changed(on_unknown="resend", max_rejected=0.18), 2)
+
+    assert (receipt["rejected"], receipt["accepted"], receipt["unknown"]) == (26, 124, 0)
+
+
 def test_invalid_contacts_do_not_count(kept: Path | None) -> None:
     receipt, _ = run_try(World(), Plan([*["no number"] * 9, *phones(1)], kept, max_rejected=0))
 
-    assert failure(receipt, "fail", 0) is None
+    assert Limits("fail", 0).failure(receipt) is None
 
 
 def test_a_delivery_of_which_everything_was_rejected_fails(kept: Path | None) -> None:
@@ -455,7 +473,7 @@ def test_a_delivery_of_which_everything_was_rejected_fails(kept: Path | None) ->
 
     receipt, _ = run_try(world, Plan([*phones(3), "no number"], kept))
 
-    error = failure(receipt, "fail")
+    error = Limits().failure(receipt)
     assert isinstance(error, TooManyRejectedError)
     assert error.final
     assert "rejected all 3" in str(error)
@@ -489,7 +507,7 @@ def test_contacts_that_are_all_left_out_on_purpose_are_a_success(kept: Path | No
     receipt, outcomes = run_try(World(), plan.changed(folder=kept))
 
     assert ends(outcomes) == ["invalid"] * 3
-    assert failure(receipt, "fail") is None
+    assert Limits().failure(receipt) is None
 
 
 # -- the folder
@@ -517,10 +535,10 @@ def test_a_disk_that_fills_up_after_a_request_leaves_it_unknown(
     delivery = new_try(world, plan)
     write = delivery.outcomes.write
 
-    def full(*part: Any) -> None:
+    def full(*part: Any, **how: Any) -> None:
         if len(world.requests) == 2:
             raise OSError("No space left on device")
-        write(*part)
+        write(*part, **how)
 
     monkeypatch.setattr(delivery.outcomes, "write", full)
     with pytest.raises(OSError, match="No space left"):

@@ -25,6 +25,8 @@ COUNTS = {"accepted": 3}
 class Store:
     """A dict; values go through JSON."""
 
+    fenced = False
+
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
 
@@ -40,8 +42,8 @@ def store() -> Store:
     return Store()
 
 
-def began(store: Store, number: int = 1, generation: int | None = None, *, join: bool = True) -> Ledger:
-    ledger = Ledger(store, number, generation, join=join)
+def began(store: Store, number: int = 1, generation: int | None = None) -> Ledger:
+    ledger = Ledger(store, number, generation)
     ledger.begin()
     ledger.start(HEADER)
     return ledger
@@ -49,8 +51,18 @@ def began(store: Store, number: int = 1, generation: int | None = None, *, join:
 
 def send(ledger: Ledger, *rows: Rows) -> None:
     for range_ in rows:
-        ledger.intend(range_, (range_.last, f"up to {range_.last}"))
-        ledger.settle(range_, {**COUNTS, "requests": 1})
+        intend(ledger, range_)
+        ledger.record([range_], {**COUNTS, "requests": 1})
+
+
+def intend(ledger: Ledger, rows: Rows) -> None:
+    ledger.record(intended=[rows], checkpoint=(rows.last, f"up to {rows.last}"))
+
+
+def rows_of(ledger: Ledger) -> tuple[list[Rows], list[Rows]]:
+    """Return what is settled and what is unresolved."""
+    settled, unresolved = ledger.rows()
+    return list(settled), list(unresolved)
 
 
 # -- transitions
@@ -60,49 +72,50 @@ def test_a_new_ledger_knows_nothing(store: Store) -> None:
     ledger = began(store)
 
     assert not ledger.began
-    assert (list(ledger.settled()), ledger.unresolved(), ledger.checkpoint, ledger.receipt) == ([], [], None, None)
+    assert (*rows_of(ledger), ledger.checkpoint, ledger.receipt) == ([], [], None, None)
+    assert ledger.counts == {}
 
 
 def test_a_later_try_knows_what_was_settled_what_was_not_and_what_never_arrived(store: Store) -> None:
     first = began(store)
     send(first, Rows(1, 3), Rows(4, 6))
-    first.intend(Rows(7, 9), (9, "up to 9"))
-    first.intend(Rows(10, 12), (12, "up to 12"))
-    first.release(Rows(7, 9))
+    intend(first, Rows(7, 9))
+    intend(first, Rows(10, 12))
+    first.record(released=[Rows(7, 9)])
 
     second = began(store, 2)
 
     assert second.began
-    assert list(second.settled()) == [Rows(1, 6)]
-    assert second.unresolved() == [Rows(10, 12)]
+    assert rows_of(second) == ([Rows(1, 6)], [Rows(10, 12)])
     assert second.checkpoint == (12, "up to 12")
     assert second.requests == 2
+    assert second.counts == {"accepted": 6, "requests": 2}
+
+
+def test_one_write_settles_and_intends(store: Store) -> None:
+    first = began(store)
+    intend(first, Rows(1, 3))
+    writes = []
+    store.set = lambda key, value, write=store.set: writes.append(key) or write(key, value)  # type: ignore[method-assign]
+
+    first.record([Rows(1, 3)], COUNTS, [Rows(4, 6), Rows(7, 9)], checkpoint=(9, "up to 9"))
+
+    assert writes == ["try-1"]
+    assert rows_of(began(store, 2)) == ([Rows(1, 3)], [Rows(4, 9)])
 
 
 def test_what_a_later_try_settles_is_no_longer_unresolved(store: Store) -> None:
-    began(store).intend(Rows(1, 3), (3, "x"))
-    began(store, 2).settle(Rows(1, 3), COUNTS)
+    intend(began(store), Rows(1, 3))
+    began(store, 2).record([Rows(1, 3)], COUNTS)
 
-    third = began(store, 3)
-
-    assert third.unresolved() == []
-    assert list(third.settled()) == [Rows(1, 3)]
+    assert rows_of(began(store, 3)) == ([Rows(1, 3)], [])
 
 
 def test_what_was_settled_and_then_intended_again_is_unresolved(store: Store) -> None:
     send(began(store), Rows(1, 3))
-    began(store, 2).intend(Rows(1, 3), (3, "x"))
+    intend(began(store, 2), Rows(1, 3))
 
-    assert began(store, 3).unresolved() == [Rows(1, 3)]
-
-
-def test_ranges_can_be_kept_as_they_were(store: Store) -> None:
-    send(began(store, join=False), Rows(4, 6), Rows(1, 3))
-
-    second = began(store, 2, join=False)
-    send(second, Rows(7, 9))
-
-    assert second.parts() == [Rows(1, 3), Rows(4, 6), Rows(7, 9)]
+    assert rows_of(began(store, 3)) == ([], [Rows(1, 3)])
 
 
 def test_the_record_of_a_long_run_stays_short(store: Store) -> None:
@@ -129,7 +142,7 @@ def test_the_receipt_no_longer_holds_once_a_later_try_went_on(store: Store) -> N
     first = began(store)
     send(first, Rows(1, 3))
     first.finish(make_receipt("acme", "spring", {"unknown": 3}, 1, None))
-    began(store, 2).intend(Rows(1, 3), (3, "x"))
+    intend(began(store, 2), Rows(1, 3))
 
     assert began(store, 3).receipt is None
 
@@ -161,8 +174,8 @@ def test_a_field_that_is_gone_is_a_difference(store: Store) -> None:
 
 def test_a_try_that_sent_nothing_may_have_been_another_delivery(store: Store) -> None:
     first = began(store)
-    first.intend(Rows(1, 3), (3, "x"))
-    first.release(Rows(1, 3))
+    first.record(intended=[Rows(1, 3)])
+    first.record(released=[Rows(1, 3)])
 
     second = Ledger(store, 2)
     second.start({"campaign": "summer"})
@@ -170,7 +183,7 @@ def test_a_try_that_sent_nothing_may_have_been_another_delivery(store: Store) ->
     assert second.checkpoint is None
 
 
-ROWS = phones(8)
+ROWS = phones(11)
 CHANGED = {
     "first row": ["+447700900099", *ROWS[1:]],
     "a row of the batch in flight": [*ROWS[:4], "+447700900099", *ROWS[5:]],
@@ -185,7 +198,7 @@ def test_contacts_that_changed_are_refused_before_anything_is_sent(tmp_path: Pat
     world = _crashed_in_the_second_batch(tmp_path)
     sent = len(world.requests)
 
-    with pytest.raises(LedgerError, match="the first 6 rows are not those an earlier try"):
+    with pytest.raises(LedgerError, match="the first 9 rows are not those an earlier try"):
         run_try(world, Plan(rows, tmp_path), 2)
 
     assert len(world.requests) == sent
@@ -194,8 +207,8 @@ def test_contacts_that_changed_are_refused_before_anything_is_sent(tmp_path: Pat
 @pytest.mark.parametrize(
     "rows",
     [
-        pytest.param([*ROWS, *phones(3, first=8)], id="appended"),
-        pytest.param([*ROWS[:6], "+447700900088", "+447700900099"], id="changed beyond what was begun"),
+        pytest.param([*ROWS, *phones(3, first=11)], id="appended"),
+        pytest.param([*ROWS[:9], "+447700900088", "+447700900099"], id="changed beyond what was begun"),
     ],
 )
 def test_contacts_that_changed_only_where_nothing_was_sent_are_fine(tmp_path: Path, rows: list[str]) -> None:
@@ -203,8 +216,8 @@ def test_contacts_that_changed_only_where_nothing_was_sent_are_fine(tmp_path: Pa
 
     receipt, _ = run_try(world, Plan(rows, tmp_path), 2)
 
-    assert sorted(world.contacted) == sorted(rows)
-    assert (receipt["accepted"], receipt["unknown"]) == (len(rows) - 3, 3)
+    assert sorted(world.contacted) == sorted([*rows[:6], *rows[9:]])
+    assert (receipt["accepted"], receipt["unknown"]) == (len(rows) - 6, 6), "one batch was sent, one was next"
 
 
 def test_rows_that_were_not_sent_are_part_of_the_fingerprint(tmp_path: Path) -> None:
@@ -222,7 +235,7 @@ def _crashed_in_the_second_batch(folder: Path) -> World:
     world = World()
     world.answer = lambda number, keys: world.accept(keys) if number == 1 else world.accept_and_die(number, keys)
     with pytest.raises(Crash):
-        run_try(world, Plan(ROWS, folder))
+        run_try(world, Plan(ROWS, folder, max_concurrency=1))
     world.answer = None
     return world
 
@@ -236,7 +249,7 @@ def test_a_delivery_that_is_sent_again_starts_from_nothing(store: Store) -> None
     again = began(store, 2, generation=5)
 
     assert not again.began
-    assert list(again.settled()) == []
+    assert rows_of(again) == ([], [])
 
 
 def test_retries_of_a_delivery_that_is_sent_again_know_of_it_alone(store: Store) -> None:
@@ -246,7 +259,7 @@ def test_retries_of_a_delivery_that_is_sent_again_know_of_it_alone(store: Store)
     for generation in (5, None):
         retry = began(store, 3, generation=generation)
         assert retry.generation == 5
-        assert list(retry.settled()) == [Rows(1, 3)]
+        assert rows_of(retry) == ([Rows(1, 3)], [])
 
 
 @pytest.mark.parametrize("kept", ["folder", "store"])
@@ -275,13 +288,13 @@ def test_everybody_is_sent_to_once_more_whatever_crashes(tmp_path: Path, kept: s
 
 def test_two_tries_that_write_at_the_same_time_keep_both_records(store: Store) -> None:
     old = began(store)
-    old.intend(Rows(1, 3), (3, "x"))
+    intend(old, Rows(1, 3))
     new = began(store, 2)
-    new.settle(Rows(1, 3), {"unknown": 3})
-    old.settle(Rows(1, 3), COUNTS)
-    new.settle(Rows(4, 6), COUNTS)
+    new.record([Rows(1, 3)], {"unknown": 3})
+    old.record([Rows(1, 3)], COUNTS)
+    new.record([Rows(4, 6)], COUNTS)
 
-    assert list(began(store, 3).settled()) == [Rows(1, 6)]
+    assert rows_of(began(store, 3)) == ([Rows(1, 6)], [])
 
 
 def test_a_try_sends_nothing_more_once_a_later_one_has_begun(store: Store) -> None:
@@ -289,15 +302,25 @@ def test_a_try_sends_nothing_more_once_a_later_one_has_begun(store: Store) -> No
     send(old, Rows(1, 3))
     Ledger(store, 2)
 
-    with pytest.raises(LedgerError, match="A later try of this task has begun"):
-        old.intend(Rows(4, 6), (6, "x"))
+    with pytest.raises(LedgerError, match="a later try of this task has begun"):
+        intend(old, Rows(4, 6))
 
-    assert old.unresolved() == [], "it was not sent"
+    assert rows_of(began(store, 3)) == ([Rows(1, 3)], []), "it was not sent"
+
+
+def test_a_store_that_refuses_the_writes_of_a_try_that_has_a_successor_is_not_asked(store: Store) -> None:
+    store.fenced = True
+    old = began(store)
+    Ledger(store, 2)
+
+    intend(old, Rows(1, 3))
+
+    assert rows_of(began(store, 3)) == ([], [Rows(1, 3)])
 
 
 def test_of_two_tries_that_overlap_one_sends(tmp_path: Path) -> None:
     world = World()
-    plan = Plan(phones(9), tmp_path)
+    plan = Plan(phones(15), tmp_path, max_concurrency=1)
     world.start_process()
     old = new_try(world, plan)
 
@@ -309,11 +332,13 @@ def test_of_two_tries_that_overlap_one_sends(tmp_path: Path) -> None:
         return world.accept(keys)
 
     world.answer = answer
-    with pytest.raises(LedgerError, match="A later try"):
+    with pytest.raises(LedgerError, match="a later try"):
         old.deliver(plan.header)
 
-    assert sorted(world.contacted) == phones(9)
     assert world.most_often == 1
+    unknown = {line["key"] for line in old.outcomes.read() if line["status"] == "unknown"}
+    assert unknown == set(phones(6, first=3)), "what the old one had begun"
+    assert unknown | set(world.contacted) == set(phones(15)), "nobody is lost"
 
 
 def test_a_try_number_that_is_used_again_does_not_overwrite_its_record(store: Store) -> None:
@@ -322,7 +347,7 @@ def test_a_try_number_that_is_used_again_does_not_overwrite_its_record(store: St
 
     again = began(store, 1)
 
-    assert list(again.settled()) == [Rows(1, 3)]
+    assert rows_of(again) == ([Rows(1, 3)], [])
     assert store.values["try-1"] == before["try-1"]
 
 
@@ -330,7 +355,7 @@ def test_a_try_number_that_is_used_again_does_not_overwrite_its_record(store: St
 def test_any_try_number_will_do(store: Store, number: int) -> None:
     send(began(store, number), Rows(1, 3))
 
-    assert list(began(store, number + 1).settled()) == [Rows(1, 3)]
+    assert rows_of(began(store, number + 1)) == ([Rows(1, 3)], [])
 
 
 # -- a store that fails

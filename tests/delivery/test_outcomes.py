@@ -20,7 +20,6 @@ from airflow_provider_campaigns.delivery.outcomes import (
     outcome,
     replied,
 )
-from airflow_provider_campaigns.delivery.ranges import Rows
 from airflow_provider_campaigns.delivery.storage import locate
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.operators.state import MemoryStore
@@ -32,15 +31,25 @@ def lines(first: int, last: int, status: Any = "accepted") -> list[Outcome]:
 
 
 class Kept:
-    """Outcomes in one of the places they can be kept."""
+    """Outcomes in one of the places they can be kept, try after try."""
 
     def __init__(self, where: Any) -> None:
-        self.ledger = Ledger(MemoryStore(), 1, join=False)
-        self.outcomes: Outcomes = OutcomeFolder(where) if where else OutcomeRecords(MemoryStore(), self.ledger)
+        self._where = where
+        self._store = MemoryStore()
+        self._number = 0
+        self.next_try()
 
-    def settle(self, first: int, last: int, status: Any = "accepted") -> None:
-        self.outcomes.write(Rows(first, last), lines(first, last, status))
-        self.ledger.settle(Rows(first, last), {})
+    def next_try(self) -> Outcomes:
+        self._number += 1
+        ledger = Ledger(self._store, self._number)
+        ledger.begin()
+        self.outcomes: Outcomes = OutcomeRecords(self._store, ledger)
+        if self._where:
+            self.outcomes = OutcomeFolder(self._where, self._number)
+        return self.outcomes
+
+    def write(self, first: int, last: int, status: Any = "accepted") -> None:
+        self.outcomes.write(lines(first, last, status))
 
     @property
     def told(self) -> list[tuple[int, str]]:
@@ -56,31 +65,69 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
 
 def test_nothing_is_there_before_anything_is_written(kept: Kept) -> None:
     assert kept.told == []
-    assert kept.outcomes.parts() == []
-    assert kept.outcomes.part(Rows(1, 3)) is None
+    assert list(kept.outcomes.last_parts()) == []
 
 
-def test_parts_are_told_in_the_order_of_the_source(kept: Kept) -> None:
-    kept.settle(4, 5)
-    kept.settle(1, 3)
-    kept.settle(1_000_000, 1_000_001)
-    kept.settle(6, 6)
+def test_outcomes_are_told_in_the_order_of_the_source(kept: Kept) -> None:
+    kept.write(4, 5)
+    kept.outcomes.write([*lines(1_000_000, 1_000_001), *lines(1, 3)])
+    kept.write(6, 6)
 
-    assert kept.outcomes.parts() == [Rows(1, 3), Rows(4, 5), Rows(6, 6), Rows(1_000_000, 1_000_001)]
-    assert kept.outcomes.part(Rows(4, 5)) == lines(4, 5)
     assert [row for row, _ in kept.told] == [1, 2, 3, 4, 5, 6, 1_000_000, 1_000_001]
 
 
-def test_a_part_takes_the_place_of_an_earlier_one(kept: Kept) -> None:
-    kept.settle(1, 2, "unknown")
-    kept.settle(1, 2, "accepted")
+def test_outcomes_of_all_tries_are_told_in_the_order_of_the_source(kept: Kept) -> None:
+    kept.write(1, 2)
+    kept.write(7, 8)
+    kept.next_try()
+    kept.write(3, 6)
 
-    assert kept.told == [(1, "accepted"), (2, "accepted")]
+    assert [row for row, _ in kept.told] == list(range(1, 9))
+
+
+def test_flat_in_memory_outcomes_that_came_late_are_told_nearly_in_order(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_campaigns.delivery.outcomes.MOST_DISPLACED", 2)
+    for row in (3, 1, 2, 5, 4, 6):
+        kept.write(row, row)
+
+    assert [row for row, _ in kept.told] == [1, 2, 3, 4, 5, 6]
+
+
+def test_what_a_later_try_told_again_counts(kept: Kept) -> None:
+    kept.write(1, 3, "unknown")
+    kept.next_try()
+    kept.write(2, 2, "accepted")
+    kept.next_try()
+    kept.write(2, 3, "rejected")
+
+    assert kept.told == [(1, "unknown"), (2, "rejected"), (3, "rejected")]
+
+
+def test_a_part_can_be_written_again_with_what_came_since(kept: Kept) -> None:
+    kept.write(1, 1)
+    kept.write(2, 2)
+    kept.outcomes.write(lines(2, 4), again=True)
+    kept.write(5, 5)
+
+    assert kept.told == [(row, "accepted") for row in range(1, 6)]
+
+
+def test_only_the_last_part_of_each_earlier_try_may_be_unsettled(kept: Kept) -> None:
+    kept.write(1, 3)
+    kept.write(4, 6)
+    kept.next_try()
+    kept.write(7, 8)
+    kept.next_try()
+    kept.write(9, 9)
+
+    assert [line["row"] for line in kept.outcomes.last_parts()] == [4, 5, 6, 7, 8]
 
 
 def test_what_is_unsent_stands_in_its_place_until_it_is_sent(kept: Kept) -> None:
-    kept.settle(1, 2)
-    kept.settle(5, 6)
+    kept.write(1, 2)
+    kept.write(5, 6)
     kept.outcomes.write_unsent(iter([*lines(3, 4, "unsent"), *lines(7, 8, "unsent")]))
     assert kept.told == [
         *[(row, "accepted") for row in (1, 2)],
@@ -89,11 +136,23 @@ def test_what_is_unsent_stands_in_its_place_until_it_is_sent(kept: Kept) -> None
         *[(row, "unsent") for row in (7, 8)],
     ]
 
-    kept.settle(3, 4)
+    kept.write(3, 4)
     assert [status for _, status in kept.told] == ["accepted"] * 6 + ["unsent"] * 2
 
-    kept.outcomes.begin()
+    kept.next_try().begin()
     assert [status for _, status in kept.told] == ["accepted"] * 6
+
+
+def test_what_one_try_left_unsent_takes_the_place_of_what_an_earlier_one_left(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    kept.outcomes.write_unsent(lines(1, 3, "unsent"))
+    kept.next_try()
+    kept.outcomes.write_unsent(lines(3, 3, "unsent"))
+
+    assert kept.told == [(3, "unsent")]
+    kept.outcomes.forget_unsent()
+    assert kept.told == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_outcome_has_its_fields_whatever_is_known() -> None:
@@ -121,22 +180,23 @@ def test_outcomes_are_counted_by_status() -> None:
 
 
 def test_the_files_are_json_lines_that_sort_by_row(tmp_path: Path) -> None:
-    folder = OutcomeFolder(tmp_path)
-    folder.write(Rows(1, 1), [outcome(1, "josé@example.com", "accepted")])
+    folder = OutcomeFolder(tmp_path, 2)
+    folder.write([*lines(3, 3), outcome(1, "josé@example.com", "accepted")])
     folder.write_unsent(lines(2, 2, "unsent"))
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["part-0000000001-0000000001.jsonl", "part-unsent.jsonl"]
-    text = (tmp_path / "part-0000000001-0000000001.jsonl").read_text(encoding="utf-8")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["part-002-000001.jsonl", "part-002-unsent.jsonl"]
+    text = (tmp_path / "part-002-000001.jsonl").read_text(encoding="utf-8")
     assert text.startswith('{"row":1,"key":"josé@example.com","status":"accepted","reason":null,')
-    assert json.loads(text)["url"] is None
+    assert [json.loads(line)["row"] for line in text.splitlines()] == [1, 3]
 
 
 def test_other_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "resend-4").mkdir()
-    (tmp_path / ".part-0000000001-0000000003.jsonl.17.tmp").write_text('{"row": 1, "sta')
+    (tmp_path / ".part-001-000001.jsonl.17.tmp").write_text('{"row": 1, "sta')
     (tmp_path / "notes.txt").write_text("hello")
     folder = OutcomeFolder(tmp_path)
-    folder.write(Rows(1, 1), lines(1, 1))
+    folder.write(lines(1, 1))
 
     assert list(folder.read()) == lines(1, 1)
 
@@ -154,7 +214,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_at_the_start(tmp_path: Path)
 @pytest.mark.parametrize("as_path", [str, Path])
 def test_outcomes_are_read_by_path_and_status(tmp_path: Path, as_path: Any) -> None:
     folder = OutcomeFolder(tmp_path)
-    folder.write(Rows(1, 2), [*lines(1, 1), *lines(2, 2, "rejected")])
+    folder.write([*lines(1, 1), *lines(2, 2, "rejected")])
     folder.write_unsent(lines(3, 3, "unsent"))
 
     assert [line["row"] for line in read_outcomes(as_path(tmp_path))] == [1, 2, 3]
@@ -164,7 +224,7 @@ def test_outcomes_are_read_by_path_and_status(tmp_path: Path, as_path: Any) -> N
 
 
 def test_outcomes_are_read_from_object_storage(bucket: str) -> None:
-    OutcomeFolder(locate(bucket)).write(Rows(1, 2), lines(1, 2))
+    OutcomeFolder(locate(bucket)).write(lines(1, 2))
 
     assert list(read_outcomes(bucket)) == lines(1, 2)
 

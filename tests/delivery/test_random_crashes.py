@@ -236,5 +236,9 @@ def check(world: World, rows: list[dict], send: FakeSend, plan: dict, tries: int
     elif not plan["trouble"]:
         assert unknown <= kills * AHEAD * plan["concurrency"] * send.batch_limit
     firsts = {row["id"] for row in rows if "bad" not in row}
-    sent_or_unknown = {row["id"] for number, row in enumerate(rows, 1) if status[number] in {"accepted", "unknown", "rejected"} and "bad" not in row}
+    sent_or_unknown = {
+        row["id"]
+        for number, row in enumerate(rows, 1)
+        if status[number] in {"accepted", "unknown", "rejected"} and "bad" not in row
+    }
     assert sent_or_unknown == firsts

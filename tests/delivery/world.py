@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from airflow_provider_campaigns.delivery.batches import Reading, excluded_keys
 from airflow_provider_campaigns.delivery.engine import Delivery
 from airflow_provider_campaigns.delivery.ledger import Ledger
 from airflow_provider_campaigns.delivery.outcomes import Outcome, OutcomeFolder, OutcomeRecords, Outcomes
-from airflow_provider_campaigns.delivery.ranges import Rows
+from airflow_provider_campaigns.delivery.pace import Pace, paced
 from airflow_provider_campaigns.delivery.receipt import Receipt
+from airflow_provider_campaigns.delivery.senders import Answer, Ticket
 from airflow_provider_campaigns.delivery.sources import open_source
+from airflow_provider_campaigns.delivery.verdicts import Limits, OnUnknown
 from airflow_provider_campaigns.exceptions import InvalidContactError
 from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response, Sleep, T
@@ -25,15 +27,12 @@ from airflow_provider_campaigns.protocol.sending import Contact, ContactReply
 
 HEADER = {"vendor": "acme", "campaign": "spring"}
 
-# How many requests may be unsettled at one time, each of which a crash leaves unknown.
-MOST_UNSETTLED = 1
-
 
 class Crash(BaseException):
     """The process is killed: nothing it does after this has any effect."""
 
 
-Answer = Callable[[int, list[str]], Response | Exception]
+Reaction = Callable[[int, list[str]], Response | Exception]
 """What the vendor does with a request, given its number (from 1) and its contacts."""
 
 
@@ -46,12 +45,13 @@ class World:
     :param checks_duplicates: the vendor leaves out contacts it has, and says so.
     """
 
-    answer: Answer | None = None
+    answer: Reaction | None = None
     checks_duplicates: bool = False
     values: dict[str, str] = field(default_factory=dict)
     contacted: list[str] = field(default_factory=list)
     requests: list[list[str]] = field(default_factory=list)
     crashes: int = 0
+    fenced: bool = False
     _steps: int = 0
     _crash_at: int | None = None
     _dead: bool = False
@@ -177,13 +177,13 @@ class AcmeSend:
 class WorldFolder(OutcomeFolder):
     """An outcome folder whose process may be killed before and after each write."""
 
-    def __init__(self, world: World, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, world: World, folder: Path, try_number: int) -> None:
+        super().__init__(folder, try_number)
         self._world = world
 
-    def write(self, rows: Rows, outcomes: Sequence[Outcome]) -> None:
+    def write(self, outcomes: Iterable[Outcome], *, again: bool = False) -> None:
         self._world.step()
-        super().write(rows, outcomes)
+        super().write(outcomes, again=again)
         self._world.step()
 
     def write_unsent(self, outcomes: Iterable[Outcome]) -> None:
@@ -191,9 +191,47 @@ class WorldFolder(OutcomeFolder):
         super().write_unsent(outcomes)
         self._world.step()
 
-    def part(self, rows: Rows) -> list[Outcome] | None:
+    def last_parts(self) -> Iterator[Outcome]:
         self._world.alive()
-        return super().part(rows)
+        return super().last_parts()
+
+
+class WorldSenders:
+    """Sends in the thread of the delivery, in order: each ``collect`` is a round of as many as may be in flight."""
+
+    def __init__(self, world: World, send: AcmeSend, concurrency: int) -> None:
+        self._world = world
+        self._send = send
+        self._concurrency = concurrency
+        self._waiting: deque[Ticket] = deque()
+        self._pace = Pace()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def submit(self, ticket: Ticket) -> None:
+        self._waiting.append(ticket)
+
+    def collect(self, timeout: float | None) -> list[Answer]:
+        in_flight = [self._waiting.popleft() for _ in range(min(self._concurrency, len(self._waiting)))]
+        return [self._answer(ticket) for ticket in in_flight]
+
+    def stop(self) -> None:
+        self._pace.stopped = True
+
+    def abandon(self) -> None:
+        """Nothing is in flight between rounds."""
+
+    def _answer(self, ticket: Ticket) -> Answer:
+        contacts = [contact for _, contact in ticket.contacts]
+        try:
+            replies = self._world.run(paced(self._send.request(contacts, resent=ticket.resent), self._pace))
+        except Exception as error:  # noqa: BLE001 - the delivery decides
+            return Answer(ticket, error=error)
+        return Answer(ticket, replies)
 
 
 @dataclass(frozen=True)
@@ -211,7 +249,7 @@ class Plan:
     only_recipients: Sequence[str] = ()
     batch_size: int = 3
     batch_limit: int = 500
-    on_unknown: str = "fail"
+    on_unknown: OnUnknown = "fail"
     safe: bool = False
     max_concurrency: int = 2
     max_rejected: float | None = None
@@ -222,6 +260,10 @@ class Plan:
         return replace(self, **changes)
 
     @property
+    def limits(self) -> Limits:
+        return Limits(self.on_unknown, self.max_rejected)
+
+    @property
     def contacts(self) -> Any:
         if isinstance(self.rows, (list, tuple)):
             return [row if isinstance(row, Mapping) else {"phone": row} for row in self.rows]
@@ -230,9 +272,11 @@ class Plan:
 
 def new_try(world: World, plan: Plan, number: int = 1) -> Delivery:
     """Return try ``number`` of a delivery, ready to ``deliver``; the only place that makes an engine."""
-    ledger = Ledger(world, number, plan.generation, join=plan.folder is not None)
+    ledger = Ledger(world, number, plan.generation)
     ledger.begin()
-    outcomes: Outcomes = WorldFolder(world, plan.folder) if plan.folder else OutcomeRecords(world, ledger)
+    outcomes: Outcomes = OutcomeRecords(world, ledger)
+    if plan.folder:
+        outcomes = WorldFolder(world, plan.folder, ledger.try_number)
     send = AcmeSend(batch_limit=plan.batch_limit, safe_to_resend="the vendor checks duplicates" if plan.safe else "")
     reading = Reading(send, only_recipients=plan.only_recipients)
     if plan.exclude:
@@ -243,11 +287,10 @@ def new_try(world: World, plan: Plan, number: int = 1) -> Delivery:
         source=open_source(plan.contacts),
         ledger=ledger,
         outcomes=outcomes,
-        run=world.run,
+        senders=WorldSenders(world, send, plan.max_concurrency),
         batch_size=plan.batch_size,
         max_concurrency=plan.max_concurrency,
-        max_rejected=plan.max_rejected,
-        on_unknown=plan.on_unknown,  # type: ignore[arg-type]
+        limits=plan.limits,
     )
 
 

@@ -43,7 +43,7 @@ class TestSend:
         receipt = requests(contacts=contacts, outcomes_path=str(tmp_path)).execute(make_context())
         assert (receipt["contacts"], receipt["accepted"], receipt["requests"]) == (1000, 1000, 20)
         assert calls(sandbox, "collect") == ["bulk"] * 20
-        assert contacted(sandbox, "collect") == [f"jo{index}@example.com" for index in range(1000)]
+        assert sorted(contacted(sandbox, "collect")) == sorted(f"jo{index}@example.com" for index in range(1000))
         outcomes = outcomes_of(receipt)
         assert len({line["vendor_id"] for line in outcomes}) == 1000
         assert all((line["url"] or "").endswith(f"/{line['vendor_id']}") for line in outcomes)

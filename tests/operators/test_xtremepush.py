@@ -188,7 +188,9 @@ class TestFailures:
         context = make_context(state=state)
         with pytest.raises(VendorFailingError, match="2 requests in a row"):
             campaign(contacts=users(5), batch_size=1, max_concurrency=1).execute(context)
-        assert context["ti"].pushed["receipt"]["unsent"] == 3
+        first = context["ti"].pushed["receipt"]
+        assert first["unknown"] == 2
+        assert first["unsent"] >= 2, "one more request may have been in flight when the second went unanswered"
         again = make_context(2, state=state)
         with pytest.raises(AirflowFailException, match="2 contacts may have been sent"):
             campaign(contacts=users(5), batch_size=1, max_concurrency=1).execute(again)
