@@ -1,0 +1,258 @@
+"""Requests leave evenly, wait when one of them is asked to, and no longer leave once the delivery is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_campaigns.delivery.pace import SHARE_OF_LIMIT, Pace, StoppedError, paced
+from airflow_provider_campaigns.exceptions import OutcomeUnknownError, VendorUnavailableError
+from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
+from airflow_provider_campaigns.protocol.messages import (
+    Conversation,
+    NoReplyError,
+    Request,
+    Response,
+    Sleep,
+)
+from airflow_provider_campaigns.protocol.repeating import exchange
+
+WRITE = Request("POST", "/send", "write")
+READ = Request("GET", "/campaign", "read")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def drive(
+    conversation: Conversation[Any], clock: Clock, reply: Callable[[Request], Response] = lambda request: Response(200)
+) -> tuple[Any, list[float]]:
+    """Run a conversation, and return its result and when its requests left."""
+    left: list[float] = []
+    try:
+        step = next(conversation)
+        while True:
+            try:
+                answer = None
+                if isinstance(step, Sleep):
+                    clock.now += step.seconds
+                else:
+                    left.append(clock.now - 1000)
+                    answer = reply(step)
+            except Exception as failure:  # noqa: BLE001 - as a transport does
+                step = conversation.throw(failure)
+            else:
+                step = conversation.send(answer)
+    except StopIteration as end:
+        return end.value, left
+
+
+def several(*steps: Any) -> Conversation[list[Any]]:
+    answers = []
+    for step in steps:
+        answers.append((yield step))
+    return answers
+
+
+# -- slots
+
+
+def test_without_a_limit_nothing_waits(clock: Clock) -> None:
+    answers, left = drive(paced(several(WRITE, WRITE), Pace(None, clock)), clock)
+
+    assert answers == [Response(200)] * 2
+    assert left == [0, 0]
+
+
+def test_requests_are_spaced_for_a_little_less_than_the_limit(clock: Clock) -> None:
+    pace = Pace(60, clock)
+    drive(paced(several(WRITE), pace), clock)
+
+    _, left = drive(paced(several(WRITE, READ, WRITE), pace), clock)
+
+    interval = 1 / SHARE_OF_LIMIT
+    first = left[0]
+    assert 0 <= first <= interval
+    assert left == pytest.approx([first, first + interval, first + 2 * interval])
+
+
+def test_conversations_at_a_time_share_the_slots(clock: Clock) -> None:
+    pace = Pace(60, clock)
+
+    waits = [pace.reserve() for _ in range(5)]
+
+    # The slot just before now is free, too.
+    assert waits == pytest.approx([max(0, number - 1) / SHARE_OF_LIMIT for number in range(5)])
+
+
+def test_late_wake_ups_do_not_add_up_and_a_break_is_not_made_up_for(clock: Clock) -> None:
+    pace = Pace(60, clock)
+    for _ in range(2):
+        pace.reserve()
+    clock.now += 1.5
+    assert pace.reserve() == 0
+
+    clock.now += 3600
+    waits = [pace.reserve() for _ in range(4)]
+
+    assert sum(wait == 0 for wait in waits) <= 2, "an hour of nothing is no leave for a burst"
+
+
+# -- pauses
+
+
+def test_a_vendor_that_asks_one_request_to_wait_makes_all_wait(clock: Clock) -> None:
+    pace = Pace(None, clock)
+    asked = paced(several(WRITE, Sleep(30, "429", throttled=True), WRITE), pace)
+    assert next(asked) is WRITE
+    assert asked.send(Response(429)) == Sleep(30, "429", throttled=True)
+
+    _, left = drive(paced(several(WRITE), pace), clock)
+
+    assert left == [30]
+
+
+def test_a_pause_that_begins_while_a_request_waits_moves_it(clock: Clock) -> None:
+    pace = Pace(6, clock)
+    pace.reserve()
+    pace.reserve()
+    waiting = paced(several(WRITE), pace)
+    step = next(waiting)
+    assert isinstance(step, Sleep)
+    clock.now += step.seconds
+    pace.pause(60)
+
+    moved = waiting.send(None)
+
+    assert isinstance(moved, Sleep)
+    assert moved.seconds == pytest.approx(60)
+    clock.now += 60
+    assert waiting.send(None) is WRITE
+
+
+def test_a_sleep_of_one_request_alone_makes_no_other_wait(clock: Clock) -> None:
+    pace = Pace(None, clock)
+    drive(paced(several(Sleep(30, "no connection"), WRITE), pace), clock)
+
+    assert pace.left() == 0
+
+
+# -- stopping
+
+
+def test_no_request_leaves_once_stopped(clock: Clock) -> None:
+    pace = Pace(None, clock)
+    pace.stopped = True
+
+    with pytest.raises(StoppedError):
+        drive(paced(several(READ, WRITE), pace), clock)
+
+
+def test_a_request_that_waits_for_its_slot_does_not_leave_once_stopped(clock: Clock) -> None:
+    pace = Pace(1, clock)
+    pace.reserve()
+    pace.reserve()
+    waiting = paced(several(WRITE), pace)
+    assert isinstance(next(waiting), Sleep)
+    pace.stopped = True
+
+    with pytest.raises(StoppedError):
+        waiting.send(None)
+
+
+def test_a_read_before_the_write_sends_nothing_to_anybody(clock: Clock) -> None:
+    pace = Pace(None, clock)
+    conversation = paced(several(READ, WRITE), pace)
+    next(conversation)
+    pace.stopped = True
+
+    with pytest.raises(StoppedError):
+        conversation.send(Response(200))
+
+
+class _Acme(Dialect):
+    vendor = "acme"
+
+    def authorize(self, request: Request, token: str) -> Request:
+        return request
+
+
+@pytest.mark.parametrize(
+    ("first", "kind"),
+    [
+        pytest.param(NoReplyError("cut"), OutcomeUnknownError, id="may have arrived"),
+        pytest.param(Response(429), VendorUnavailableError, id="refused"),
+    ],
+)
+def test_a_repeat_that_is_stopped_is_what_the_attempt_before_it_was(
+    clock: Clock, first: Response | Exception, kind: type[Exception]
+) -> None:
+    pace = Pace(None, clock)
+    seen: list[Request] = []
+
+    def reply(request: Request) -> Response:
+        seen.append(request)
+        pace.stopped = True
+        if isinstance(first, Exception):
+            raise first
+        return first
+
+    request = Request("POST", "/send", "write", safe_to_resend="the vendor checks duplicates")
+    with pytest.raises(kind):
+        drive(paced(exchange(_Acme(policy=RetryPolicy(retry_limit=2)), request), pace), clock, reply)
+
+    assert seen == [request], "nothing left after the stop"
+
+
+# -- the conversation
+
+
+def test_what_a_transport_throws_reaches_the_conversation(clock: Clock) -> None:
+    def careful() -> Conversation[str]:
+        try:
+            yield WRITE
+        except NoReplyError as error:
+            return f"caught {error}"
+        return "no error"
+
+    def reply(request: Request) -> Response:
+        raise NoReplyError("cut")
+
+    assert drive(paced(careful(), Pace(None, clock)), clock, reply) == ("caught cut", [0])
+
+
+def test_what_a_conversation_raises_passes_through(clock: Clock) -> None:
+    def failing() -> Conversation[None]:
+        yield WRITE
+        raise LookupError("no such campaign")
+
+    with pytest.raises(LookupError, match="no such campaign"):
+        drive(paced(failing(), Pace(None, clock)), clock)
+
+
+def test_a_conversation_that_is_given_up_is_closed(clock: Clock) -> None:
+    closed = []
+
+    def open_ended() -> Conversation[None]:
+        try:
+            yield WRITE
+        finally:
+            closed.append(True)
+
+    conversation = paced(open_ended(), Pace(None, clock))
+    next(conversation)
+    conversation.close()
+
+    assert closed == [True]
