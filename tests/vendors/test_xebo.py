@@ -401,7 +401,8 @@ class TestContacts:
         assert TriggerSurvey(KEY, COLLECTOR, medium=medium).contact(row).key == key
 
     def test_two_spellings_of_an_email_are_one_person(self) -> None:
-        one, other = (TriggerSurvey(KEY, COLLECTOR).contact({"email": email}) for email in ("Jo@Example.com", "jo@example.com"))
+        send = TriggerSurvey(KEY, COLLECTOR)
+        one, other = (send.contact({"email": email}) for email in ("Jo@Example.com", "jo@example.com"))
         assert one.key == "Jo@Example.com"
         assert one.identity == other.identity == "jo@example.com"
 

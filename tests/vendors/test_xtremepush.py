@@ -228,7 +228,8 @@ class TestContacts:
         assert ExecuteCampaign(PUSH, 1, target_by=target_by).contact(row).key == key
 
     def test_two_spellings_of_an_email_are_one_person(self) -> None:
-        one, other = (ExecuteCampaign(PUSH, 1, target_by="email").contact({"email": email}) for email in ("Jo@Example.com", "jo@example.com"))
+        send = ExecuteCampaign(PUSH, 1, target_by="email")
+        one, other = (send.contact({"email": email}) for email in ("Jo@Example.com", "jo@example.com"))
         assert one.key == "Jo@Example.com"
         assert one.identity == other.identity == "jo@example.com"
 
