@@ -72,9 +72,8 @@ $(VERSIONS:%=matrix-%): matrix-%:
 	@echo 'Airflow $*: testing, log in build/matrix/$*.log'
 	@! $(MAKE) test-$* COVERAGE-$*= >build/matrix/$*.log 2>&1 || touch build/matrix/$*.passed
 
-demo: .venv/home/airflow.db ## Run the examples against the sandbox, once, and show what became of each contact
-	@rm -rf .airflow-demo && mkdir .airflow-demo && cp $< .airflow-demo
-	AIRFLOW_HOME=$(CURDIR)/.airflow-demo .venv/bin/python dags_examples/run_demo.py
+demo: .venv/.installed ## Run the examples against the sandbox, once, and show what became of each contact
+	.venv/bin/python scripts/demo.py
 
 standalone: .airflow-standalone/airflow.db ## Airflow's UI with the examples, their connections, and the sandbox running
 	AIRFLOW_HOME=$(CURDIR)/.airflow-standalone PATH="$(CURDIR)/.venv/bin:$$PATH" scripts/standalone.sh

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from airflow_provider_campaigns.masking import mask
 
+# Characters of a vendor's message that are kept: one that repeats the request would fill logs and outcomes with it.
+LONGEST_MESSAGE = 500
+
 
 class CampaignError(Exception):
     """Base of every error raised by this package."""
@@ -33,7 +36,7 @@ class VendorError(CampaignError):
     A vendor did not do what it was asked.
 
     :param vendor: the vendor's name, e.g. ``exotel``.
-    :param message: the vendor's message, or what happened on the wire (masked here).
+    :param message: the vendor's message, or what happened on the wire (masked and cut here).
     :param status: HTTP status of the reply, None when there was none.
     :param code: the vendor's own code or error name, None when it gave none.
     """
@@ -42,7 +45,7 @@ class VendorError(CampaignError):
 
     def __init__(self, vendor: str, message: str, *, status: int | None = None, code: str | int | None = None) -> None:
         self.vendor = vendor
-        self.message = mask(message)
+        self.message = _cut(mask(message))
         self.status = status
         self.code = code
         details = [f"HTTP {status}"] if status is not None else []
@@ -50,6 +53,10 @@ class VendorError(CampaignError):
             details.append(f"code {mask(str(code))}")
         where = f" ({', '.join(details)})" if details else ""
         super().__init__(f"{vendor}: {self.what_happened}{where}: {self.message}")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]} ..."
 
 
 class CallRefusedError(VendorError):

@@ -48,7 +48,7 @@ with DAG(
     survey = TriggerSurveyOperator(
         task_id="survey",
         collector_id="66c70e71f57bd9efe12d691d",
-        collector_token="{{ var.value.get('xebo_collector_token', '') }}",  # noqa: S106 - a template
+        collector_token="{{ var.value.get('xebo_collector_token', '') }}",
         contacts=str(CUSTOMERS),
         columns={"extUniqueId": "customer", "email": "email"},
         outcomes_path=OUTCOMES,

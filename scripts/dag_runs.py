@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
@@ -65,6 +69,7 @@ def environment(home: Path, dags: Path, sandbox_url: str) -> dict[str, str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields) for name, fields in connections.items()},
     }
@@ -83,12 +88,9 @@ def load_dags(folder: Path) -> dict[str, Any]:
 
     :raises ValueError: a file cannot be imported.
     """
-    try:
-        from airflow.dag_processing.dagbag import DagBag
-    except ModuleNotFoundError:  # before Airflow 3.2
-        from airflow.models.dagbag import DagBag
-
-    bag = DagBag(str(folder))
+    since_airflow_3_2 = find_spec("airflow.dag_processing.dagbag")
+    module = import_module("airflow.dag_processing.dagbag" if since_airflow_3_2 else "airflow.models.dagbag")
+    bag = module.DagBag(str(folder))
     if bag.import_errors:
         raise ValueError("\n".join(f"{file}: {error}" for file, error in bag.import_errors.items()))
     return dict(bag.dags)
@@ -123,10 +125,9 @@ def _xcoms(run: Any) -> Mapping[tuple[str, int], dict[str, Any]]:
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    if hasattr(xcom, "XComModel"):
-        model, read = xcom.XComModel, xcom.XComModel.deserialize_value
-    else:  # Airflow 2 reads the value when it loads the row
-        model, read = xcom.BaseXCom, attrgetter("value")
+    model = getattr(xcom, "XComModel", None) or xcom.BaseXCom
+    # Airflow 2 reads the value when it loads the row.
+    read = model.deserialize_value if hasattr(xcom, "XComModel") else attrgetter("value")
     found: dict[tuple[str, int], dict[str, Any]] = {}
     with create_session() as session:
         rows = session.scalars(select(model).where(model.dag_id == run.dag_id, model.run_id == run.run_id))

@@ -179,11 +179,11 @@ def _sent(receipt: Mapping[str, Any], xcoms: Mapping[str, Any]) -> Iterator[Cont
         status = outcome["status"]
         # A contact that the source repeats is a duplicate that was never sent: the vendor said nothing of it.
         if status in {"accepted", "rejected"} or (status == "duplicate" and outcome["message"]):
-            yield Contacted(receipt["vendor"], receipt["campaign"], outcome["key"], status)
+            yield Contacted(receipt["vendor"], receipt["campaign"], str(outcome["key"]), status)
 
 
 def _remember_numbers(dag: Any) -> dict[tuple[str, int], list[str]]:
-    """Return a dict that gets the numbers each task was given that created an Exotel campaign, by task and map index."""
+    """Return a dict that gets the numbers of each task that creates an Exotel campaign, by task and map index."""
     from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
     from airflow_provider_campaigns.operators.exotel_recipients import recipients
     from airflow_provider_campaigns.operators.hidden import shown

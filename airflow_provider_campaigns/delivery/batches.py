@@ -25,6 +25,7 @@ MOST_ROWS = 5_000
 
 # What is written between the digits of a phone number.
 _SEPARATORS = re.compile(r"[\s().-]")
+_PHONE_PATTERN = re.compile(r"\+[\d\s().*?-]+")
 
 EXCLUDED = "in exclude"
 NOT_ALLOWED = "not in only_recipients of the connection"
@@ -236,7 +237,7 @@ def allowed(contact: Contact, patterns: Iterable[str]) -> bool:
 
     A pattern with ``+`` wants it in the number, too: a local number may begin like another country's code.
     """
-    patterns = [_SEPARATORS.sub("", text) if text.startswith("+") else text.casefold() for text in patterns]
+    patterns = [_SEPARATORS.sub("", text) if _PHONE_PATTERN.fullmatch(text) else text.casefold() for text in patterns]
 
     def fits(name: str) -> bool:
         forms = {name.strip().casefold(), _SEPARATORS.sub("", name), normalise(name)}

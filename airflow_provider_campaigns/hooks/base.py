@@ -51,8 +51,8 @@ class ConnectionFields:
         """
         The extra fields, with sensitive ones hidden from logs.
 
-        :raises InputError: they are no JSON object (Airflow's own ``extra_dejson`` would then be empty, and
-            ``only_recipients`` among the ignored).
+        :raises InputError: they are no JSON object (Airflow's own ``extra_dejson`` is empty then, and
+            ``only_recipients`` would not count).
         """
         try:
             extras = json.loads(self.connection.extra or "{}")
@@ -66,14 +66,14 @@ class ConnectionFields:
     @property
     def base_url(self) -> str:
         """Scheme, host, port and path prefix; ``https`` unless ``host`` or ``schema`` says otherwise."""
-        host = (self.connection.host or self.default_host).strip().rstrip("/")
+        host = (self.connection.host or "").strip() or self.default_host
         if not host:
             raise self.wrong("host", "the vendor's address, e.g. https://api.example.com", "nothing")
         if "://" not in host:
             scheme = self.connection.schema if self.connection.schema in {"http", "https"} else "https"
             host = f"{scheme}://{host}"
         scheme, _, rest = host.partition("://")
-        address, slash, prefix = rest.partition("/")
+        address, slash, prefix = rest.rstrip("/").partition("/")
         if self.connection.port and ":" not in address.rpartition("]")[2]:
             address = f"{address}:{self.connection.port}"
         return f"{scheme}://{address}{slash}{prefix}"

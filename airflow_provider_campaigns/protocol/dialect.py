@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from airflow_provider_campaigns.exceptions import VendorError
+from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response
 
 AnyVendorError = TypeVar("AnyVendorError", bound=VendorError)
@@ -70,6 +71,11 @@ class Dialect(ABC):
     """HTTP statuses the vendor documents as "try again later", beside 429."""
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """The account's credentials, which no message may show; a vendor that repeats a request may repeat them."""
+        return tuple(getattr(self, one.name) for one in fields(self) if not one.repr)
+
+    @property
     def signs_in(self) -> bool:
         """Whether requests need a token from ``sign_in``."""
         return False
@@ -113,7 +119,7 @@ class Dialect(ABC):
         code, message = self.explain(response)
         if 300 <= response.status < 400:
             message = "the vendor redirects; check the connection's host (scheme, region, path prefix)"
-        return kind(self.vendor, message, status=response.status, code=code)
+        return kind(self.vendor, mask(message, self.secrets), status=response.status, code=code)
 
 
 def is_json(response: Response) -> bool:

@@ -22,7 +22,6 @@ from airflow_provider_campaigns.exceptions import (
     OutcomeUnknownError,
     RequestRejectedError,
 )
-from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.protocol.dialect import Dialect, VendorMessage, json_object
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response
 from airflow_provider_campaigns.protocol.repeating import exchange
@@ -65,7 +64,7 @@ class Collect(Dialect):
         """Read an error's body, whose form is not published, and never repeat the key."""
         said = words(json_object(response).get("errors"))
         code, message = super().explain(response)
-        return VendorMessage(code, mask(said or message, [self.api_key]))
+        return VendorMessage(code, said or message)
 
     def send_request(
         self, campaign_id: str, contact: str | Mapping[str, Any], options: Mapping[str, Any] | None = None

@@ -126,8 +126,8 @@ class SendCollectRequest:
         """
         Return the contact made of one row: an existing one when the row is an id alone, else a new one by its e-mail.
 
-        Columns that Collect has no field for go into the contact's ``data``. The key is the e-mail in lower case, or
-        the id.
+        Columns that Collect has no field for go into the contact's ``data``. The key is the e-mail (two spellings are
+        one person), or the id.
 
         :raises InvalidContactError: no e-mail; an id with other columns, which Collect cannot take along.
         """
@@ -139,7 +139,7 @@ class SendCollectRequest:
             body = checked(KnownContact, {"contact": row[known[0]]})
             return Contact(key=body["contact"], body=body)
         body = checked(CollectContact, _with_customs(row))
-        return Contact(key=body["email"].casefold(), body=body, addresses=addresses(body))
+        return Contact(body["email"], body, addresses(body), identity=body["email"].casefold())
 
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         """Send one batch, resent or not: Collect has no words for "already there". Raises as ``repeating.exchange``."""
@@ -191,7 +191,7 @@ def read_replies(contacts: Sequence[Contact], reply: Mapping[str, Any]) -> list[
     nobody = requests == [] or requests is None
 
     def reply_to(contact: Contact) -> ContactReply:
-        mine = made[contact.key]
+        mine = made[contact.identity or contact.key]
         said = words([error for error in errors if nobody or _is_named(contact, error)])
         return _read(contact, mine, said) if mine or said else UNMENTIONED
 

@@ -17,7 +17,6 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from airflow_provider_campaigns.exceptions import CallRefusedError, InputError, RequestRejectedError
-from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.protocol.dialect import Dialect, VendorMessage, Verdict, json_object
 from airflow_provider_campaigns.protocol.messages import Conversation, Keep, Recall, Request, Response
 from airflow_provider_campaigns.protocol.repeating import exchange
@@ -54,6 +53,7 @@ class Xebo(Dialect):
     :param api_key: instead of e-mail and password; copied from the platform.
     :param login_url: scheme and host of the login; the path is appended.
     :param send_path: of the call that makes Xebo send, with ``{collector_id}``; the pages name two.
+    :param collector_token: of the collector that is called, so that no message shows it either.
     """
 
     vendor: ClassVar[str] = "xebo"
@@ -63,6 +63,7 @@ class Xebo(Dialect):
     api_key: str = field(default="", repr=False)
     login_url: str = LOGIN_URL
     send_path: str = SEND_PATH
+    collector_token: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if not self.api_key and not (self.email and self.password):
@@ -108,7 +109,7 @@ class Xebo(Dialect):
             code, message = text(error) or text(body.get("code")), text(body.get("message"))
         fields = [f"{name}: {words(problem)}" for name, problem in mapping(body.get("data")).items()]
         said = " ".join(filter(None, [message or super().explain(response).message, "; ".join(fields)]))
-        return VendorMessage(code, mask(said, [self.password, self.api_key]))
+        return VendorMessage(code, said)
 
     def links(
         self, collector_id: str, collector_token: str, contacts: Sequence[Mapping[str, Any]]
@@ -123,7 +124,7 @@ class Xebo(Dialect):
         path = f"/v2/api/collectors/{quote(collector_id, safe='')}/campaigns/external"
         body = {**_token(collector_token), "contacts": list(contacts)}
         request = Request("POST", path, "write", json=body, safe_to_resend=_LINKS_CONTACT_NO_ONE)
-        return json_object((yield from exchange(self, request)))
+        return json_object((yield from exchange(replace(self, collector_token=collector_token), request)))
 
     def send(
         self, collector_id: str, collector_token: str, medium: int, contacts: Sequence[Mapping[str, Any]]
@@ -136,7 +137,8 @@ class Xebo(Dialect):
         """
         path = self.send_path.replace("{collector_id}", quote(collector_id, safe=""))
         body = {**_token(collector_token), "medium": medium, "contacts": list(contacts)}
-        return json_object((yield from exchange(self, Request("POST", path, "write", json=body))))
+        request = Request("POST", path, "write", json=body)
+        return json_object((yield from exchange(replace(self, collector_token=collector_token), request)))
 
     def responses(
         self,

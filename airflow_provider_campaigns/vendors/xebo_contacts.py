@@ -120,7 +120,7 @@ class TriggerSurvey:
         """
         Return the contact made of one row.
 
-        Its key is ``extUniqueId``, else the medium's address (an e-mail in lower case: two spellings are one person).
+        Its key is ``extUniqueId``, else the medium's address (two spellings of an e-mail are one person).
 
         :raises InvalidContactError: a bad address, or not the one that the medium needs.
         """
@@ -129,8 +129,8 @@ class TriggerSurvey:
         if not any(name in body for name in wanted):
             raise InvalidContactError(wanted[0], " or ".join(wanted), "none of them" if wanted[1:] else "nothing")
         name = next(name for name in ("extUniqueId", *wanted) if name in body)
-        key = body[name].casefold() if name == "email" else body[name]
-        return Contact(key=key, body=body, addresses=addresses(body))
+        identity = body[name].casefold() if name == "email" else ""
+        return Contact(body[name], body, addresses(body), identity)
 
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         """Send one batch, resent or not: Xebo has no words for "already there". Raises as ``repeating.exchange``."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from airflow_provider_campaigns.exceptions import CallRefusedError, InputError
-from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.protocol.dialect import Dialect, VendorMessage, Verdict, json_object
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response
 from airflow_provider_campaigns.protocol.repeating import exchange
@@ -60,7 +59,7 @@ class Xtremepush(Dialect):
         code, message = super().explain(response)
         body = json_object(response)
         said = filter(None, [text(body.get("message")), words(body.get("errors"))])
-        return VendorMessage(code, mask("; ".join(said) or message, [self.app_token]))
+        return VendorMessage(code, "; ".join(said) or message)
 
     def execute_campaign(self, body: Mapping[str, Any]) -> Conversation[dict[str, Any]]:
         """

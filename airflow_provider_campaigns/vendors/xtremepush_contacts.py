@@ -105,7 +105,7 @@ class ExecuteCampaign:
         """
         Return the contact made of one row: the target, and every other column as a template variable of its own.
 
-        The key is the target as text; an e-mail in lower case, as two spellings are one person.
+        The key is the target as text; two spellings of an e-mail are one person.
 
         :raises InvalidContactError: no target, or none that the vendor could take.
         """
@@ -113,8 +113,8 @@ class ExecuteCampaign:
         target = self._target(row)
         variables = {name: value for name, value in row.items() if name != self.target_by}
         body = {"target": target, "params": checked(TemplateVariables, variables)}
-        key = str(target).casefold() if self.target_by == "email" else str(target)
-        return Contact(key=key, body=body, addresses=addresses(row))
+        identity = str(target).casefold() if self.target_by == "email" else ""
+        return Contact(str(target), body, addresses(row), identity)
 
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         """
@@ -125,11 +125,11 @@ class ExecuteCampaign:
         """
         first: dict[str, Contact] = {}
         for contact in contacts:
-            first.setdefault(contact.key, contact)
+            first.setdefault(contact.identity or contact.key, contact)
         reply = yield from self.dialect.execute_campaign(self._body(list(first.values())))
         confirmed = reply.get("success") is True and not words(reply.get("errors"))
         end = QUEUED if confirmed else UNCONFIRMED
-        return [end if contact is first[contact.key] else TWICE for contact in contacts]
+        return [end if contact is first[contact.identity or contact.key] else TWICE for contact in contacts]
 
     def _target(self, row: Mapping[str, Any]) -> str | int:
         target = row.get(self.target_by)

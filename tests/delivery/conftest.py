@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -15,9 +16,8 @@ def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
-@pytest.fixture
-def bucket() -> str:
-    """The URL of an empty folder in an object storage."""
+def empty_bucket() -> str:
+    """Return the URL of an empty folder in an object storage."""
     try:
         from airflow.sdk.io import attach
     except ImportError:
@@ -26,3 +26,14 @@ def bucket() -> str:
     attach("memory", fs=memory)
     memory.store.clear()
     return str(ObjectStoragePath("memory://bucket/campaigns"))
+
+
+@pytest.fixture
+def bucket() -> str:
+    """The URL of an empty folder in an object storage."""
+    return empty_bucket()
+
+
+@pytest.fixture(params=["folder", "store"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
+    return tmp_path / "outcomes" if request.param == "folder" else None

@@ -123,6 +123,13 @@ def masked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return secrets
 
 
+class Clock:
+    now = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def make(clock: Callable[[], float] = time.time) -> SharedTokens:
     return SharedTokens(NAME, claim_lifetime=45, clock=clock)
 
@@ -142,49 +149,49 @@ class TestClaims:
 
     def test_a_claim_counts_after_a_pause(self, shared: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(tokens, "CLAIM_DELAY", 2.0)
-        now = START
-        first, second = make(lambda: now), make(lambda: now)
+        clock = Clock()
+        first, second = make(clock), make(clock)
         pause = first.claim("", 10)
         assert isinstance(pause, Sleep)
         assert pause.seconds == 2.0
         assert isinstance(second.claim("", 10), Sleep)
-        now += 1.5
+        clock.now += 1.5
         again = first.claim("", 10)
         assert isinstance(again, Sleep)
         assert again.seconds == 0.5, "asked too early"
-        now += 0.5
+        clock.now += 0.5
         assert first.claim("", 10) is None
 
     def test_a_dead_process_is_waited_for_until_its_request_must_be_over(self, shared: dict[str, str]) -> None:
-        now = START
-        dead, alive = make(lambda: now), make(lambda: now)
+        clock = Clock()
+        dead, alive = make(clock), make(clock)
         assert dead.claim("", 10) is None
-        now += 44.9
+        clock.now += 44.9
         assert alive.claim("", 10) == Sleep(tokens.LOOK_AGAIN, "another process is making a new token")
-        now += 0.2
+        clock.now += 0.2
         assert alive.claim("", 10) is None
 
     def test_a_process_that_took_too_long_leaves_the_claim_of_the_next(self, shared: dict[str, str]) -> None:
-        now = START
-        slow, fast = make(lambda: now), make(lambda: now)
+        clock = Clock()
+        slow, fast = make(clock), make(clock)
         slow.claim("", 10)
-        now += 46
+        clock.now += 46
         fast.claim("", 10)
         slow.release(made=True)
-        slow.keep("slow", now + LIFE)
+        slow.keep("slow", clock.now + LIFE)
         record = TokenRecord.parse(shared[NAME])
-        assert record.claimed_until == now + 45
-        fast.keep("fast", now + LIFE)
-        assert make(lambda: now).claim("", 10) == "fast"
+        assert record.claimed_until == clock.now + 45
+        fast.keep("fast", clock.now + LIFE)
+        assert make(clock).claim("", 10) == "fast"
 
     @pytest.mark.parametrize(("age", "stale"), [(0, "old"), (LIFE - 60, ""), (LIFE + 1, "")])
     def test_a_refused_or_ending_token_is_replaced(self, shared: dict[str, str], age: float, stale: str) -> None:
-        now = START
-        first = make(lambda: now)
+        clock = Clock()
+        first = make(clock)
         first.claim("", 10)
-        first.keep("old", now + LIFE)
-        now += age
-        assert make(lambda: now).claim(stale, 10) is None
+        first.keep("old", clock.now + LIFE)
+        clock.now += age
+        assert make(clock).claim(stale, 10) is None
 
     def test_a_refused_attempt_does_not_count(self, shared: dict[str, str]) -> None:
         for _ in range(12):
@@ -194,20 +201,20 @@ class TestClaims:
         assert TokenRecord.parse(shared[NAME]) == TokenRecord()
 
     def test_an_unanswered_attempt_counts_and_puts_the_next_off(self, shared: dict[str, str]) -> None:
-        now = START
+        clock = Clock()
         pauses = []
         for _ in range(10):
-            one = make(lambda: now)
+            one = make(clock)
             assert one.claim("", 10) is None
             one.release(made=True)
-            pause = make(lambda: now).claim("", 10)
+            pause = make(clock).claim("", 10)
             assert isinstance(pause, Sleep)
             pauses.append(pause.seconds)
-            now += pause.seconds
+            clock.now += pause.seconds
         assert pauses == [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
-        over = make(lambda: now).claim("", 10)
+        over = make(clock).claim("", 10)
         assert isinstance(over, Sleep)
-        assert now + over.seconds == START + tokens.COUNTED, "when the first no longer counts"
+        assert clock.now + over.seconds == START + tokens.COUNTED, "when the first no longer counts"
 
     @pytest.mark.parametrize("text", ["", "no JSON", "[]", "null", '{"token": "t"}', '{"token": 1, "minted": 2}'])
     def test_a_variable_somebody_edited_is_replaced(self, shared: dict[str, str], text: str) -> None:
@@ -366,10 +373,12 @@ class TestHook:
 
         with ThreadPoolExecutor(len(hooks)) as threads:
             assert list(threads.map(work, hooks)) == ["Demo"] * 8
-            assert made(account) == 1
+            first = made(account)
             account.clock(advance=HOUR)
             assert list(threads.map(work, hooks)) == ["Demo"] * 8
-        assert made(account) == 2
+        # One each, and one too many at most on a machine that is too busy to write within CLAIM_DELAY.
+        assert 1 <= first <= 2
+        assert 1 <= made(account) - first <= 2
 
     def test_a_trigger_uses_the_tasks_token(self, account: SandboxClient) -> None:
         async def watch() -> str:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
@@ -15,11 +13,6 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, A
 from airflow_provider_campaigns.exceptions import LedgerError
 from airflow_provider_campaigns.operators.state import MemoryStore, TaskStateStore, VariableStore, task_state
 from tests.operators.conftest import FakeTaskInstance
-
-below_3_3 = pytest.mark.skipif(AIRFLOW_V_3_3_PLUS, reason="3.3 has a task state store")
-from_3_3 = pytest.mark.skipif(not AIRFLOW_V_3_3_PLUS, reason="the task state store came with 3.3")
-from_3_0 = pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="a task of Airflow 2 asks the database itself")
-below_3_0 = pytest.mark.skipif(AIRFLOW_V_3_0_PLUS, reason="a task of Airflow 3 asks its supervisor")
 
 VALUE = {"settled": [[1, 500]], "header": {"campaign": "José"}}
 
@@ -86,174 +79,160 @@ def test_memory_keeps_no_reference_to_what_it_was_given() -> None:
     assert store.get("try-1") == {"rows": [1]}
 
 
-# -- Airflow 3.3: the task state store
+# -- Airflow Variables: through the supervisor on Airflow 3, in the database on Airflow 2
 
 
-@from_3_3
-def test_the_task_state_store_keeps_what_never_expires() -> None:
-    from airflow.sdk.execution_time.context import NEVER_EXPIRE
+class Variables(Protocol):
+    """Airflow's Variables, as far as a test needs them."""
 
-    class Accessor:
-        values: dict[str, Any] = {}  # noqa: RUF012
+    def text(self, name: str) -> str:
+        """Return a Variable."""
 
-        def get(self, key: str) -> Any:
-            return self.values.get(key)
+    def spoil(self, name: str) -> None:
+        """Make a Variable unreadable, as a changed Fernet key does."""
 
-        def set(self, key: str, value: Any, *, retention: Any = None) -> None:
-            assert retention is NEVER_EXPIRE
-            self.values[key] = value
-
-    round_trip(TaskStateStore(Accessor()))
+    def fail(self) -> None:
+        """Answer nothing from now on."""
 
 
-@from_3_3
-@pytest.mark.parametrize("use", [lambda store: store.get("try-1"), lambda store: store.set("try-1", VALUE)])
-def test_a_task_state_store_that_cannot_be_asked_is_an_error(
-    supervisor: Callable[..., Any], use: Callable[[Any], Any]
-) -> None:
-    from uuid import uuid4
+class Supervised:
+    """A supervisor that keeps Variables in a dict."""
 
-    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
-    from airflow.sdk.execution_time import context
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.error: Any = None
 
-    supervisor(ErrorType.API_SERVER_ERROR)
-    scope: Any = None
+    def send(self, message: Any) -> Any:
+        from airflow.sdk.exceptions import ErrorType
+        from airflow.sdk.execution_time import comms
 
-    with pytest.raises(AirflowRuntimeError, match="API_SERVER_ERROR"):
-        use(TaskStateStore(context.TaskStateStoreAccessor(uuid4(), scope)))
+        if self.error:
+            return self.error
+        if isinstance(message, comms.PutVariable):
+            self.values[message.key] = message.value
+            return comms.OKResponse(ok=True)
+        assert isinstance(message, comms.GetVariable)
+        if message.key not in self.values:
+            return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND, detail={"key": message.key})
+        return comms.VariableResult(key=message.key, value=self.values[message.key])
+
+    def text(self, name: str) -> str:
+        return str(self.values[name])
+
+    def spoil(self, name: str) -> None:
+        self.values[name] = None
+
+    def fail(self) -> None:
+        from airflow.sdk.exceptions import ErrorType
+        from airflow.sdk.execution_time import comms
+
+        self.error = comms.ErrorResponse(error=ErrorType.GENERIC_ERROR, detail={"status_code": 500})
 
 
-# -- Airflow 3.0 to 3.2: Variables through the supervisor
+class InDatabase:
+    """Variables in a SQLite file."""
+
+    def __init__(self, engine: Any) -> None:
+        from airflow.models.variable import Variable
+
+        self.engine = engine
+        self.table = Variable.__table__
+        self.table.create(engine)
+
+    def text(self, name: str) -> str:
+        from airflow.models.variable import Variable
+
+        return str(Variable.get(name))
+
+    def spoil(self, name: str) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(self.table.update().where(self.table.c.key == name).values(val="of another key"))
+
+    def fail(self) -> None:
+        self.table.drop(self.engine)
 
 
 @pytest.fixture
-def supervisor(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Return a function that puts a supervisor in place which answers from a dict, or with an error."""
-    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
-    from airflow.sdk.execution_time import comms, task_runner
+def variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Variables:
+    if AIRFLOW_V_3_0_PLUS:
+        from airflow.sdk.execution_time import task_runner
 
-    class Supervisor:
-        def __init__(self, error: Any = None, raises: bool = False) -> None:
-            self.values: dict[str, Any] = {}
-            self.error = comms.ErrorResponse(error=error, detail={}) if error else None
-            self.raises = raises
+        supervisor = Supervised()
+        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
+        return supervisor
+    from airflow import settings
+    from airflow.models import crypto
+    from cryptography.fernet import Fernet
+    from sqlalchemy import create_engine
+    from sqlalchemy.orm import scoped_session, sessionmaker
 
-        def send(self, message: Any) -> Any:
-            if self.error:
-                if self.raises or type(message).__name__ == "SetTaskStateStore":
-                    raise AirflowRuntimeError(self.error)
-                return self.error
-            if isinstance(message, comms.PutVariable):
-                self.values[message.key] = message.value
-                return comms.OKResponse(ok=True)
-            assert isinstance(message, comms.GetVariable)
-            if message.key not in self.values:
-                return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND, detail={"key": message.key})
-            return comms.VariableResult(key=message.key, value=self.values[message.key])
-
-    def start(*args: Any, **options: Any) -> Supervisor:
-        it = Supervisor(*args, **options)
-        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", it, raising=False)
-        return it
-
-    return start
+    engine = create_engine(f"sqlite:///{tmp_path}/airflow.db")
+    monkeypatch.setattr(settings, "Session", scoped_session(sessionmaker(bind=engine, expire_on_commit=False)))
+    monkeypatch.setattr(crypto, "_fernet", None)
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", Fernet.generate_key().decode())
+    return InDatabase(engine)
 
 
-@from_3_0
-def test_variables_keep_json_under_the_name_of_the_task_instance(supervisor: Callable[..., Any]) -> None:
-    it = supervisor()
-
+def test_variables_keep_json(variables: Variables) -> None:
     round_trip(VariableStore("campaigns_ledger_abc"))
 
-    assert list(it.values) == [f"campaigns_ledger_abc_{key}" for key in ("try-1", "try-2", "latest")]
-    assert json.loads(it.values["campaigns_ledger_abc_try-1"]) == VALUE
+    assert json.loads(variables.text("campaigns_ledger_abc_try-1")) == VALUE
 
 
-@from_3_0
-@pytest.mark.parametrize("raises", [True, False], ids=["raised", "returned"])
+def test_variables_of_two_task_instances_are_apart(variables: Variables) -> None:
+    VariableStore("campaigns_ledger_abc").set("try-1", VALUE)
+
+    assert VariableStore("campaigns_ledger_abd").get("try-1") is None
+
+
 @pytest.mark.parametrize("use", [lambda store: store.get("try-1"), lambda store: store.set("try-1", VALUE)])
-def test_variables_that_cannot_be_asked_are_an_error(
-    supervisor: Callable[..., Any], use: Callable[[Any], Any], raises: bool
-) -> None:
-    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+def test_variables_that_cannot_be_asked_are_an_error(variables: Variables, use: Callable[[Any], Any]) -> None:
+    store = VariableStore("campaigns_ledger_abc")
+    store.set("try-1", VALUE)
+    variables.fail()
 
-    supervisor(ErrorType.GENERIC_ERROR, raises=raises)
+    # AirflowRuntimeError from the supervisor, OperationalError from the database.
+    with pytest.raises(Exception, match=r"GENERIC_ERROR|no such table: variable"):
+        use(store)
 
-    with pytest.raises(AirflowRuntimeError, match="GENERIC_ERROR"):
-        use(VariableStore("campaigns_ledger_abc"))
 
-
-@from_3_0
-@pytest.mark.parametrize("value", [None, ""])
-def test_a_variable_that_is_there_but_empty_is_an_error(supervisor: Callable[..., Any], value: str | None) -> None:
-    supervisor().values["campaigns_ledger_abc_try-1"] = value
+def test_a_variable_that_is_there_but_cannot_be_read_is_an_error(variables: Variables) -> None:
+    store = VariableStore("campaigns_ledger_abc")
+    store.set("try-1", VALUE)
+    variables.spoil("campaigns_ledger_abc_try-1")
 
     with pytest.raises(LedgerError, match=r"campaigns_ledger_abc_try-1 is there, but cannot be read"):
-        VariableStore("campaigns_ledger_abc").get("try-1")
+        store.get("try-1")
 
 
-@from_3_0
-def test_a_variable_that_holds_something_else_is_an_error(supervisor: Callable[..., Any]) -> None:
-    supervisor().values["campaigns_ledger_abc_try-1"] = "not JSON"
+# -- the task state store of Airflow 3.3
 
-    with pytest.raises(ValueError, match="Expecting value"):
-        VariableStore("campaigns_ledger_abc").get("try-1")
+if AIRFLOW_V_3_3_PLUS:
 
+    def test_the_task_state_store_keeps_what_never_expires() -> None:
+        from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
-# -- Airflow 2: Variables in the database
+        class Accessor:
+            def __init__(self) -> None:
+                self.values: dict[str, Any] = {}
 
-IN_A_DATABASE = """
-import json, sys
-from airflow.utils import db
-db.resetdb = None
-from airflow.models import Variable
-from airflow.utils.session import create_session
-from airflow import settings
-settings.initialize()
-Variable.__table__.create(settings.engine, checkfirst=True)
+            def get(self, key: str) -> Any:
+                return self.values.get(key)
 
-from airflow_provider_campaigns.exceptions import LedgerError
-from airflow_provider_campaigns.operators.state import VariableStore
-from tests.operators.test_state import VALUE, round_trip
+            def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+                assert retention is NEVER_EXPIRE
+                self.values[key] = value
 
-store = VariableStore("campaigns_ledger_abc")
-round_trip(store)
-assert json.loads(Variable.get("campaigns_ledger_abc_try-1")) == VALUE
+        round_trip(TaskStateStore(Accessor()))
 
-with create_session() as session:
-    variable = session.query(Variable).filter(Variable.key == "campaigns_ledger_abc_try-1").one()
-    assert variable.is_encrypted
-    variable._val = "encrypted with another key"
-try:
-    store.get("try-1")
-except LedgerError as error:
-    print(error)
+    def test_a_task_state_store_that_cannot_be_read_is_an_error(variables: Variables) -> None:
+        from uuid import uuid4
 
-Variable.__table__.drop(settings.engine)
-for use in (lambda: store.get("try-1"), lambda: store.set("try-1", VALUE)):
-    try:
-        use()
-    except Exception as error:
-        print(type(error).__name__)
-"""
+        from airflow.sdk.exceptions import AirflowRuntimeError
+        from airflow.sdk.execution_time.context import TaskStateStoreAccessor
 
+        variables.fail()
+        scope: Any = None
 
-@below_3_0
-def test_variables_in_the_database(tmp_path: Path) -> None:
-    from cryptography.fernet import Fernet
-
-    environment = {
-        "AIRFLOW_HOME": str(tmp_path),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
-        "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-    }
-
-    done = subprocess.run(
-        [sys.executable, "-c", IN_A_DATABASE], env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
-
-    assert done.returncode == 0, done.stderr
-    unreadable, *failures = done.stdout.splitlines()[-3:]
-    assert "campaigns_ledger_abc_try-1 is there, but cannot be read (was the Fernet key changed?)" in unreadable
-    assert failures == ["OperationalError", "OperationalError"]
+        with pytest.raises(AirflowRuntimeError, match="GENERIC_ERROR"):
+            TaskStateStore(TaskStateStoreAccessor(uuid4(), scope)).get("try-1")

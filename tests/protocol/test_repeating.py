@@ -281,8 +281,8 @@ def in_seconds(seconds: float) -> str:
         ("-5", 0, 0),
         ("nan", 0, 0),
         ("inf", float("inf"), float("inf")),
-        (in_seconds(60), 50, 60),
-        (in_seconds(60).replace("GMT", "-0000"), 50, 60),
+        (in_seconds(3600), 3000, 3600),
+        (in_seconds(3600).replace("GMT", "-0000"), 3000, 3600),
         (in_seconds(-60), 0, 0),
     ],
 )

@@ -295,13 +295,18 @@ class TestContacts:
     @pytest.mark.parametrize(
         ("row", "key"),
         [
-            ({"email": "Jo@Example.com"}, "jo@example.com"),
+            ({"email": "Jo@Example.com"}, "Jo@Example.com"),
             ({"_id": "WmTjsFknzHdmfs3Ra"}, "WmTjsFknzHdmfs3Ra"),
             ({"contact": 17}, "17"),
         ],
     )
-    def test_the_key_is_the_email_in_lower_case_else_the_id(self, row: dict[str, Any], key: str) -> None:
+    def test_the_key_is_the_email_as_written_else_the_id(self, row: dict[str, Any], key: str) -> None:
         assert SEND.contact(row).key == key
+
+    def test_two_spellings_of_an_email_are_one_person(self) -> None:
+        one, other = (SEND.contact({"email": email}) for email in ("Jo@Example.com", "jo@example.com"))
+        assert one.key == "Jo@Example.com"
+        assert one.identity == other.identity == "jo@example.com"
 
     def test_the_email_goes_out_as_it_is_written(self) -> None:
         contact = SEND.contact({"email": "Jo@Example.com"})

@@ -389,7 +389,7 @@ class TestContacts:
         [
             (None, {"extUniqueId": "C-1", "email": "jo@example.com"}, "C-1"),
             (None, {"extUniqueId": 17}, "17"),
-            (None, {"email": "Jo@Example.com"}, "jo@example.com"),
+            (None, {"email": "Jo@Example.com"}, "Jo@Example.com"),
             (None, {"mobile": "+447700900123", "email": ""}, "+447700900123"),
             ("email", {"extUniqueId": "C-1", "email": "jo@example.com"}, "C-1"),
             ("email", {"email": "jo@example.com", "mobile": "+447700900123"}, "jo@example.com"),
@@ -399,6 +399,12 @@ class TestContacts:
     )
     def test_the_key_is_the_id_else_the_mediums_address(self, medium: Any, row: dict[str, Any], key: str) -> None:
         assert TriggerSurvey(KEY, COLLECTOR, medium=medium).contact(row).key == key
+
+    def test_two_spellings_of_an_email_are_one_person(self) -> None:
+        send = TriggerSurvey(KEY, COLLECTOR)
+        one, other = (send.contact({"email": email}) for email in ("Jo@Example.com", "jo@example.com"))
+        assert one.key == "Jo@Example.com"
+        assert one.identity == other.identity == "jo@example.com"
 
     def test_other_columns_go_along_and_empty_ones_do_not(self) -> None:
         contact = LINKS.contact(

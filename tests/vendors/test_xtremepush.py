@@ -221,11 +221,17 @@ class TestContacts:
             ("user_id", {"user_id": "crm-user-1", "email": "jo@example.com"}, "crm-user-1"),
             ("user_id", {"user_id": 17}, "17"),
             ("user_id", {"user_id": " Jo "}, "Jo"),
-            ("email", {"email": "Jo@Example.com"}, "jo@example.com"),
+            ("email", {"email": "Jo@Example.com"}, "Jo@Example.com"),
         ],
     )
     def test_the_key_is_the_target(self, target_by: str, row: dict[str, Any], key: str) -> None:
         assert ExecuteCampaign(PUSH, 1, target_by=target_by).contact(row).key == key
+
+    def test_two_spellings_of_an_email_are_one_person(self) -> None:
+        send = ExecuteCampaign(PUSH, 1, target_by="email")
+        one, other = (send.contact({"email": email}) for email in ("Jo@Example.com", "jo@example.com"))
+        assert one.key == "Jo@Example.com"
+        assert one.identity == other.identity == "jo@example.com"
 
     def test_other_columns_are_variables_and_empty_ones_are_left_out(self) -> None:
         contact = SEND.contact({"user_id": "1", "fname": "Alex", "since": datetime(2021, 1, 1, tzinfo=UTC), "x": ""})

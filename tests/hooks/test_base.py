@@ -1,0 +1,244 @@
+"""What the hooks share: the connection, calls nobody wrapped, the Test button; see also test_fields."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests_mock
+from airflow.providers.common.compat.sdk import Connection
+
+from airflow_provider_campaigns.exceptions import CallRefusedError, InputError, RequestRejectedError
+from airflow_provider_campaigns.hooks import base
+from airflow_provider_campaigns.hooks.base import CampaignHook, ConnectionFields
+from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
+from airflow_provider_campaigns.protocol.messages import Conversation, Page, Request
+from airflow_provider_campaigns.protocol.repeating import exchange
+from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
+
+HOST = "https://api.example.com"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acme(Dialect):
+    """A vendor with a key in a header."""
+
+    vendor = "acme"
+    key: str = ""
+
+    def authorize(self, request: Request, token: str) -> Request:
+        return Request(
+            request.method, request.path, request.effect, request.json, request.params, headers={"X-Key": self.key}
+        )
+
+    def check(self) -> Conversation[str]:
+        yield from exchange(self, Request("GET", "/me", "read"))
+        return "Acme takes the key"
+
+    def numbers(self) -> Conversation[None]:
+        for page in ("1", "2"):
+            response = yield from exchange(self, Request("GET", f"/numbers/{page}", "read"))
+            yield Page(response.json())
+
+
+class AcmeHook(CampaignHook):
+    """A vendor's hook."""
+
+    conn_type = "collect"
+    hook_name = "Acme"
+    conn_name_attr = "acme_conn_id"
+    default_conn_name = "acme_default"
+    default_host = HOST
+    dialect: Acme
+
+    def make_dialect(self, fields: ConnectionFields) -> Acme:
+        return Acme(key=fields.secret("password", required="the key"), policy=RetryPolicy(retry_limit=0))
+
+    def account(self) -> str:
+        return self.dialect.key
+
+    def check(self) -> Conversation[str]:
+        return self.dialect.check()
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AcmeHook]:
+    """Return a function that makes a connection and its hook."""
+
+    def make(**connection: Any) -> AcmeHook:
+        described = {"conn_type": "collect", "password": "top-secret-key", **connection}
+        monkeypatch.setenv("AIRFLOW_CONN_ACME_DEFAULT", json.dumps(described))
+        return AcmeHook("acme_default")
+
+    return make
+
+
+def test_the_connection_is_looked_up_when_it_is_first_needed(
+    monkeypatch: pytest.MonkeyPatch, connect: Callable[..., AcmeHook]
+) -> None:
+    hook = AcmeHook("acme_default")
+    connect(extra={"only_recipients": "*@example.com"})
+
+    assert hook.only_recipients == ("*@example.com",)
+    monkeypatch.delenv("AIRFLOW_CONN_ACME_DEFAULT")
+    assert hook.only_recipients == ("*@example.com",), "and not again"
+
+
+def test_the_account_is_kept_as_a_digest(connect: Callable[..., AcmeHook]) -> None:
+    identity = connect(host="api.example.com").identity
+    other = connect(host="api.example.com", password="another").identity
+
+    assert (identity["vendor"], identity["host"]) == ("collect", HOST)
+    assert len(identity["account"]) == 16
+    assert "secret" not in identity["account"]
+    assert identity["account"] != other["account"]
+
+
+def test_a_host_with_credentials_is_refused_before_it_is_kept(connect: Callable[..., AcmeHook]) -> None:
+    with pytest.raises(InputError, match="an address without credentials"):
+        connect(host="https://jo:hunter2@api.example.com").identity  # noqa: B018
+
+
+def test_secrets_are_the_password_and_extras_named_like_one(connect: Callable[..., AcmeHook]) -> None:
+    hook = connect(extra={"api_key": "a", "app_token": "b", "signing_secret": "c", "region": "IN", "empty_key": ""})
+
+    assert set(hook.secrets) == {"top-secret-key", "a", "b", "c"}
+
+
+def test_a_call_that_no_method_wraps_is_signed_like_any_other(connect: Callable[..., AcmeHook]) -> None:
+    hook = connect(host="https://api.example.com/eu")
+    with requests_mock.Mocker() as vendor:
+        vendor.post("https://api.example.com/eu/things?page=2", json={"id": 7})
+
+        assert hook.call("post", "/things", json={"a": "é"}, params={"page": 2, "none": None}) == {"id": 7}
+
+        sent = vendor.last_request
+    assert sent.headers["X-Key"] == "top-secret-key"
+    assert sent.json() == {"a": "é"}
+    assert sent.qs == {"page": ["2"]}
+
+
+@pytest.mark.parametrize(("status", "kind"), [(402, CallRefusedError), (422, RequestRejectedError)])
+def test_a_call_that_fails_says_so(connect: Callable[..., AcmeHook], status: int, kind: type[Exception]) -> None:
+    with requests_mock.Mocker() as vendor:
+        vendor.get(f"{HOST}/things", status_code=status, json={"message": "no"})
+
+        with pytest.raises(kind, match="no"):
+            connect().call("GET", "/things")
+
+
+def test_pages_are_read_as_they_are_asked_for(connect: Callable[..., AcmeHook]) -> None:
+    hook = connect()
+    with requests_mock.Mocker() as vendor:
+        vendor.get(f"{HOST}/numbers/1", json=[1, 2])
+        vendor.get(f"{HOST}/numbers/2", json=[3])
+        numbers = hook.stream(hook.dialect.numbers())
+
+        assert next(numbers) == 1
+        assert vendor.call_count == 1
+        assert list(numbers) == [2, 3]
+
+
+def test_the_transport_is_made_once(connect: Callable[..., AcmeHook]) -> None:
+    hook = connect()
+
+    assert hook.get_conn() is hook.get_conn()
+
+
+def test_in_an_event_loop_the_connection_is_looked_up_once(
+    monkeypatch: pytest.MonkeyPatch, connect: Callable[..., AcmeHook]
+) -> None:
+    looked_up: list[str] = []
+    hook = connect()
+    connection = hook.get_connection("acme_default")
+
+    async def look_up(conn_id: str) -> Connection:
+        looked_up.append(conn_id)
+        return connection
+
+    monkeypatch.setattr(base, "get_async_connection", look_up)
+
+    async def twice() -> None:
+        for _ in range(2):
+            assert isinstance(await hook.async_transport(), AsyncTransport)
+
+    asyncio.run(twice())
+
+    assert looked_up == ["acme_default"]
+    assert hook.connection is connection
+
+
+def test_no_secret_is_in_a_repr(connect: Callable[..., AcmeHook]) -> None:
+    hook = connect(extra={"api_key": "other"})
+
+    assert "top-secret-key" not in f"{hook.fields!r} {hook!r}"
+
+
+# -- the Test button
+
+
+@pytest.mark.parametrize(
+    ("connection", "reply", "works", "message"),
+    [
+        pytest.param({}, {"json": {}}, True, "Acme takes the key", id="works"),
+        pytest.param(
+            {},
+            {"status_code": 401, "json": {"message": "bad key"}},
+            False,
+            "acme: call refused (HTTP 401): bad key. Check login, password and extras of the connection",
+            id="wrong key",
+        ),
+        pytest.param(
+            {},
+            {"status_code": 503, "text": "busy"},
+            False,
+            "acme: unavailable (HTTP 503): no message (4 bytes). Check host, port and proxy of the connection",
+            id="ill",
+        ),
+        pytest.param(
+            {},
+            {"status_code": 400, "json": {"message": "odd"}},
+            False,
+            "acme: request rejected (HTTP 400): odd",
+            id="refused",
+        ),
+        pytest.param(
+            {"password": ""},
+            {"json": {}},
+            False,
+            "password of connection 'acme_default': expected the key, got nothing",
+            id="no key",
+        ),
+        pytest.param(
+            {"host": "ftp://api.example.com"},
+            {"json": {}},
+            False,
+            "host: expected an address such as https://api.example.com, got ftp://api.example.com",
+            id="wrong host",
+        ),
+    ],
+)
+def test_the_test_button_says_which_field_to_look_at(
+    connect: Callable[..., AcmeHook], connection: Mapping[str, Any], reply: Mapping[str, Any], works: bool, message: str
+) -> None:
+    with requests_mock.Mocker() as vendor:
+        vendor.get(f"{HOST}/me", **reply)
+
+        assert connect(**connection).test_connection() == (works, message)
+        assert {request.method for request in vendor.request_history} <= {"GET"}
+
+
+# -- the connection form (tests/test_provider_info.py looks at what Airflow makes of it)
+
+
+def test_the_form_is_described_in_the_class_itself_for_older_versions() -> None:
+    assert {"get_ui_field_behaviour", "get_connection_form_widgets"} <= AcmeHook.__dict__.keys()
+    assert AcmeHook.get_ui_field_behaviour() == {
+        "hidden_fields": ["schema", "port", "login"],
+        "relabeling": {"host": "API host", "password": "API key"},
+        "placeholders": {"host": "https://api.usecollect.com", "password": "bottom of your profile page"},
+    }

@@ -1,0 +1,72 @@
+"""An operator whose vendor is a fake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+from airflow_provider_campaigns.exceptions import (
+    InputError,
+)
+from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
+from airflow_provider_campaigns.protocol.messages import Conversation, NoReplyError, Response, T
+from tests.delivery.world import AcmeSend, World, phones
+
+MakeContext = Callable[..., dict[str, Any]]
+MakeAcme = Callable[..., CampaignDeliveryOperator]
+
+PEOPLE = [{"phone": phone, "name": "Jo"} for phone in phones(5)]
+
+
+class AcmeHook:
+    """A hook whose vendor is a ``World``."""
+
+    def __init__(self, world: World, only_recipients: Sequence[str]) -> None:
+        self.world = world
+        self.only_recipients = tuple(only_recipients)
+        self.identity = {"vendor": "acme", "host": "https://api.example.com", "account": "1234"}
+        self.secrets = ("top-secret-key",)
+
+    def run(self, conversation: Conversation[T]) -> T:
+        return self.world.run(conversation)
+
+
+class AcmeOperator(CampaignDeliveryOperator):
+    """Delivers to a ``World``."""
+
+    template_fields: Sequence[str] = (*CampaignDeliveryOperator.template_fields, "campaign")
+
+    def __init__(
+        self, *, world: World, campaign: str = "spring", only_recipients: Sequence[str] = (), **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.world = world
+        self.campaign = campaign
+        self.only_recipients = only_recipients
+
+    @cached_property
+    def hook(self) -> Any:
+        return AcmeHook(self.world, self.only_recipients)
+
+    def make_send(self) -> Any:
+        if not self.campaign:
+            raise InputError("campaign", "the name of a campaign", "nothing")
+        return AcmeSend(self.campaign, batch_limit=3, identity={"campaign": self.campaign})
+
+
+def make_acme(world: World, **parameters: Any) -> AcmeOperator:
+    """Return an operator."""
+    return AcmeOperator(**{"task_id": "send", "world": world, "contacts": PEOPLE, **parameters})
+
+
+def refuse(number: int, keys: list[str]) -> Response:
+    return Response(402, b'{"message": "no credit"}')
+
+
+def silence(number: int, keys: list[str]) -> Exception:
+    return NoReplyError("nothing within 30 s")
+
+
+def statuses(outcomes: Any) -> list[str]:
+    return [line["status"] for line in outcomes]

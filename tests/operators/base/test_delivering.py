@@ -1,0 +1,129 @@
+"""A delivering operator sends to each contact, returns a receipt and tells what became of everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_campaigns.delivery import read_outcomes
+from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
+from tests.delivery.conftest import empty_bucket
+from tests.delivery.world import World, phones
+from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext, statuses
+
+
+def test_a_delivery_returns_its_receipt_and_leaves_outcomes_in_xcom(
+    world: World, acme: MakeAcme, make_context: MakeContext
+) -> None:
+    context = make_context()
+
+    receipt = acme().execute(context)
+
+    assert receipt == {
+        "vendor": "acme",
+        "campaign": "spring",
+        "contacts": 5,
+        "accepted": 5,
+        "duplicate": 0,
+        "rejected": 0,
+        "invalid": 0,
+        "unsent": 0,
+        "unknown": 0,
+        "requests": 2,
+        "outcomes_path": None,
+    }
+    assert sorted(world.contacted) == phones(5)
+    assert set(context["ti"].pushed) == {"receipt", "outcomes"}
+    assert context["ti"].pushed["receipt"] == receipt
+    assert [line["key"] for line in context["ti"].pushed["outcomes"]] == phones(5)
+
+
+def test_what_goes_on_is_logged_without_recipients(
+    acme: MakeAcme, make_context: MakeContext, logs: Callable[[], str]
+) -> None:
+    acme().execute(make_context())
+
+    text = logs()
+    assert "Delivering 5 rows of contacts to spring" in text
+    assert "contacts 5, accepted 5" in text
+    assert "447700900" not in text
+
+
+@pytest.mark.parametrize(
+    ("instance", "folder"),
+    [
+        ({}, "campaigns/manual__2026-03-01/send"),
+        ({"map_index": 0}, "campaigns/manual__2026-03-01/send/0"),
+        ({"map_index": 12}, "campaigns/manual__2026-03-01/send/12"),
+        ({"dag_id": "a.b", "run_id": "x/../y", "task_id": "group.send"}, "a.b/x_.._y/group.send"),
+    ],
+)
+def test_each_task_instance_has_a_folder_of_its_own(
+    tmp_path: Path,
+    acme: MakeAcme,
+    make_context: MakeContext,
+    instance: Mapping[str, Any],
+    folder: str,
+) -> None:
+    context = make_context(**instance)
+
+    receipt = acme(outcomes_path=str(tmp_path / "out")).execute(context)
+
+    assert receipt["outcomes_path"] == str(tmp_path / "out" / folder)
+    assert statuses(read_outcomes(receipt["outcomes_path"])) == ["accepted"] * 5
+    assert set(context["ti"].pushed) == {"receipt"}, "outcomes are in the folder alone"
+
+
+def test_outcomes_can_go_to_object_storage(acme: MakeAcme, make_context: MakeContext) -> None:
+    bucket = empty_bucket()
+
+    receipt = acme(outcomes_path=bucket).execute(make_context())
+
+    assert receipt["outcomes_path"] == f"{bucket}/campaigns/manual__2026-03-01/send"
+    assert statuses(read_outcomes(receipt["outcomes_path"])) == ["accepted"] * 5
+
+
+def test_parameters_reach_the_delivery(tmp_path: Path, world: World, acme: MakeAcme, make_context: MakeContext) -> None:
+    path = tmp_path / "contacts.csv"
+    path.write_text("mobile,first,notes\n" + "".join(f"{phone},Jo,private\n" for phone in [*phones(6), *phones(1)]))
+    (tmp_path / "opt_outs.csv").write_text("number\n+44 7700 900001\n")
+    context = make_context()
+
+    receipt = acme(
+        contacts=str(path),
+        columns={"phone": "mobile"},
+        exclude=str(tmp_path / "opt_outs.csv"),
+        only_recipients=["+44770090000[0-4]"],
+        batch_size="2",
+        allow_repeats=True,
+    ).execute(context)
+
+    assert world.requests == [[phones(6)[0], phones(6)[2]], [phones(6)[3], phones(6)[4]], [phones(6)[0]]]
+    assert [line["reason"] for line in context["ti"].pushed["outcomes"] if line["status"] == "invalid"] == [
+        "in exclude",
+        "not in only_recipients of the connection",
+    ]
+    assert (receipt["accepted"], receipt["invalid"]) == (5, 2)
+
+
+def test_outside_a_task_it_delivers_all_the_same(world: World, acme: MakeAcme) -> None:
+    assert acme().execute({})["accepted"] == 5  # type: ignore[typeddict-item]
+    assert len(world.contacted) == 5
+
+
+def test_outside_a_task_the_folder_is_taken_as_it_is(tmp_path: Path, acme: MakeAcme) -> None:
+    receipt = acme(outcomes_path=str(tmp_path)).execute({})  # type: ignore[typeddict-item]
+
+    assert receipt["outcomes_path"] == str(tmp_path)
+
+
+def test_a_vendor_names_its_hook_and_its_send() -> None:
+    bare = CampaignDeliveryOperator(task_id="send", contacts=PEOPLE)
+
+    with pytest.raises(TypeError, match="names its hook"):
+        bare.hook  # noqa: B018
+    with pytest.raises(TypeError, match="makes its send"):
+        bare.make_send()
