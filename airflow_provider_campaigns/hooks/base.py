@@ -247,6 +247,11 @@ class CampaignHook(BaseHook):
         return self.fields.only_recipients
 
     @property
+    def requests_per_minute(self) -> float | None:
+        """How many requests a minute the account may make; None when the connection does not say."""
+        return self.fields.requests_per_minute
+
+    @property
     def identity(self) -> dict[str, str]:
         """The account a delivery goes to, in a form that a ledger may keep: its name as a digest."""
         account = hashlib.sha256(self.account().encode()).hexdigest()[:16]

@@ -211,14 +211,13 @@ class CampaignDeliveryOperator(BaseOperator):
         reading, source = self._reading(send)
         default = SINGLE_CONCURRENCY if send.batch_limit == 1 or send.safe_to_resend else BATCH_CONCURRENCY
         concurrency = whole_number("max_concurrency", self.max_concurrency) or default
-        per_minute = self.hook.fields.requests_per_minute
         return Delivery(
             send=send,
             reading=reading,
             source=source,
             ledger=ledger,
             outcomes=outcomes,
-            senders=ThreadedSenders(send, self.hook.sending_transport(concurrency), concurrency, per_minute),
+            senders=ThreadedSenders(send, self.hook.sending_transport(concurrency), concurrency, self.hook.requests_per_minute),
             batch_size=self._batch_size(send),
             max_concurrency=concurrency,
             limits=self._limits(),

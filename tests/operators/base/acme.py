@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
-from airflow_provider_campaigns.exceptions import (
-    InputError,
-)
+from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
 from airflow_provider_campaigns.protocol.messages import Conversation, NoReplyError, Response, T
 from tests.delivery.world import AcmeSend, World, phones
@@ -27,8 +25,25 @@ class AcmeHook:
         self.only_recipients = tuple(only_recipients)
         self.identity = {"vendor": "acme", "host": "https://api.example.com", "account": "1234"}
         self.secrets = ("top-secret-key",)
+        self.requests_per_minute = None
 
-    def run(self, conversation: Conversation[T]) -> T:
+    def sending_transport(self, concurrency: int) -> Callable[..., AcmeTransport]:
+        return lambda sleep, in_main_thread: AcmeTransport(self.world)
+
+
+class AcmeTransport:
+    """A transport to a ``World``."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+    async def run(self, conversation: Conversation[T]) -> T:
         return self.world.run(conversation)
 
 
