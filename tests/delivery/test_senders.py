@@ -30,6 +30,7 @@ class Transport:
         self.sleep, self.in_main_thread = sleep, in_main_thread
         self.gate = threading.Event()
         self.arrived = threading.Semaphore(0)
+        self.asleep = threading.Semaphore(0)
         self.in_flight = self.most_in_flight = 0
         self.sent: list[list[str]] = []
         self.closed = False
@@ -56,6 +57,7 @@ class Transport:
 
     async def _perform(self, step: Any) -> Any:
         if isinstance(step, Sleep):
+            self.asleep.release()
             return await self.sleep(step.seconds)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
@@ -167,6 +169,16 @@ def test_a_ticket_says_whether_it_is_resent_or_looked_up(transport: Transport) -
     assert [answer.replies[0].status for answer in answers] == ["accepted", "accepted", "duplicate"]
 
 
+def test_a_request_leaves_when_its_slot_comes(transport: Transport) -> None:
+    with ThreadedSenders(AcmeSend(), transport.make, 1, per_minute=6000) as senders:
+        for row in range(1, 5):
+            senders.submit(ticket(row))
+        answers = collect(senders, 4)
+
+    assert transport.asleep.acquire(blocking=False), "one waited"
+    assert not any(answer.error for answer in answers)
+
+
 # -- stopping
 
 
@@ -190,7 +202,7 @@ def test_stopping_wakes_those_that_wait_for_their_slot(transport: Transport) -> 
     with ThreadedSenders(AcmeSend(), transport.make, 4, per_minute=0.01) as senders:
         for row in range(1, 5):
             senders.submit(ticket(row))
-        assert transport.arrived.acquire(timeout=PATIENCE)
+        assert transport.asleep.acquire(timeout=PATIENCE)
         began = time.monotonic()
         senders.stop()
         answers = collect(senders, 4)
