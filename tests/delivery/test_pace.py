@@ -60,9 +60,10 @@ def drive(
 
 
 def several(*steps: Any) -> Conversation[list[Any]]:
-    answers = []
+    answers: list[Any] = []
     for step in steps:
-        answers.append((yield step))
+        answer = yield step
+        answers += [answer]
     return answers
 
 

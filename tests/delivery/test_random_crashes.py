@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter, deque
+from types import MappingProxyType
 
 import pytest
 
@@ -80,7 +81,7 @@ class Store:
 class FakeSend:
     vendor = "fake"
     campaign = "c"
-    identity = {"campaign": "c"}
+    identity = MappingProxyType({"campaign": "c"})
     required = (("id",),)
 
     def __init__(self, batch_limit: int, safe: bool) -> None:
@@ -125,7 +126,7 @@ class FakeSenders:
             self.waiting.remove(ticket)
         return [self.answer(ticket) for ticket in chosen]
 
-    def answer(self, ticket) -> Answer:
+    def answer(self, ticket) -> Answer:  # noqa: PLR0911 - one per thing that can happen
         dice, world = self.world.dice, self.world
         if self.stopped:
             return Answer(ticket, error=StoppedError())
@@ -210,10 +211,10 @@ def test_whatever_moment_a_process_dies_at_nobody_is_contacted_twice_and_nobody_
             except Crash:
                 crashes += 1
         world.live(-1)
-        check(world, rows, send, plan, number, kills=crashes - before)
+        check(world, rows, send, plan, tries=number, kills=crashes - before)
 
 
-def check(world: World, rows: list[dict], send: FakeSend, plan: dict, tries: int, kills: int) -> None:
+def check(world: World, rows: list[dict], send: FakeSend, plan: dict, *, tries: int, kills: int) -> None:
     store = Store(world)
     told = list(OutcomeRecords(store, Ledger(store, tries + 1)).read())
     assert [line["row"] for line in told] == list(range(1, len(rows) + 1))

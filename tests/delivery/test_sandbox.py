@@ -1,4 +1,4 @@
-"""Deliveries over a real network to the sandbox: told to end in the middle, and with a store that fails in the middle."""
+"""Deliveries to the sandbox that are told to end in the middle, or whose store fails in the middle."""
 
 from __future__ import annotations
 

