@@ -198,7 +198,7 @@ class ThreadedSenders:
             except asyncio.CancelledError as error:
                 self._answers.put(Answer(ticket, error=error))
                 raise
-            except Exception as error:  # noqa: BLE001 - the main thread decides
+            except BaseException as error:  # noqa: BLE001 - the main thread waits for an answer to every ticket
                 self._answers.put(Answer(ticket, error=error))
             else:
                 self._answers.put(Answer(ticket, replies))

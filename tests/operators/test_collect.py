@@ -120,7 +120,7 @@ class TestContacts:
         outcomes = context["ti"].pushed["outcomes"]
         assert ends(outcomes) == [
             ("jo@example.com", "accepted", None),
-            ("jo@example.com", "duplicate", "the contacts have it more than once"),
+            ("Jo@Example.com", "duplicate", "the contacts have it more than once"),
             (None, "invalid", "email: expected an e-mail address, got nobody"),
             (None, "invalid", "email: expected an e-mail address, got nothing"),
             (
