@@ -217,7 +217,9 @@ class CampaignDeliveryOperator(BaseOperator):
             source=source,
             ledger=ledger,
             outcomes=outcomes,
-            senders=ThreadedSenders(send, self.hook.sending_transport(concurrency), concurrency, self.hook.requests_per_minute),
+            senders=ThreadedSenders(
+                send, self.hook.sending_transport(concurrency), concurrency, self.hook.requests_per_minute
+            ),
             batch_size=self._batch_size(send),
             max_concurrency=concurrency,
             limits=self._limits(),

@@ -138,5 +138,7 @@ class CampaignSensor(BaseSensorOperator):
         return {**details, "status": status}
 
     def _failed(self, status: str, details: Mapping[str, Any]) -> CampaignFailed:
-        told = ", ".join(f"{name} {value}" for name, value in details.items())
+        # The reason first: messages are cut when they are long.
+        ordered = sorted(details.items(), key=lambda item: item[0] != "reason")
+        told = ", ".join(f"{name} {value}" for name, value in ordered)
         return CampaignFailed(self.hook.conn_type, f"ended as {status}" + (f" ({told})" if told else ""))
