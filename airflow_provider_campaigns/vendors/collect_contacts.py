@@ -7,13 +7,13 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
-from airflow_provider_campaigns.protocol.messages import Conversation
+from airflow_provider_campaigns.protocol.messages import Conversation, Sleep
 from airflow_provider_campaigns.protocol.sending import Contact, ContactReply
 from airflow_provider_campaigns.vendors.addresses import EMAIL, addresses
 from airflow_provider_campaigns.vendors.collect import Collect, due_text
@@ -32,6 +32,11 @@ BATCH_LIMIT = 50  # "up to 50 contacts per API call (considering your account's 
 ID_COLUMNS = ("contact", "contactId", "_id")
 _OWN = frozenset({"email", "firstName", "lastName", "company", "data"})
 
+# A look-up takes twice the default time-out of the request it is about.
+LOOKS = 3
+BETWEEN_LOOKS = 30.0
+FOUND = "found at the vendor after a try that ended early"
+NOT_FOUND = ContactReply("unknown", reason="a try ended while it was being sent, and the vendor shows no request")
 UNREADABLE = ContactReply("unknown", reason="neither a request nor errors in the reply")
 
 
@@ -149,6 +154,25 @@ class SendCollectRequest:
             return [_read(contacts[0], [reply.get("request")], words(reply.get("errors")))]
         reply = yield from self.dialect.send_requests(self.campaign_id, sent, self._options(single=False))
         return read_replies(contacts, reply)
+
+    def look_up(self, contacts: Sequence[Contact], since: float) -> Conversation[Sequence[ContactReply]]:
+        """
+        Look for the campaign's requests to these contacts, three times over a minute; see ``protocol.sending.LooksUp``.
+
+        A contact given by its id alone cannot be searched for.
+        """
+        began = datetime.fromtimestamp(since, UTC)
+        found: dict[str, ContactReply] = {}
+        for look in range(LOOKS):
+            missing = [contact for contact in contacts if contact.addresses and contact.key not in found]
+            if missing and look:
+                yield Sleep(BETWEEN_LOOKS, "collect: a request that was sent may show up a little later")
+            for contact in missing:
+                requests = yield from self.dialect.find_requests(self.campaign_id, contact.body["email"], began)
+                if requests:
+                    url = text(requests[0].get("portalUrl"))
+                    found[contact.key] = ContactReply("accepted", FOUND, text(requests[0].get("_id")), url)
+        return [found.get(contact.key, NOT_FOUND) for contact in contacts]
 
     @property
     def _one_by_one(self) -> bool:
