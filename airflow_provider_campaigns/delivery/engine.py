@@ -108,6 +108,7 @@ class Delivery:
     _released: list[Rows] = field(default_factory=list)
     _in_flight: int = 0
     _answered: bool = False
+    _exhausted: bool = False
     _open: int = 0
     _left_open: int = 0
     _requests: int = 0
@@ -220,9 +221,10 @@ class Delivery:
                 self._store(tickets)
                 while tickets:
                     self._submit(tickets.pop(0))
-                if not self._in_flight:
+                if self._in_flight:
+                    self._collect()
+                elif self._exhausted or self._error:
                     break
-                self._collect()
         except Exception:
             self._rescue(tickets)
             raise
@@ -240,6 +242,7 @@ class Delivery:
         while self._open < most and len(self._lines) < MOST_LINES and not self._error:
             batch = next(batches, None)
             if batch is None:
+                self._exhausted = True
                 break
             ticket = self._ticket(batch)
             if ticket:

@@ -510,6 +510,14 @@ def test_contacts_that_are_all_left_out_on_purpose_are_a_success(kept: Path | No
     assert Limits().failure(receipt) is None
 
 
+def test_contacts_behind_thousands_that_are_left_out_are_sent(tmp_path: Path) -> None:
+    rows = [*phones(12_000), "+15550100"]
+
+    receipt, _ = run_try(World(), Plan(rows, folder=tmp_path, only_recipients=["+1*"]))
+
+    assert (receipt["contacts"], receipt["invalid"], receipt["accepted"]) == (12_001, 12_000, 1)
+
+
 # -- the folder
 
 
