@@ -272,13 +272,9 @@ WAITS: dict[str, tuple[dict[str, Any], str, str]] = {
         {"starts_after": SECONDS, "calls_per_minute": 60_000.0},
         f"""CreateExotelCampaignOperator(task_id="begin", name="Reminder", caller_id="+442079460000",
             read_via_text="Hello", numbers=["{PHONES[0]}"])""",
-        """CreateExotelCampaignOperator""",
+        """ExotelCampaignSensor(campaign_id="{{{{ ti.xcom_pull('begin', key='campaign_id') }}}}", {common})""",
     ),
 }
-WAITS["exotel"] = (
-    *WAITS["exotel"][:2],
-    "ExotelCampaignSensor(campaign_id=\"{{{{ ti.xcom_pull('begin')['id'] }}}}\", {common})",
-)
 MODES = {
     "poke": "poke_interval=0.2",
     "reschedule": 'poke_interval=0.2, mode="reschedule"',
@@ -311,7 +307,7 @@ def test_a_sensor_waits_for_the_end(airflow: AirflowProcess, sandbox: SandboxCli
     [("exotel", PHONES[0], "+447700900993"), ("collect", EMAILS[0], "error@example.com")],
 )
 def test_a_sensor_fails_for_good_with_its_campaign(
-    airflow: AirflowProcess, sandbox: SandboxClient, vendor: str, healthy: str, ill: str, mode: str
+    *, airflow: AirflowProcess, sandbox: SandboxClient, vendor: str, healthy: str, ill: str, mode: str
 ) -> None:
     sandbox.control(vendor, **WAITS[vendor][0])
 

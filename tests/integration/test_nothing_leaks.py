@@ -1,0 +1,234 @@
+"""
+No secret, phone number or e-mail address is left behind, whatever goes wrong and however much is logged.
+
+What may hold recipients: the folder of outcomes; without one the XCom ``outcomes`` and the record of what was sent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, TaskDeferred
+from airflow.serialization import serialized_objects
+
+from airflow_provider_campaigns.operators import once
+from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
+from airflow_provider_campaigns.sandbox.server import SandboxServer
+from airflow_provider_campaigns.sandbox.testing import SandboxClient
+from airflow_provider_campaigns.sensors.ozonetel import OzonetelCampaignSensor
+from airflow_provider_campaigns.sensors.xebo import XeboResponsesSensor
+from airflow_provider_campaigns.sensors.xtremepush import XtremepushCampaignSensor
+from tests.connections import keep_tokens_in_memory
+from tests.integration.conftest import AirflowProcess
+from tests.integration.leaks import (
+    COLLECTOR_TOKEN,
+    CONTACTS,
+    NUMBERS,
+    PHONES,
+    RECIPIENTS,
+    SECRETS,
+    connections,
+    echo,
+    files,
+    found,
+    probing_operators,
+    rows,
+)
+from tests.operators.conftest import logs, make_context
+from tests.operators.deliveries import write_csv
+
+__all__ = ["logs", "make_context"]
+
+# Which connections the operators use, and the sandbox's fault.
+FAILURES = {
+    "none": ("sandbox", None),
+    "refused": ("sandbox", "refuse"),
+    "unauthorized": ("sandbox", "unauthorized"),
+    "server error": ("sandbox", "500"),
+    "drop": ("sandbox", "drop"),
+    "reset": ("sandbox", "reset"),
+    "cut": ("sandbox", "cut"),
+    "HTML": ("sandbox", "html"),
+    "echo in a 200": ("200", None),
+    "echo in a 400": ("400", None),
+    "echo in a 401": ("401", None),
+    "echo in a 500": ("500", None),
+    "echo in HTML": ("html", None),
+    "echo when signing in": ("sign_in", None),
+}
+# Those that Airflow itself runs: each way that an error takes once.
+IN_DAGS = ("none", "unauthorized", "drop", "echo in a 400", "echo in HTML", "echo when signing in")
+# At DEBUG Airflow 3 logs what a task and its supervisor tell each other: what to mask (only in dag.test()), what to
+# store (which is looked for where it is stored).
+AIRFLOWS_OWN = re.compile(r"msg=(MaskSecret|(Put|Set|Get)?(Variable|XCom|TaskStateStore)(Result)?)\(")
+OPERATORS = [operator.task_id for operator in probing_operators("sandbox", [], [], None)]
+
+
+@pytest.fixture(scope="module")
+def echo_url() -> Iterator[str]:
+    with echo() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    tmp_path_factory: pytest.TempPathFactory, sandbox_server: SandboxServer, echo_url: str
+) -> Iterator[AirflowProcess]:
+    """An Airflow that logs all it can."""
+    settings = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG", **connections(sandbox_server.url, echo_url)}
+    with AirflowProcess(tmp_path_factory.mktemp("airflow"), sandbox_server.url, **settings) as process:
+        yield process
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> tuple[str, str]:
+    """Files of contacts, and of numbers for Exotel."""
+    return write_csv(tmp_path / "contacts.csv", CONTACTS), write_csv(tmp_path / "numbers.csv", NUMBERS)
+
+
+def left_behind(airflow: AirflowProcess) -> Iterator[tuple[str, str]]:
+    """Yield all that an Airflow left, with where it is; of the database, the table and the key if there is one."""
+    yield "output", "\n".join(line for line in airflow.output().splitlines() if not AIRFLOWS_OWN.search(line))
+    for name, text in files(airflow.home):
+        if not Path(name).name.startswith("airflow.db"):
+            yield name, text
+    for table, row in rows(airflow.home / "airflow.db"):
+        yield " ".join((table, row.get("key", ""))), json.dumps(row)
+
+
+def test_the_search_finds_what_must_not_be_there() -> None:
+    text = f"{PHONES[0]}, probe-11%40example.com, {COLLECTOR_TOKEN}, xebo-token-1"
+    assert len(found(text, [*SECRETS, COLLECTOR_TOKEN, *RECIPIENTS])) == 4
+
+
+@pytest.mark.parametrize("failure", IN_DAGS)
+def test_airflow_keeps_nothing(
+    airflow: AirflowProcess, sandbox: SandboxClient, people: tuple[str, str], tmp_path: Path, failure: str
+) -> None:
+    kind, fault = FAILURES[failure]
+    if fault:
+        sandbox.fault(fault, times=-1)
+
+    run = airflow.run(f"""
+from tests.integration.leaks import probing_operators
+
+probing_operators({kind!r}, {people[0]!r}, {people[1]!r}, {str(tmp_path / "outcomes")!r})
+""")
+
+    receipts = [task.xcoms["receipt"] for task in run.tasks if "receipt" in task.xcoms]
+    assert [receipt["accepted"] for receipt in receipts] == [6 if failure == "none" else 0] * 6
+    for place, text in left_behind(airflow):
+        assert found(text, [*SECRETS, COLLECTOR_TOKEN, *RECIPIENTS]) == [], place
+    outcomes = "".join(text for _, text in files(tmp_path / "outcomes"))
+    assert found(outcomes, SECRETS) == []
+    assert found(outcomes, RECIPIENTS[:1])
+
+
+def test_without_a_folder_only_the_outcomes_name_recipients(airflow: AirflowProcess, sandbox: SandboxClient) -> None:
+    run = airflow.run("""
+from tests.integration.leaks import CONTACTS, NUMBERS, probing_operators
+
+probing_operators("sandbox", CONTACTS, NUMBERS, None)
+""")
+
+    assert {task.task_id: task.state for task in run.tasks} == {
+        name: "failed" if name == "update" else "success" for name in OPERATORS
+    }
+    for place, text in left_behind(airflow):
+        allowed = place == "xcom outcomes" or place.startswith("task_state_store outcomes-")
+        assert found(text, [*SECRETS, COLLECTOR_TOKEN, *([] if allowed else RECIPIENTS)]) == [], place
+    rendered = [text for place, text in left_behind(airflow) if place.startswith("rendered_task_instance_fields")]
+    assert any("10 contacts" in text for text in rendered)
+
+
+@pytest.fixture
+def outside(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, echo_url: str) -> None:
+    """Set what operators need that are executed outside Airflow."""
+    for name, value in connections(sandbox.url, echo_url).items():
+        monkeypatch.setenv(name, value)
+    keep_tokens_in_memory(monkeypatch)
+    monkeypatch.setattr(once, "LOOKS", (0,))
+
+
+@pytest.mark.usefixtures("outside")
+@pytest.mark.parametrize("name", OPERATORS)
+@pytest.mark.parametrize("failure", FAILURES)
+def test_an_operator_keeps_nothing(
+    *,
+    sandbox: SandboxClient,
+    people: tuple[str, str],
+    tmp_path: Path,
+    make_context: Callable[..., dict[str, Any]],
+    logs: Callable[[], str],
+    failure: str,
+    name: str,
+) -> None:
+    kind, fault = FAILURES[failure]
+    if fault:
+        sandbox.fault(fault, times=-1)
+    operators = probing_operators(kind, *people, str(tmp_path / "outcomes"), COLLECTOR_TOKEN)
+    operator = next(operator for operator in operators if operator.task_id == name)
+    state: dict[str, str] = {}
+    context = make_context(state=state)
+
+    raised = ""
+    try:
+        operator.execute(context)
+    except Exception as error:  # noqa: BLE001  whatever it is, it is what an author sees
+        raised = "".join(traceback.format_exception(error))
+
+    pushed = context["ti"].pushed
+    assert raised or name == "call" or pushed["receipt"]["accepted"] == (6 if failure == "none" else 0)
+    places = {"logs": logs(), "error": raised, "state": json.dumps(state), "XComs": json.dumps(pushed)}
+    for place, text in places.items():
+        assert found(text, [*SECRETS, COLLECTOR_TOKEN, *RECIPIENTS]) == [], place
+    for place, text in files(tmp_path / "outcomes"):
+        assert found(text, SECRETS) == [], place
+
+
+DEFERRING = {
+    "ozonetel": lambda: OzonetelCampaignSensor(campaign_name="Demo", ozonetel_conn_id="ozonetel_sandbox", **WAITING),
+    "xebo": lambda: XeboResponsesSensor(survey_id="s", minimum_responses=1, xebo_conn_id="xebo_sandbox", **WAITING),
+    "xtremepush": lambda: XtremepushCampaignSensor(
+        campaign_id="draft", xtremepush_conn_id="xtremepush_sandbox", **WAITING
+    ),
+    "exotel": lambda: CreateExotelCampaignOperator(
+        name="Probe",
+        caller_id="+442079460000",
+        read_via_text="Hello",
+        contacts=NUMBERS,
+        wait_for_completion=True,
+        pause_on_kill=True,
+        exotel_conn_id="exotel_sandbox",
+        **WAITING,
+    ),
+}
+WAITING = {"task_id": "wait", "deferrable": True}
+
+
+@pytest.mark.usefixtures("outside")
+@pytest.mark.parametrize("vendor", DEFERRING)
+def test_a_trigger_carries_nothing(make_context: Callable[..., dict[str, Any]], vendor: str) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        DEFERRING[vendor]().execute(make_context())
+
+    stored = json.dumps(deferred.value.trigger.serialize())
+    assert f"{vendor}_sandbox" in stored
+    assert found(stored, [*SECRETS, *RECIPIENTS]) == []
+
+
+def test_a_serialized_dag_holds_no_literal_contacts() -> None:
+    with DAG("probe", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+        probing_operators("sandbox", CONTACTS, NUMBERS, None)
+
+    stored = getattr(serialized_objects, "DagSerialization", serialized_objects.SerializedDAG).to_json(dag)
+
+    assert "10 contacts" in stored
+    assert found(stored, [*SECRETS, *RECIPIENTS]) == []
