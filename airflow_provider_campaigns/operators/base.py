@@ -133,6 +133,8 @@ class CampaignDeliveryOperator(BaseOperator):
 
     def execute(self, context: Context) -> Receipt:
         """Deliver the contacts."""
+        from airflow_provider_campaigns.delivery.progress import ProgressLog
+
         if self.preview:
             return self._show()
         # First of all: so that a task that fails at a mistake, and is cleared, is known to have sent nothing.
@@ -147,6 +149,7 @@ class CampaignDeliveryOperator(BaseOperator):
         delivery = self._delivery(send, ledger, outcomes)
         rows = self._check(delivery.reading, delivery.source, delivery.batch_size)
         self.log.info("Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, send.campaign)
+        delivery.progress = ProgressLog(rows)
         self._delivering = delivery
         try:
             receipt = delivery.deliver(header)
