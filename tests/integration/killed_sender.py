@@ -11,18 +11,22 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_campaigns.operators import state
+
 
 class StateFolder:
-    """A task state store in files, each written whole."""
+    """The durable state of a task instance in files, each written whole."""
+
+    fenced = False
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str) -> Any:
         path = self.folder / key
-        return json.loads(path.read_text()) if path.exists() else default
+        return json.loads(path.read_text()) if path.exists() else None
 
-    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+    def set(self, key: str, value: Any) -> None:
         path = self.folder / f"{key}.tmp"
         path.write_text(json.dumps(value))
         os.replace(path, self.folder / key)  # noqa: PTH105 - the plainest atomic step
@@ -56,9 +60,11 @@ def main(vendor: str, number_of_try: int, folder: Path) -> None:
         max_tries=0,
         xcom_push=lambda **_: None,
     )
-    state = folder / "state"
-    state.mkdir(exist_ok=True)
-    receipt = send.execute({"ti": ti, "task_state_store": StateFolder(state)})  # type: ignore[arg-type]
+    files = StateFolder(folder / "state")
+    files.folder.mkdir(exist_ok=True)
+    # The versions of Airflow keep it in different places, none of which is there outside a task.
+    state.task_state = lambda context: files  # type: ignore[assignment]
+    receipt = send.execute({"ti": ti})  # type: ignore[arg-type]
     (folder / "receipt.json").write_text(json.dumps(receipt))
 
 
