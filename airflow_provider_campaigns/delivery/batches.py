@@ -27,6 +27,7 @@ MOST_ROWS = 5_000
 _SEPARATORS = re.compile(r"[\s().-]")
 _PHONE_PATTERN = re.compile(r"\+[\d\s().*?-]+")
 
+REPEATED = "the contacts have it more than once"
 EXCLUDED = "in exclude"
 NOT_ALLOWED = "not in only_recipients of the connection"
 LEFT_OUT = frozenset({EXCLUDED, NOT_ALLOWED})
@@ -164,7 +165,7 @@ class Reading:
         if self.only_recipients and not allowed(contact, self.only_recipients):
             return outcome(row.number, contact.key, "invalid", NOT_ALLOWED)
         if not seen.add(contact.identity or contact.key) and not self.allow_repeats:
-            return outcome(row.number, contact.key, "duplicate", "the contacts have it more than once")
+            return outcome(row.number, contact.key, "duplicate", REPEATED)
         return contact
 
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from airflow_provider_campaigns.delivery.batches import LEFT_OUT, Batch, Reading, fingerprint_at, masked
+from airflow_provider_campaigns.delivery.batches import LEFT_OUT, REPEATED, Batch, Reading, fingerprint_at, masked
 from airflow_provider_campaigns.delivery.ledger import Ledger
 from airflow_provider_campaigns.delivery.outcomes import STATUSES, Outcome, Outcomes, Status, count, outcome, replied
 from airflow_provider_campaigns.delivery.pace import StoppedError
@@ -276,6 +276,7 @@ class Delivery:
             counts = count(self._lines)
             self._counts.update(counts)
             counts["requests"] = self._requests
+            counts["repeated"] = sum(line["reason"] == REPEATED for line in self._lines)
             checkpoint = (tickets[-1].batch.rows.last, tickets[-1].batch.fingerprint) if tickets else None
             intended = [ticket.batch.rows for ticket in tickets]
             self.ledger.record(self._done, counts, intended, self._released, checkpoint)

@@ -194,7 +194,8 @@ class Ledger:
         """
         Store what is known and what comes next, in one write.
 
-        :param settled: ranges whose outcomes are stored; ``counts``: contacts by status, and requests, to be added.
+        :param settled: ranges whose outcomes are stored; ``counts``: contacts by status, requests, and repeats
+            in the source, to be added.
         :param intended: ranges about to be sent; nothing of them may leave before this returns.
         :param released: intended ranges that surely did not arrive, so that a later try sends them.
         :param checkpoint: the last row intended, and the fingerprint of the contacts up to it.

@@ -34,8 +34,12 @@ class Limits:
             return None
         return self._too_many_rejected(counts, first_rejection)
 
-    def failure(self, receipt: Receipt, first_rejection: str = "") -> DeliveryError | None:
-        """Return why a delivery that came to its end is a failure all the same, None when it is not."""
+    def failure(self, receipt: Receipt, first_rejection: str = "", *, repeated: int = 0) -> DeliveryError | None:
+        """
+        Return why a delivery that came to its end is a failure all the same, None when it is not.
+
+        :param repeated: duplicates that the source itself has, of which the vendor never heard.
+        """
         if receipt["unknown"] and self.on_unknown != "skip":
             return UnknownOutcomesError(
                 f"{receipt['unknown']} contacts may have been sent; nobody knows, so they are not sent again. The "
@@ -46,7 +50,7 @@ class Limits:
         counts: dict[str, int] = {status: receipt[status] for status in STATUSES}
         if error := self._too_many_rejected(counts, first_rejection):
             return error
-        if counts["rejected"] and counts["rejected"] == _sent(counts):
+        if counts["rejected"] and counts["rejected"] == _sent(counts) - repeated:
             return TooManyRejectedError(
                 f"{receipt['vendor']} rejected all {counts['rejected']} contacts{first_rejection}", final=True
             )

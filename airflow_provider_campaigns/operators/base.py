@@ -145,7 +145,7 @@ class CampaignDeliveryOperator(BaseOperator):
         ledger.check(header)
         if ledger.receipt and not (self.on_unknown == "resend" and ledger.receipt["unknown"]):
             self.log.warning("An earlier try of this task came to the end of the contacts; nothing is sent again")
-            return self._end(ledger.receipt, outcomes, context)
+            return self._end(ledger.receipt, ledger, outcomes, context)
         delivery = self._delivery(send, ledger, outcomes)
         rows = self._check(delivery.reading, delivery.source, delivery.batch_size)
         self.log.info("Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, send.campaign)
@@ -161,7 +161,7 @@ class CampaignDeliveryOperator(BaseOperator):
             if isinstance(error, DeliveryError) and error.final:
                 raise AirflowFailException(str(error)) from error
             raise
-        return self._end(receipt, outcomes, context, delivery.first_rejection)
+        return self._end(receipt, ledger, outcomes, context, delivery.first_rejection)
 
     def on_kill(self) -> None:
         """Let no further request leave; those in flight are still settled."""
@@ -290,10 +290,12 @@ class CampaignDeliveryOperator(BaseOperator):
         columns = json.dumps(self.columns, sort_keys=True)
         return {**self.hook.identity, **send.identity, "columns": columns, "outcomes_path": outcomes.path}
 
-    def _end(self, receipt: Receipt, outcomes: Outcomes, context: Context, first_rejection: str = "") -> Receipt:
+    def _end(
+        self, receipt: Receipt, ledger: Ledger, outcomes: Outcomes, context: Context, first_rejection: str = ""
+    ) -> Receipt:
         """Report a delivery that came to its end, and fail if that is no success."""
         self._report(receipt, outcomes, context)
-        error = self._limits().failure(receipt, first_rejection)
+        error = self._limits().failure(receipt, first_rejection, repeated=ledger.counts["repeated"])
         if error and error.final:
             raise AirflowFailException(f"{error}. Outcomes: {outcomes.path or 'XCom outcomes'}") from error
         if error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from airflow_provider_campaigns.exceptions import (
 )
 from airflow_provider_campaigns.protocol.messages import Response
 from tests.delivery.world import World
-from tests.operators.base.acme import MakeAcme, MakeContext, make_acme, refuse, silence, statuses
+from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext, make_acme, refuse, silence, statuses
 
 
 @pytest.mark.parametrize("kept", ["folder", "xcom"])
@@ -96,6 +97,21 @@ def test_unknown_outcomes_can_be_left_alone(world: World, acme: MakeAcme, make_c
     world.answer = silence
 
     assert acme(on_unknown="skip", max_concurrency=9).execute(make_context())["unknown"] == 5
+
+
+def test_all_contacts_rejected_is_a_failure_also_when_the_source_repeats_one(
+    world: World, acme: MakeAcme, make_context: MakeContext
+) -> None:
+    def reject(number: int, keys: list[str]) -> Response:
+        return Response(200, json.dumps(["rejected"] * len(keys)).encode())
+
+    world.answer = reject
+    state: dict[str, str] = {}
+
+    with pytest.raises(AirflowFailException, match="rejected all 5 contacts"):
+        acme(contacts=[*PEOPLE, PEOPLE[0]]).execute(make_context(state=state))
+    with pytest.raises(AirflowFailException, match="rejected all 5 contacts"):
+        acme(contacts=[*PEOPLE, PEOPLE[0]]).execute(make_context(2, 1, state=state))
 
 
 class TimeoutByAirflow(BaseException):
