@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush, merge
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
@@ -150,12 +151,18 @@ class Outcomes(ABC):
     def read(self) -> Iterator[Outcome]:
         """Yield every outcome once."""
         parts = self._numbers()
+        unsent = iter(self._unsent())
+        first_unsent = next(unsent, None)
         told = RowSet()
         streams: list[Iterator[Outcome]] = []
         for number_of_try in sorted(parts, reverse=True):
             streams.append(_in_order(_others(self._told_by(number_of_try, parts[number_of_try]), told.copy())))
-            told.update(Rows(line["row"], line["row"]) for line in self._told_by(number_of_try, parts[number_of_try]))
-        streams.append(_others(self._unsent(), told))
+            # Which rows these are costs reading them once more; only an older stream needs to know.
+            if first_unsent or number_of_try != min(parts):
+                rows = (line["row"] for line in self._told_by(number_of_try, parts[number_of_try]))
+                told.update(Rows(row, row) for row in rows)
+        if first_unsent:
+            streams.append(_others(chain([first_unsent], unsent), told))
         yield from merge(*streams, key=itemgetter("row"))
 
     def _told_by(self, number_of_try: int, numbers: Iterable[int]) -> Iterator[Outcome]:
