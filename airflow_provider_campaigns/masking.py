@@ -28,6 +28,8 @@ _END = r"(?:(?!\w)|(?=x\d))"  # "x12" is an extension
 _PHONE = re.compile(
     rf"(?P<keep>{_NO_PHONE})|{_START}(?P<phone>\+?\(?\d(?:{_SEPARATOR}{{0,3}}\d){{6,15}}){_END}", re.IGNORECASE
 )
+# Without any of these there is nothing to hide; most texts that are masked, a vendor's words, have none.
+_SUSPICIOUS = re.compile(r"[\d@]|%40")
 
 
 def _hide_email(match: re.Match[str]) -> str:
@@ -55,4 +57,6 @@ def mask(text: str, known: Iterable[str] = ()) -> str:
     """
     for value in sorted({value for value in known if value}, key=len, reverse=True):
         text = text.replace(value, _HIDDEN)
+    if not _SUSPICIOUS.search(text):
+        return text
     return _PHONE.sub(_hide_phone, _EMAIL.sub(_hide_email, text))

@@ -139,7 +139,7 @@ class Reading:
 
         :param source: all contacts, from the first row.
         :param size: contacts a batch takes at the most.
-        :param settled: rows that are done; none by default. Rows that are added while the batches are taken count.
+        :param settled: rows that are done; none by default.
         :param unresolved: rows that come in batches of their own, marked ``earlier``.
         """
 
@@ -148,6 +148,9 @@ class Reading:
                 return "settled"
             return "earlier" if unresolved and entry.row in unresolved else "new"
 
+        if not settled and not unresolved:
+            yield from _chunks(self.entries(source.read()), size, earlier=False)
+            return
         for known, entries in groupby(self.entries(source.read()), state):
             if known != "settled":
                 yield from _chunks(entries, size, earlier=known == "earlier")
@@ -159,8 +162,7 @@ class Reading:
             contact = self.send.contact(self.fields(row.fields))
         except InvalidContactError as error:
             return outcome(row.number, None, "invalid", str(error))
-        names = {normalise(contact.key), *map(normalise, contact.addresses)}
-        if self.excluded and any(name in self.excluded for name in names):
+        if self.excluded and any(normalise(name) in self.excluded for name in (contact.key, *contact.addresses)):
             return outcome(row.number, contact.key, "invalid", EXCLUDED)
         if self.only_recipients and not allowed(contact, self.only_recipients):
             return outcome(row.number, contact.key, "invalid", NOT_ALLOWED)

@@ -17,7 +17,6 @@ hands those on to be sent: so no request waits for the ledger as long as others 
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,9 +25,10 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from airflow_provider_campaigns.delivery.batches import LEFT_OUT, REPEATED, Batch, Reading, fingerprint_at, masked
+from airflow_provider_campaigns.delivery.answers import Watch, outcomes_of, replies_of
+from airflow_provider_campaigns.delivery.batches import LEFT_OUT, REPEATED, Batch, Reading, fingerprint_at
 from airflow_provider_campaigns.delivery.ledger import Ledger
-from airflow_provider_campaigns.delivery.outcomes import STATUSES, Outcome, Outcomes, Status, count, outcome, replied
+from airflow_provider_campaigns.delivery.outcomes import STATUSES, Outcome, Outcomes, Status, count, outcome
 from airflow_provider_campaigns.delivery.pace import StoppedError
 from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.receipt import Receipt, make_receipt
@@ -44,10 +44,9 @@ from airflow_provider_campaigns.exceptions import (
     OutcomeUnknownError,
     RequestRejectedError,
     UnknownOutcomesError,
-    VendorFailingError,
     VendorUnavailableError,
 )
-from airflow_provider_campaigns.protocol.sending import ContactReply, LooksUp, Send
+from airflow_provider_campaigns.protocol.sending import LooksUp, Send
 
 # How often ``on_unknown="resend"`` sends a batch again within one try.
 RESENDS = 3
@@ -112,11 +111,17 @@ class Delivery:
     _open: int = 0
     _left_open: int = 0
     _requests: int = 0
-    _unknown_in_a_row: int = 0
     _error: BaseException | None = None
     _told_to_end: float | None = None
-    first_rejection: str = ""
     begun: bool = False
+
+    def __post_init__(self) -> None:
+        self._watch = Watch(self.send.vendor, self.max_concurrency, self.limits)
+
+    @property
+    def first_rejection(self) -> str:
+        """The vendor's words on the first contact it rejected in this try, for a message; empty: it rejected none."""
+        return self._watch.first_rejection
 
     # --- the delivery as a whole
 
@@ -198,7 +203,7 @@ class Delivery:
             raise DeliveryError(f"{self.source.name}: no contact can be sent; the first one: {broken}", final=True)
 
     def _batches(self) -> Iterator[Batch]:
-        return self.reading.batches(self.source, self.batch_size, self._settled, self._unresolved)
+        return self.reading.batches(self.source, self.batch_size, self._settled.copy(), self._unresolved.copy())
 
     def _receipt(self, counts: Mapping[str, int]) -> Receipt:
         return make_receipt(self.send.vendor, self.send.campaign, counts, self.ledger.requests, self.outcomes.path)
@@ -219,8 +224,8 @@ class Delivery:
             while True:
                 tickets = self._ahead(batches)
                 self._store(tickets)
-                while tickets:
-                    self._submit(tickets.pop(0))
+                self._submit(*tickets)
+                tickets = []
                 if self._in_flight:
                     self._collect()
                 elif self._exhausted or self._error:
@@ -253,10 +258,9 @@ class Delivery:
     def _ticket(self, batch: Batch) -> Ticket | None:
         """Return how a batch is to be dealt with; None when it is dealt with."""
         resend = self.limits.on_unknown == "resend"
-        stored = [self._stored[row] for row in range(batch.rows.first, batch.rows.last + 1) if row in self._stored]
-        known = [line for line in stored if batch.earlier and not (resend and line["status"] == "unknown")]
+        known = [line for line in self._stored_of(batch) if not (resend and line["status"] == "unknown")]
         rows = {line["row"] for line in known}
-        contacts = [(row, contact) for row, contact in batch.contacts if row not in rows]
+        contacts = [one for one in batch.contacts if one[0] not in rows] if rows else batch.contacts
         others = [*known, *(line for line in batch.outcomes if line["row"] not in rows)]
         if not contacts:
             self._settle(batch.rows, others)
@@ -268,6 +272,11 @@ class Delivery:
                 return None
             return Ticket(batch, contacts, others, resent=True, looks_up_since=self.ledger.began_at)
         return Ticket(batch, contacts, others, resent=batch.earlier, resends=RESENDS if resend else 0)
+
+    def _stored_of(self, batch: Batch) -> list[Outcome]:
+        """Return the outcomes of a batch that an earlier try stored, and did not settle."""
+        rows = range(batch.rows.first, batch.rows.last + 1) if batch.earlier else ()
+        return [self._stored[row] for row in rows if row in self._stored]
 
     def _store(self, tickets: Sequence[Ticket]) -> None:
         """Store what was answered, then what comes next: outcomes, then settlements and intents in one write."""
@@ -291,9 +300,9 @@ class Delivery:
             self._lines_stored = True
             self._settled.update(self._done)
 
-    def _submit(self, ticket: Ticket) -> None:
-        self._in_flight += 1
-        self.senders.submit(ticket)
+    def _submit(self, *tickets: Ticket) -> None:
+        self.senders.submit(*tickets)
+        self._in_flight += len(tickets)
 
     def _collect(self) -> None:
         """Wait for answers and take them in; a delivery that was told to end gives them only so long."""
@@ -306,11 +315,13 @@ class Delivery:
             answers = self.senders.collect(None)
         for answer in answers:
             self._take(answer)
+        if verdict := self._watch.verdict(self._counts + count(self._lines)):
+            self._stop(verdict)
 
     def _gather(self, patience: float | None) -> list[Answer]:
         """Return answers worth a round: enough that those sent meanwhile last, or what comes within a moment."""
         answers = self.senders.collect(patience)
-        enough = SHARE_OF_ROUND * self.max_concurrency
+        enough = int(SHARE_OF_ROUND * self.max_concurrency)
         linger = self.clock() + LINGER
         while 0 < len(answers) < min(enough, self._in_flight) and (left := linger - self.clock()) > 0:
             answers += self.senders.collect(left)
@@ -354,31 +365,14 @@ class Delivery:
                 return
             if self.send.safe_to_resend:
                 self._leave_open(ticket)
-                self._count_unknown(str(error))
+                self._watch.saw_nothing(str(error))
                 return
-        replies = self._replies(answer)
+        replies = replies_of(answer)
         self._open -= 1
-        self._settle(ticket.batch.rows, [*ticket.others, *_outcomes(ticket, replies)])
-        self._watch(replies)
+        self._settle(ticket.batch.rows, outcomes_of(answer, replies))
+        self._watch.saw(replies)
         if error and not isinstance(error, (RequestRejectedError, OutcomeUnknownError)):
             self._stop(error)
-
-    def _replies(self, answer: Answer) -> Sequence[ContactReply]:
-        """Return a reply per contact, also when the request as a whole failed."""
-        contacts = [contact for _, contact in answer.ticket.contacts]
-        error = answer.error
-        if isinstance(error, RequestRejectedError):
-            message = masked(error.message, contacts)
-            return [ContactReply("rejected", "the vendor refused the request", message=message)] * len(contacts)
-        if isinstance(error, asyncio.CancelledError):
-            return [ContactReply("unknown", "the task was ended while it was being sent")] * len(contacts)
-        if isinstance(error, OutcomeUnknownError):
-            return [ContactReply("unknown", masked(str(error), contacts))] * len(contacts)
-        if error:
-            return [ContactReply("unknown", f"interrupted by {type(error).__name__}")] * len(contacts)
-        if len(answer.replies) != len(contacts):
-            return [ContactReply("unknown", "the reply was not understood")] * len(contacts)
-        return answer.replies
 
     def _settle(self, rows: Rows, lines: Sequence[Outcome]) -> None:
         self._lines += lines
@@ -405,30 +399,3 @@ class Delivery:
         if self._error is None:
             self._error = error
             self.senders.stop()
-
-    def _watch(self, replies: Sequence[ContactReply]) -> None:
-        """Stop when the vendor is ill, or refuses more contacts than allowed."""
-        if all(reply.status == "unknown" for reply in replies):
-            self._count_unknown(str(replies[-1].reason))
-        else:
-            self._unknown_in_a_row = 0
-        for reply in replies:
-            if reply.status == "rejected" and not self.first_rejection:
-                self.first_rejection = f"; the first one: {reply.reason}: {reply.message}"
-        error = self.limits.exceeded(self._counts + count(self._lines), self.first_rejection)
-        if error:
-            self._stop(error)
-
-    def _count_unknown(self, reason: str) -> None:
-        self._unknown_in_a_row += 1
-        if self._unknown_in_a_row > self.max_concurrency:
-            self._stop(
-                VendorFailingError(
-                    f"{self.send.vendor} left {self._unknown_in_a_row} requests in a row unanswered, the last one: "
-                    f"{reason}. The rest was not sent; a retry sends it"
-                )
-            )
-
-
-def _outcomes(ticket: Ticket, replies: Sequence[ContactReply]) -> list[Outcome]:
-    return [replied(row, contact.key, reply) for (row, contact), reply in zip(ticket.contacts, replies, strict=True)]

@@ -28,6 +28,9 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 # How far behind its place in the source an outcome may have been stored, and still be read in its place.
 MOST_DISPLACED = 10_000
 
+# One for all: ``json.dumps`` would make one for every line.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 _PART = re.compile(r"part-(\d+)-(\d+|unsent)\.jsonl$")
 
 
@@ -305,7 +308,7 @@ def _in_order(lines: Iterable[Outcome]) -> Iterator[Outcome]:
 
 
 def _line(value: Outcome) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return _ENCODER.encode(value).encode() + b"\n"
 
 
 def _lines(path: Any) -> Iterator[Outcome]:

@@ -57,8 +57,8 @@ class Senders(Protocol):
     def __exit__(self, *exc_info: object) -> None:
         """End; nothing is sent afterwards."""
 
-    def submit(self, ticket: Ticket) -> None:
-        """Send a ticket as soon as its turn comes."""
+    def submit(self, *tickets: Ticket) -> None:
+        """Send each ticket as soon as its turn comes."""
 
     def collect(self, timeout: float | None) -> list[Answer]:
         """Return the answers there are; wait up to ``timeout`` seconds for the first (None: as long as it takes)."""
@@ -94,7 +94,7 @@ class ThreadedSenders:
         self._pace = Pace(per_minute)
         self._answers: SimpleQueue[Answer | _Errand | None] = SimpleQueue()
         self._waiting: asyncio.Queue[Ticket] = asyncio.Queue()
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop
         self._stopping = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
         self._thread = threading.Thread(target=self._serve, name="campaign-senders", daemon=True)
@@ -103,6 +103,7 @@ class ThreadedSenders:
 
     def __enter__(self) -> Self:
         self._main = threading.get_ident()
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
         try:
             self._ready.result()
@@ -122,9 +123,13 @@ class ThreadedSenders:
             self._thread.join(0.05)
         self._loop.close()
 
-    def submit(self, ticket: Ticket) -> None:
-        """Send a ticket as soon as one of the workers is free."""
-        self._loop.call_soon_threadsafe(self._waiting.put_nowait, ticket)
+    def submit(self, *tickets: Ticket) -> None:
+        """Send each ticket as soon as one of the workers is free."""
+        self._loop.call_soon_threadsafe(self._enqueue, tickets)
+
+    def _enqueue(self, tickets: Sequence[Ticket]) -> None:
+        for ticket in tickets:
+            self._waiting.put_nowait(ticket)
 
     def collect(self, timeout: float | None) -> list[Answer]:
         """Return the answers there are, and meanwhile run what the senders need done in this thread."""
@@ -147,7 +152,7 @@ class ThreadedSenders:
     def stop(self) -> None:
         """Let no further request leave; pacing and backing off end at once."""
         self._pace.stopped = True
-        if not self._loop.is_closed():
+        if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
         self.wake()
 
@@ -210,6 +215,8 @@ class ThreadedSenders:
         return paced(self._send.request(contacts, resent=ticket.resent), self._pace)
 
     async def _sleep(self, seconds: float) -> None:
+        if self._pace.stopped:
+            return
         try:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:

@@ -25,6 +25,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 from airflow_provider_campaigns.masking import mask
@@ -59,7 +60,7 @@ class Request:
         return f"{type(self).__name__}({self.method} {mask(self.path.partition('?')[0])})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Response:
     """
     A whole reply.
@@ -82,10 +83,14 @@ class Response:
 
     def json(self) -> Any:
         """
-        Return the body parsed as JSON.
+        Return the body parsed as JSON, the same object each time.
 
         :raises ValueError: the body is not JSON.
         """
+        return self._parsed
+
+    @cached_property
+    def _parsed(self) -> Any:
         try:
             return json.loads(self.body)
         except RecursionError:

@@ -120,7 +120,7 @@ class _Exchange:
     def _judge(self, verdict: Verdict, response: Response) -> Response:
         dialect = self.dialect
         if verdict is Verdict.ANSWERED:
-            return replace(response, repeated=self.unanswered)
+            return replace(response, repeated=True) if self.unanswered else response
         if verdict is Verdict.THROTTLED:
             raise _AgainError(dialect.error(VendorUnavailableError, response), refused=True, wait=retry_after(response))
         if verdict is Verdict.TRY_LATER:
@@ -143,6 +143,11 @@ class _Exchange:
             error,
         )
         return error
+
+    def failed(self, state: RetryCallState, failure: _AgainError) -> None:
+        """Count a failed attempt, and hand it to tenacity."""
+        self.failures += not failure.refused
+        state.set_exception((type(failure), failure, failure.__traceback__))
 
     def spent(self, state: RetryCallState) -> bool:
         """Whether the last failure was one too many (a tenacity stop condition)."""
@@ -179,13 +184,17 @@ def exchange(dialect: Dialect, request: Request) -> Conversation[Response]:
     """
     this = _Exchange(dialect, request)
     try:
-        response = yield from _repeat(this)
+        try:
+            return (yield from this.attempt())
+        except _AgainError as failure:
+            first = failure
+        return (yield from _repeat(this, first))
     except VendorError as error:
         raise this.final(error) from None
-    return response
 
 
-def _repeat(this: _Exchange) -> Conversation[Response]:
+def _repeat(this: _Exchange, failure: _AgainError) -> Conversation[Response]:
+    """Repeat a request whose first attempt was a failure."""
     retrying = Retrying(
         retry=retry_if_exception_type(_AgainError),
         stop=this.spent,
@@ -194,14 +203,14 @@ def _repeat(this: _Exchange) -> Conversation[Response]:
     )
     retrying.begin()
     state = RetryCallState(retrying, fn=None, args=(), kwargs={})
+    this.failed(state, failure)
     while True:
         step = retrying.iter(state)
         if isinstance(step, DoAttempt):
             try:
                 state.set_result((yield from this.attempt()))
-            except _AgainError as failure:
-                this.failures += not failure.refused
-                state.set_exception((type(failure), failure, failure.__traceback__))
+            except _AgainError as another:
+                this.failed(state, another)
         elif isinstance(step, DoSleep):
             again = _last(state)
             if again.refused:

@@ -76,6 +76,7 @@ class AsyncTransport:
         self._sleep = sleep
         self._slots = asyncio.Semaphore(connections)
         self._signing_in = asyncio.Lock()
+        self._proxies: dict[str, str | None] = {}
         self._session: aiohttp.ClientSession | None = None
         quiet_logs()
 
@@ -157,13 +158,20 @@ class AsyncTransport:
             URL(wire.url, encoded=True),
             data=wire.body,
             headers=wire.headers,
-            proxy=proxy_for(wire.url, self._settings),
+            proxy=self._proxy(wire.url),
             ssl=self._tls if wire.url.startswith("https:") else True,
             allow_redirects=False,
             trace_request_ctx=progress,
         ) as reply:
             headers = {name.lower(): value for name, value in reply.headers.items()}
             return Response(reply.status, await reply.read(), headers)
+
+    def _proxy(self, url: str) -> str | None:
+        """Return the proxy to go through; what the environment says of a host is looked up once."""
+        host = url.split("/", 3)[2]
+        if host not in self._proxies:
+            self._proxies[host] = proxy_for(url, self._settings)
+        return self._proxies[host]
 
     @cached_property
     def _tls(self) -> ssl.SSLContext | bool:

@@ -8,9 +8,10 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlencode
 
-from requests.structures import CaseInsensitiveDict
+from multidict import CIMultiDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, requote_uri, select_proxy
 
 from airflow_provider_campaigns.exceptions import InputError
@@ -37,7 +38,7 @@ def wire_request(request: Request, settings: TransportSettings) -> WireRequest:
 
     :raises InputError: its body holds something that JSON does not know.
     """
-    headers = CaseInsensitiveDict({"Accept": "application/json", "User-Agent": settings.user_agent})
+    headers = CIMultiDict({"Accept": "application/json", "User-Agent": settings.user_agent})
     body = None
     if request.json is not None:
         try:
@@ -56,7 +57,11 @@ def _url(request: Request, base_url: str) -> str:
     params = urlencode({name: value for name, value in request.params.items() if value is not None})
     if params:
         url += ("&" if "?" in url else "?") + params
-    return requote_uri(url)
+    return _requoted(url)
+
+
+# A delivery sends to one address over and over.
+_requoted = lru_cache(requote_uri)
 
 
 def proxy_for(url: str, settings: TransportSettings) -> str | None:
@@ -78,8 +83,9 @@ def log_reply(request: Request, status: int | str, started: float) -> None:
     :param status: the HTTP status, or why there is none.
     :param started: ``time.monotonic()`` before it was sent.
     """
-    path = mask(request.path.partition("?")[0])
-    log.debug("%s %s: %s in %.0f ms", request.method, path, status, (time.monotonic() - started) * 1000)
+    if log.isEnabledFor(logging.DEBUG):
+        path = mask(request.path.partition("?")[0])
+        log.debug("%s %s: %s in %.0f ms", request.method, path, status, (time.monotonic() - started) * 1000)
 
 
 def log_wait(sleep: Sleep) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 EMAIL = r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+"
@@ -21,17 +21,21 @@ def addresses(fields: Mapping[str, Any]) -> tuple[str, ...]:
     An e-mail looks like one; so do 6 to 15 digits behind a ``+``, and 10 to 15 without. A number that long that is
     no phone number counts too: better one value hidden too many than one recipient shown.
     """
-    return tuple(dict.fromkeys(_addresses("", fields)))
+    found: dict[str, None] = {}
+    _find("", fields, found)
+    return tuple(found)
 
 
-def _addresses(name: str, value: object) -> Iterator[str]:
-    if isinstance(value, Mapping):
+def _find(name: str, value: object, found: dict[str, None]) -> None:
+    """Put the addresses in ``value``, which is called ``name``, into ``found``."""
+    if isinstance(value, (str, int)):
+        if not isinstance(value, bool):
+            text = str(value)
+            if text and (name.lower() in _NAMES or _ADDRESS.fullmatch(text)):
+                found[text] = None
+    elif isinstance(value, Mapping):
         for inner, content in value.items():
-            yield from _addresses(str(inner), content)
+            _find(str(inner), content, found)
     elif isinstance(value, (list, tuple)):
         for content in value:
-            yield from _addresses(name, content)
-    elif isinstance(value, (str, int)) and not isinstance(value, bool):
-        text = str(value)
-        if text and (name.lower() in _NAMES or _ADDRESS.fullmatch(text)):
-            yield text
+            _find(name, content, found)

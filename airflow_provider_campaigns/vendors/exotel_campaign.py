@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
 from airflow_provider_campaigns.vendors.instants import instant
-from airflow_provider_campaigns.vendors.rows import checked
+from airflow_provider_campaigns.vendors.rows import checked, given
 
 # "Campaigns": numbers of one campaign, its (static) lists, and the length its name must exceed.
 MOST_NUMBERS = 5_000
@@ -159,7 +159,7 @@ class CreateCampaign:
     def _retries(self) -> dict[str, Any] | None:
         if not self.call_retries:
             return None
-        retries = checked(CallRetries, self.call_retries, InputError)
+        retries = checked(CallRetries, given(self.call_retries), InputError)
         if retries["number_of_retries"] and "interval_mins" not in retries:
             raise InputError("call_retries", "interval_mins beside number_of_retries", "none")
         return retries

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -178,16 +179,18 @@ class _Leads(ABC):
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         """Send one batch, see ``protocol.sending.Send``."""
 
-    @property
+    @cached_property
     def _routing(self) -> dict[str, Any]:
-        return {
-            "skill": self.skill,
-            "priority": self.priority,
-            "agentId": self.agent_id,
-            "expiryDate": self.expiry_date,
-        }
+        return given(
+            {
+                "skill": self.skill,
+                "priority": self.priority,
+                "agentId": self.agent_id,
+                "expiryDate": self.expiry_date,
+            }
+        )
 
-    @property
+    @cached_property
     def _frame(self) -> dict[str, Any]:
         """What every call holds beside its leads."""
         return given(

@@ -27,12 +27,17 @@ Text = Annotated[str, BeforeValidator(_text)]
 
 def given(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that hold something; None, blank text and NaN (a table's empty cell) mean "not given"."""
-    return {name: value for name, value in fields.items() if not _is_blank(value)}
+    # Spelled out for text, which nearly all fields are.
+    return {
+        name: value
+        for name, value in fields.items()
+        if not (not value or value.isspace() if type(value) is str else _is_blank(value))
+    }
 
 
 def _is_blank(value: object) -> bool:
     if isinstance(value, str):
-        return not value.strip()
+        return not value or value.isspace()
     return value is None or (isinstance(value, float) and isnan(value))
 
 
@@ -40,15 +45,16 @@ def checked(
     model: type[BaseModel], fields: Mapping[str, Any], error: type[InputError] = InvalidContactError
 ) -> dict[str, Any]:
     """
-    Return the given ``fields`` as ``model`` makes of them: JSON-safe, nothing added.
+    Return ``fields`` as ``model`` makes of them: JSON-safe, nothing added.
 
     :param model: its fields have the vendor's names (no aliases: a column called like the field behind an alias would
         clash with it); their descriptions say, in the error, what is expected.
+    :param fields: those that hold something (see ``given``).
     :param error: what to raise.
     :raises InputError: as ``error``; of the row, it shows only the value at fault.
     """
     try:
-        return model.model_validate(given(fields)).model_dump(mode="json", exclude_unset=True)
+        return model.model_validate(fields).model_dump(mode="json", exclude_unset=True)
     except ValidationError as problem:
         first = problem.errors(include_url=False, include_context=False)[0]
         name = ".".join(map(str, first["loc"])) or "row"

@@ -24,7 +24,7 @@ from airflow_provider_campaigns.vendors.replies import (
     text,
     words,
 )
-from airflow_provider_campaigns.vendors.rows import Text, checked
+from airflow_provider_campaigns.vendors.rows import Text, checked, given
 from airflow_provider_campaigns.vendors.xebo import Xebo
 
 Medium = Literal["sms", "email", "whatsapp"]
@@ -124,7 +124,7 @@ class TriggerSurvey:
 
         :raises InvalidContactError: a bad address, or not the one that the medium needs.
         """
-        body = checked(XeboContact, fields)
+        body = checked(XeboContact, given(fields))
         wanted = _NAMED_BY[self.medium]
         if not any(name in body for name in wanted):
             raise InvalidContactError(wanted[0], " or ".join(wanted), "none of them" if wanted[1:] else "nothing")

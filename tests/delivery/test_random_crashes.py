@@ -108,8 +108,8 @@ class FakeSenders:
     def __exit__(self, *_):
         return None
 
-    def submit(self, ticket) -> None:
-        self.waiting.append(ticket)
+    def submit(self, *tickets) -> None:
+        self.waiting.extend(tickets)
 
     def stop(self) -> None:
         self.stopped = True

@@ -212,8 +212,8 @@ class WorldSenders:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def submit(self, ticket: Ticket) -> None:
-        self._waiting.append(ticket)
+    def submit(self, *tickets: Ticket) -> None:
+        self._waiting.extend(tickets)
 
     def collect(self, timeout: float | None) -> list[Answer]:
         in_flight = [self._waiting.popleft() for _ in range(min(self._concurrency, len(self._waiting)))]
