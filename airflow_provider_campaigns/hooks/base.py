@@ -259,9 +259,8 @@ class CampaignHook(BaseHook):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The connection's secrets, to be hidden from text that people read."""
-        names = ("password", *(name for name in self.fields.extras if name.endswith(("_key", "_token", "_secret"))))
-        return tuple(filter(None, (self.fields.text(name) for name in names)))
+        """The account's credentials, to be hidden from text that people read."""
+        return self.dialect.secrets
 
     def get_conn(self) -> BlockingTransport:
         """Return the transport."""
