@@ -42,7 +42,8 @@ class CampaignDeliveryOperator(BaseOperator):
     Base of the operators that deliver contacts to a campaign.
 
     Whatever crashes, a retry or a cleared task never sends to a contact again by itself: before each request the
-    operator stores what it is about to send, and afterwards what became of it.
+    operator stores what it is about to send, and afterwards what became of it. Requests leave evenly, at most as many a
+    minute as the connection's ``requests_per_minute`` says, or else the vendor's page of the call.
 
     :param contacts: who is contacted: a list of dicts (also an upstream task's output), or the path or URL of a .csv,
         .jsonl or .json file (templated)
@@ -214,15 +215,16 @@ class CampaignDeliveryOperator(BaseOperator):
         reading, source = self._reading(send)
         default = SINGLE_CONCURRENCY if send.batch_limit == 1 or send.safe_to_resend else BATCH_CONCURRENCY
         concurrency = whole_number("max_concurrency", self.max_concurrency) or default
+        per_minute = self.hook.requests_per_minute(send.requests_per_minute)
+        if per_minute:
+            self.log.info("Requests leave evenly, at most %g a minute", per_minute)
         return Delivery(
             send=send,
             reading=reading,
             source=source,
             ledger=ledger,
             outcomes=outcomes,
-            senders=ThreadedSenders(
-                send, self.hook.sending_transport(concurrency), concurrency, self.hook.requests_per_minute
-            ),
+            senders=ThreadedSenders(send, self.hook.sending_transport(concurrency), concurrency, per_minute),
             batch_size=self._batch_size(send),
             max_concurrency=concurrency,
             limits=self._limits(),

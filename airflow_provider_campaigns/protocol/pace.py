@@ -102,8 +102,9 @@ def _wait(pace: Pace) -> Conversation[None]:
     slot = pace.reserve()
     while not pace.stopped and (seconds := pace.until(slot)) > 0:
         yield Sleep(seconds, "")
-        if pace.missed(slot):
-            # What follows queues up behind the others again.
-            slot = pace.reserve()
+        if not pace.missed(slot):
+            break
+        # It queues up behind the others again.
+        slot = pace.reserve()
     if pace.stopped:
         raise StoppedError

@@ -155,6 +155,7 @@ class AcmeSend:
     safe_to_resend: str = ""
 
     vendor = "acme"
+    requests_per_minute: float | None = None
     identity: Mapping[str, str] = field(default_factory=lambda: {"campaign": "spring"})
     required: Sequence[Sequence[str]] = (("phone",),)
 
