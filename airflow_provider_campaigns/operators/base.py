@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.engine import Delivery
     from airflow_provider_campaigns.delivery.ledger import Ledger, Store
     from airflow_provider_campaigns.delivery.outcomes import Outcomes
+    from airflow_provider_campaigns.delivery.progress import DeliveryProgress
     from airflow_provider_campaigns.delivery.receipt import Receipt
     from airflow_provider_campaigns.delivery.sources import Source
     from airflow_provider_campaigns.delivery.verdicts import Limits
@@ -118,6 +119,7 @@ class CampaignDeliveryOperator(BaseOperator):
         self.on_cleared = on_cleared
         self.preview = preview
         self._delivering: Delivery | None = None
+        self._progress: DeliveryProgress | None = None
 
     @cached_property
     def hook(self) -> CampaignHook:
@@ -134,7 +136,8 @@ class CampaignDeliveryOperator(BaseOperator):
 
     def execute(self, context: Context) -> Receipt:
         """Deliver the contacts."""
-        from airflow_provider_campaigns.delivery.progress import ProgressLog
+        from airflow_provider_campaigns.delivery.progress import DeliveryProgress
+        from airflow_provider_campaigns.operators.state import progress_note
 
         if self.preview:
             return self._show()
@@ -150,7 +153,7 @@ class CampaignDeliveryOperator(BaseOperator):
         delivery = self._delivery(send, ledger, outcomes)
         rows = self._check(delivery.reading, delivery.source, delivery.batch_size)
         self.log.info("Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, send.campaign)
-        delivery.progress = ProgressLog(rows)
+        self._progress = delivery.progress = DeliveryProgress(rows, progress_note(context))
         self._delivering = delivery
         try:
             receipt = delivery.deliver(header)
@@ -314,6 +317,8 @@ class CampaignDeliveryOperator(BaseOperator):
     def _report(self, receipt: Receipt, outcomes: Outcomes, context: Context) -> None:
         """Log the receipt; leave it, and outcomes that are in no folder, as XComs also when the task fails."""
         self.log.info("Receipt: %s", ", ".join(f"{name} {value}" for name, value in receipt.items()))
+        if self._progress:
+            self._progress.end(receipt)
         if ti := context.get("ti"):
             ti.xcom_push(key="receipt", value=dict(receipt))
             if outcomes.path is None:
