@@ -23,7 +23,8 @@ _SHARED_FIELDS: dict[str, Any] = {
     },
     "requests_per_minute": {
         "label": "Requests per minute",
-        "description": "The account's limit at the vendor; empty takes what the vendor's page says.",
+        "description": "Of every call, in place of the limits on the vendor's pages, which are the default. Tasks "
+        "that run at the same time do not know of each other: divide the account's limit.",
         "schema": {"type": _NUMBER},
     },
     "only_recipients": {

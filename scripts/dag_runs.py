@@ -14,7 +14,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
 
-# What the sandbox knows each vendor's caller by; scripts/connections.json holds the same for a fixed port.
+# What the sandbox knows each vendor's caller by, at a fixed port. It is not the vendor and need not be spared, so their
+# requests_per_minute is far above the vendors' limits.
 CONNECTIONS = Path(__file__).with_name("connections.json")
 SANDBOX_PORT = "http://127.0.0.1:8765"
 

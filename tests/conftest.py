@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -23,3 +24,14 @@ def sandbox(sandbox_server: SandboxServer) -> SandboxClient:
     client = SandboxClient(sandbox_server.url)
     client.reset()
     return client
+
+
+@pytest.fixture
+def logs(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Return a function that returns all that was logged: Airflow's classes log by logging or to stdout, by version."""
+    caplog.set_level(logging.DEBUG)
+
+    def read() -> str:
+        return caplog.text + "".join(capfd.readouterr())
+
+    return read

@@ -29,7 +29,6 @@ from airflow_provider_campaigns.delivery.answers import Watch, outcomes_of, repl
 from airflow_provider_campaigns.delivery.batches import LEFT_OUT, REPEATED, Batch, Reading, fingerprint_at
 from airflow_provider_campaigns.delivery.ledger import Ledger
 from airflow_provider_campaigns.delivery.outcomes import STATUSES, Outcome, Outcomes, Status, count, outcome
-from airflow_provider_campaigns.delivery.pace import StoppedError
 from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.receipt import Receipt, make_receipt
 from airflow_provider_campaigns.delivery.senders import Answer, Senders, Ticket
@@ -46,6 +45,7 @@ from airflow_provider_campaigns.exceptions import (
     UnknownOutcomesError,
     VendorUnavailableError,
 )
+from airflow_provider_campaigns.protocol.pace import StoppedError
 from airflow_provider_campaigns.protocol.sending import LooksUp, Send
 
 # How often ``on_unknown="resend"`` sends a batch again within one try.

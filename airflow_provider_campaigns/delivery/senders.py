@@ -12,8 +12,8 @@ from typing import Any, Protocol, Self
 
 from airflow_provider_campaigns.delivery.batches import Batch
 from airflow_provider_campaigns.delivery.outcomes import Outcome
-from airflow_provider_campaigns.delivery.pace import Pace, StoppedError, paced
 from airflow_provider_campaigns.protocol.messages import T
+from airflow_provider_campaigns.protocol.pace import Pace, StoppedError, paced
 from airflow_provider_campaigns.protocol.sending import Contact, ContactReply, LooksUp, Send
 from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
 

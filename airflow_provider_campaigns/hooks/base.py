@@ -19,6 +19,7 @@ from airflow_provider_campaigns.get_provider_info import connection_type
 from airflow_provider_campaigns.hooks.tokens import MainThread, MaskedTokens
 from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
 from airflow_provider_campaigns.protocol.messages import Conversation, T
+from airflow_provider_campaigns.protocol.pace import Pace, paced
 from airflow_provider_campaigns.protocol.repeating import call
 from airflow_provider_campaigns.transports.settings import DEFAULT_TIMEOUT, TransportSettings
 
@@ -159,7 +160,7 @@ class ConnectionFields:
 
     @property
     def requests_per_minute(self) -> float | None:
-        """The account's limit; None when the connection names none."""
+        """Requests a minute; None when the connection names none, or 0: the vendor's pages count."""
         return self.number("requests_per_minute", 0, least=0) or None
 
     @property
@@ -246,10 +247,26 @@ class CampaignHook(BaseHook):
         """Patterns of the addresses that this connection may contact; empty: all."""
         return self.fields.only_recipients
 
-    @property
-    def requests_per_minute(self) -> float | None:
-        """How many requests a minute the account may make; None when the connection does not say."""
-        return self.fields.requests_per_minute
+    def requests_per_minute(self, documented: float | None) -> float | None:
+        """
+        Return how many requests a minute a call may make: what the connection says, else what the vendor's page says.
+
+        A connection that says more than the page is taken at its word, and a warning tells.
+
+        :param documented: what the page says of this call; None when it says nothing.
+        :return: None for no limit.
+        """
+        own = self.fields.requests_per_minute
+        if own and documented and own > documented:
+            self.log.warning(
+                "requests_per_minute of connection %r is %g, but %s documents %g a minute for this call: unless the "
+                "account may make more, use another connection for it",
+                self.conn_id,
+                own,
+                self.hook_name,
+                documented,
+            )
+        return own or documented
 
     @property
     def identity(self) -> dict[str, str]:
@@ -259,9 +276,8 @@ class CampaignHook(BaseHook):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The connection's secrets, to be hidden from text that people read."""
-        names = ("password", *(name for name in self.fields.extras if name.endswith(("_key", "_token", "_secret"))))
-        return tuple(filter(None, (self.fields.text(name) for name in names)))
+        """The account's credentials, to be hidden from text that people read."""
+        return self.dialect.secrets
 
     def get_conn(self) -> BlockingTransport:
         """Return the transport."""
@@ -271,9 +287,14 @@ class CampaignHook(BaseHook):
         """Drive a conversation to its result."""
         return self.transport.run(conversation)
 
-    def stream(self, conversation: Conversation[Any]) -> Iterator[Any]:
-        """Yield the items of a paged conversation, page by page."""
-        return self.transport.stream(conversation)
+    def stream(self, conversation: Conversation[Any], requests_per_minute: float | None = None) -> Iterator[Any]:
+        """
+        Yield the items of a paged conversation, page by page.
+
+        :param requests_per_minute: how many such calls the vendor's page allows; pages are asked for at that pace, or
+            at that of the connection.
+        """
+        return self.transport.stream(paced(conversation, Pace(self.requests_per_minute(requests_per_minute))))
 
     def call(
         self,

@@ -9,7 +9,7 @@ from phonenumbers import SUPPORTED_REGIONS
 
 from airflow_provider_campaigns.hooks.base import CampaignHook, ConnectionFields
 from airflow_provider_campaigns.protocol.messages import Conversation
-from airflow_provider_campaigns.vendors.exotel import Exotel
+from airflow_provider_campaigns.vendors.exotel import REQUESTS_A_MINUTE, Exotel
 from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
 
 
@@ -93,14 +93,14 @@ class ExotelHook(CampaignHook):
         limit: int | None = None,
     ) -> Iterator[dict[str, Any]]:
         """
-        Yield campaigns, page by page.
+        Yield campaigns, page by page: 30 pages of 500 a minute.
 
         :param status: one status or several, sent as they are, e.g. ``"Created,Completed"``; default all.
         :param name: the vendor searches for it; whether whole or in part is not documented.
         :param sort_by: ``date_created:asc`` (the vendor's default), ``name:asc``, or with ``:desc``.
         :param limit: campaigns in all; default every one.
         """
-        return self.stream(self.dialect.list_campaigns(status, name, sort_by, limit))
+        return self.stream(self.dialect.list_campaigns(status, name, sort_by, limit), REQUESTS_A_MINUTE)
 
     def update_campaign(self, campaign_id: str, action: str) -> dict[str, Any]:
         """
@@ -112,5 +112,5 @@ class ExotelHook(CampaignHook):
         return self.run(self.dialect.update_campaign(campaign_id, action))
 
     def call_details(self, campaign_id: str) -> Iterator[dict[str, Any]]:
-        """Yield the calls of one campaign, page by page."""
-        return self.stream(self.dialect.call_details(campaign_id))
+        """Yield the calls of one campaign, page by page: 30 pages of 20 a minute."""
+        return self.stream(self.dialect.call_details(campaign_id), REQUESTS_A_MINUTE)

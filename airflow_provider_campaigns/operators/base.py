@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.engine import Delivery
     from airflow_provider_campaigns.delivery.ledger import Ledger, Store
     from airflow_provider_campaigns.delivery.outcomes import Outcomes
+    from airflow_provider_campaigns.delivery.progress import DeliveryProgress
     from airflow_provider_campaigns.delivery.receipt import Receipt
     from airflow_provider_campaigns.delivery.sources import Source
     from airflow_provider_campaigns.delivery.verdicts import Limits
@@ -42,7 +43,8 @@ class CampaignDeliveryOperator(BaseOperator):
     Base of the operators that deliver contacts to a campaign.
 
     Whatever crashes, a retry or a cleared task never sends to a contact again by itself: before each request the
-    operator stores what it is about to send, and afterwards what became of it.
+    operator stores what it is about to send, and afterwards what became of it. Requests leave evenly, at most as many a
+    minute as the connection's ``requests_per_minute`` says, or else the vendor's page of the call.
 
     :param contacts: who is contacted: a list of dicts (also an upstream task's output), or the path or URL of a .csv,
         .jsonl or .json file (templated)
@@ -117,6 +119,7 @@ class CampaignDeliveryOperator(BaseOperator):
         self.on_cleared = on_cleared
         self.preview = preview
         self._delivering: Delivery | None = None
+        self._progress: DeliveryProgress | None = None
 
     @cached_property
     def hook(self) -> CampaignHook:
@@ -133,7 +136,8 @@ class CampaignDeliveryOperator(BaseOperator):
 
     def execute(self, context: Context) -> Receipt:
         """Deliver the contacts."""
-        from airflow_provider_campaigns.delivery.progress import ProgressLog
+        from airflow_provider_campaigns.delivery.progress import DeliveryProgress
+        from airflow_provider_campaigns.operators.state import progress_note
 
         if self.preview:
             return self._show()
@@ -149,7 +153,7 @@ class CampaignDeliveryOperator(BaseOperator):
         delivery = self._delivery(send, ledger, outcomes)
         rows = self._check(delivery.reading, delivery.source, delivery.batch_size)
         self.log.info("Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, send.campaign)
-        delivery.progress = ProgressLog(rows)
+        self._progress = delivery.progress = DeliveryProgress(rows, progress_note(context))
         self._delivering = delivery
         try:
             receipt = delivery.deliver(header)
@@ -214,15 +218,16 @@ class CampaignDeliveryOperator(BaseOperator):
         reading, source = self._reading(send)
         default = SINGLE_CONCURRENCY if send.batch_limit == 1 or send.safe_to_resend else BATCH_CONCURRENCY
         concurrency = whole_number("max_concurrency", self.max_concurrency) or default
+        per_minute = self.hook.requests_per_minute(send.requests_per_minute)
+        if per_minute:
+            self.log.info("Requests leave evenly, at most %g a minute", per_minute)
         return Delivery(
             send=send,
             reading=reading,
             source=source,
             ledger=ledger,
             outcomes=outcomes,
-            senders=ThreadedSenders(
-                send, self.hook.sending_transport(concurrency), concurrency, self.hook.requests_per_minute
-            ),
+            senders=ThreadedSenders(send, self.hook.sending_transport(concurrency), concurrency, per_minute),
             batch_size=self._batch_size(send),
             max_concurrency=concurrency,
             limits=self._limits(),
@@ -312,6 +317,8 @@ class CampaignDeliveryOperator(BaseOperator):
     def _report(self, receipt: Receipt, outcomes: Outcomes, context: Context) -> None:
         """Log the receipt; leave it, and outcomes that are in no folder, as XComs also when the task fails."""
         self.log.info("Receipt: %s", ", ".join(f"{name} {value}" for name, value in receipt.items()))
+        if self._progress:
+            self._progress.end(receipt)
         if ti := context.get("ti"):
             ti.xcom_push(key="receipt", value=dict(receipt))
             if outcomes.path is None:

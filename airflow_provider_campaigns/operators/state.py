@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_campaigns.exceptions import LedgerError
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.ledger import Store
 
 log = logging.getLogger(__name__)
+
+# Key of the note that tells people how far a delivery is; a ledger has no such key.
+PROGRESS = "progress"
 
 
 class TaskStateStore:
@@ -90,3 +94,17 @@ def task_state(context: Mapping[str, Any]) -> Store:
         return MemoryStore()
     identity = json.dumps([ti.dag_id, ti.run_id, ti.task_id, ti.map_index])
     return VariableStore(f"campaigns_ledger_{hashlib.sha256(identity.encode()).hexdigest()[:32]}")
+
+
+def progress_note(context: Mapping[str, Any]) -> Callable[[Any], object] | None:
+    """
+    Return what shows a value, named ``progress``, in the UI while the task runs; None outside a task.
+
+    Airflow 3.3 and later show the task's state, and refresh it; before them it is an XCom. What it returns raises when
+    the value cannot be stored.
+    """
+    accessor = context.get("task_state_store")
+    if accessor is not None:
+        return partial(accessor.set, PROGRESS)
+    ti = context.get("ti")
+    return (lambda value: ti.xcom_push(key=PROGRESS, value=value)) if ti else None

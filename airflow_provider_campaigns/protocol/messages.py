@@ -103,7 +103,7 @@ class Sleep:
     Wait before going on.
 
     :param seconds: how long.
-    :param reason: for the log.
+    :param reason: for the log; empty logs nothing.
     :param throttled: the vendor asked every caller to wait, not this request alone.
     """
 

@@ -67,6 +67,10 @@ class Send(Protocol):
         """How many contacts one call takes at the most."""
 
     @property
+    def requests_per_minute(self) -> float | None:
+        """How many such calls the vendor's page allows an account in a minute; None when no page says."""
+
+    @property
     def required(self) -> Sequence[Sequence[str]]:
         """Groups of fields of which a source must have at least one each."""
 

@@ -89,8 +89,9 @@ def log_reply(request: Request, status: int | str, started: float) -> None:
 
 
 def log_wait(sleep: Sleep) -> None:
-    """Log that a conversation waits, and why."""
-    log.info("waiting %.1f s: %s", sleep.seconds, sleep.reason)
+    """Log that a conversation waits, and why; a wait for its turn, which has no reason, may come with every request."""
+    if sleep.reason:
+        log.info("waiting %.1f s: %s", sleep.seconds, sleep.reason)
 
 
 def short_reason(error: BaseException, timeout: float, outer: BaseException | None) -> str:

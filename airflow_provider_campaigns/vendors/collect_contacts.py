@@ -118,6 +118,11 @@ class SendCollectRequest:
         return 1 if self._one_by_one else BATCH_LIMIT
 
     @property
+    def requests_per_minute(self) -> float | None:
+        """None: no limit is published."""
+        return None
+
+    @property
     def required(self) -> Sequence[Sequence[str]]:
         """An e-mail, or the id of an existing contact."""
         return (("email", *ID_COLUMNS),)

@@ -31,6 +31,8 @@ from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
 from airflow_provider_campaigns.vendors.instants import parse_instant
 from airflow_provider_campaigns.vendors.replies import items, mapping, text
 
+# "Rate limiting", on the new portal alone: requests a minute to the campaign API, for the whole account.
+REQUESTS_A_MINUTE = 30
 # "Bulk campaign details": default 20, maximum 500. For calls only the default is documented.
 MOST_CAMPAIGNS_PER_PAGE = 500
 CALLS_PER_PAGE = 20

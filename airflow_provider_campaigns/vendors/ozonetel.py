@@ -39,8 +39,9 @@ TOKEN_LIFETIME = 60 * 60.0
 TOKENS_AN_HOUR = 10
 # Seconds before its end at which a token is no longer used: a request that is being sent must arrive in time.
 TOKEN_MARGIN = 5 * 60.0
-# "Fetch CDR by pagination": the largest page.
+# "Fetch CDR by pagination": the largest page, and requests a minute.
 MOST_CALLS_PER_PAGE = 500
+CALL_RECORD_PAGES_A_MINUTE = 2
 
 SUCCESS = "success"
 FAILURES = frozenset({"false", "fail", "error", "failure"})

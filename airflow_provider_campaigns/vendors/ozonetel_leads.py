@@ -41,7 +41,10 @@ PRIORITY = r"^[1-9][0-9]?$"
 # "Add Campaign Data" prints YYYY-MM-DD, its newer twin for Basic authentication adds a time; both are taken.
 EXPIRY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2})?")
 
-# "Add Campaign Bulk Data V4": rows of one request, characters of one row, characters of a name.
+# "Add Campaign Data": requests a minute. Its page for token authentication says nothing else.
+LEADS_A_MINUTE = 100
+# "Add Campaign Bulk Data V4": requests a minute, rows of one request, characters of one row, characters of a name.
+BULKS_A_MINUTE = 5
 BULK_ROWS = 500
 BULK_ROW_LENGTH = 2_000
 BULK_NAME = re.compile(r"[\w ().+$%:-]*")
@@ -209,9 +212,10 @@ class _Leads(ABC):
 
 @dataclass(frozen=True)
 class AddCampaignLead(_Leads):
-    """Adds one lead per call (reference "Add Campaign Data", 100 requests a minute)."""
+    """Adds one lead per call (reference "Add Campaign Data")."""
 
     batch_limit: ClassVar[int] = 1
+    requests_per_minute: ClassVar[float | None] = LEADS_A_MINUTE
 
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         """Send one lead; a number the campaign has already is ``duplicate``, after an unanswered send ``accepted``."""
@@ -229,13 +233,14 @@ class AddCampaignLead(_Leads):
 @dataclass(frozen=True)
 class AddCampaignBulkData(_Leads):
     """
-    Adds up to 500 leads per call (reference "Add Campaign Bulk Data V4", 5 requests a minute).
+    Adds up to 500 leads per call (reference "Add Campaign Bulk Data V4").
 
     The vendor queues them: ``accepted`` is not yet a lead. Not documented and so assumed: that the body is JSON, and
     that success reads as elsewhere; results per number, as the call's forerunner gave them, are read too.
     """
 
     batch_limit: ClassVar[int] = BULK_ROWS
+    requests_per_minute: ClassVar[float | None] = BULKS_A_MINUTE
 
     def contact(self, fields: Mapping[str, Any]) -> Contact:
         """

@@ -107,6 +107,11 @@ class TriggerSurvey:
         return BATCH_LIMIT
 
     @property
+    def requests_per_minute(self) -> float | None:
+        """None: no limit is published."""
+        return None
+
+    @property
     def required(self) -> Sequence[Sequence[str]]:
         """The medium's address; for links any name of the contact."""
         return (_NAMED_BY[self.medium],)

@@ -92,6 +92,11 @@ class ExecuteCampaign:
         return BATCH_LIMIT
 
     @property
+    def requests_per_minute(self) -> float | None:
+        """None: no limit is published."""
+        return None
+
+    @property
     def required(self) -> Sequence[Sequence[str]]:
         """The column that ``target_by`` names."""
         return ((self.target_by,),)

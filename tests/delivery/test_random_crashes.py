@@ -18,7 +18,6 @@ from airflow_provider_campaigns.delivery.batches import Reading
 from airflow_provider_campaigns.delivery.engine import AHEAD, Delivery
 from airflow_provider_campaigns.delivery.ledger import Ledger
 from airflow_provider_campaigns.delivery.outcomes import OutcomeRecords
-from airflow_provider_campaigns.delivery.pace import StoppedError
 from airflow_provider_campaigns.delivery.senders import Answer
 from airflow_provider_campaigns.delivery.sources import open_source
 from airflow_provider_campaigns.delivery.verdicts import Limits
@@ -30,6 +29,7 @@ from airflow_provider_campaigns.exceptions import (
     RequestRejectedError,
     VendorUnavailableError,
 )
+from airflow_provider_campaigns.protocol.pace import StoppedError
 from airflow_provider_campaigns.protocol.sending import Contact, ContactReply
 
 CRASH_POINTS = 10_000

@@ -12,10 +12,10 @@ from typing import Any, Self
 import pytest
 
 from airflow_provider_campaigns.delivery.batches import Batch
-from airflow_provider_campaigns.delivery.pace import StoppedError
 from airflow_provider_campaigns.delivery.ranges import Rows
 from airflow_provider_campaigns.delivery.senders import Answer, ThreadedSenders, Ticket
 from airflow_provider_campaigns.protocol.messages import Conversation, Response, Sleep
+from airflow_provider_campaigns.protocol.pace import StoppedError
 from airflow_provider_campaigns.protocol.sending import Contact, ContactReply
 from tests.delivery.world import AcmeSend, phones
 

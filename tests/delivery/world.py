@@ -14,7 +14,6 @@ from airflow_provider_campaigns.delivery.batches import Reading, excluded_keys
 from airflow_provider_campaigns.delivery.engine import Delivery
 from airflow_provider_campaigns.delivery.ledger import Ledger
 from airflow_provider_campaigns.delivery.outcomes import Outcome, OutcomeFolder, OutcomeRecords, Outcomes
-from airflow_provider_campaigns.delivery.pace import Pace, paced
 from airflow_provider_campaigns.delivery.receipt import Receipt
 from airflow_provider_campaigns.delivery.senders import Answer, Ticket
 from airflow_provider_campaigns.delivery.sources import open_source
@@ -22,6 +21,7 @@ from airflow_provider_campaigns.delivery.verdicts import Limits, OnUnknown
 from airflow_provider_campaigns.exceptions import InvalidContactError
 from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response, Sleep, T
+from airflow_provider_campaigns.protocol.pace import Pace, paced
 from airflow_provider_campaigns.protocol.repeating import exchange
 from airflow_provider_campaigns.protocol.sending import Contact, ContactReply
 
@@ -155,6 +155,7 @@ class AcmeSend:
     safe_to_resend: str = ""
 
     vendor = "acme"
+    requests_per_minute: float | None = None
     identity: Mapping[str, str] = field(default_factory=lambda: {"campaign": "spring"})
     required: Sequence[Sequence[str]] = (("phone",),)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -28,7 +28,7 @@ class Acme(Dialect):
     """A vendor with a key in a header."""
 
     vendor = "acme"
-    key: str = ""
+    key: str = field(default="", repr=False)
 
     def authorize(self, request: Request, token: str) -> Request:
         return Request(
@@ -103,10 +103,68 @@ def test_a_host_with_credentials_is_refused_before_it_is_kept(connect: Callable[
         connect(host="https://jo:hunter2@api.example.com").identity  # noqa: B018
 
 
-def test_secrets_are_the_password_and_extras_named_like_one(connect: Callable[..., AcmeHook]) -> None:
-    hook = connect(extra={"api_key": "a", "app_token": "b", "signing_secret": "c", "region": "IN", "empty_key": ""})
+def test_secrets_are_the_credentials_of_the_account(connect: Callable[..., AcmeHook]) -> None:
+    assert connect(extra={"region": "IN"}).secrets == ("top-secret-key",)
 
-    assert set(hook.secrets) == {"top-secret-key", "a", "b", "c"}
+
+# -- requests a minute
+
+
+@pytest.mark.parametrize(
+    ("extra", "documented", "per_minute"),
+    [
+        pytest.param({}, 100, 100, id="the vendor's page"),
+        pytest.param({}, None, None, id="no page says"),
+        pytest.param({"requests_per_minute": ""}, 100, 100, id="an empty field"),
+        pytest.param({"requests_per_minute": 0}, 100, 100, id="none at all would never end"),
+        pytest.param({"requests_per_minute": "50"}, 100, 50, id="the account's share"),
+        pytest.param({"requests_per_minute": 2.5}, 5, 2.5, id="a share of few"),
+        pytest.param({"requests_per_minute": 7}, None, 7, id="the connection alone"),
+        pytest.param({"requests_per_minute": 3000}, 100, 3000, id="a higher limit that the account was given"),
+    ],
+)
+def test_a_connection_that_names_requests_per_minute_counts_more_than_the_vendors_page(
+    connect: Callable[..., AcmeHook], extra: Mapping[str, Any], documented: float | None, per_minute: float | None
+) -> None:
+    assert connect(extra=extra).requests_per_minute(documented) == per_minute
+
+
+@pytest.mark.parametrize(("extra", "warnings"), [({"requests_per_minute": 100}, 1), ({"requests_per_minute": 5}, 0)])
+def test_more_than_the_vendors_page_is_told(
+    connect: Callable[..., AcmeHook],
+    logs: Callable[[], str],
+    extra: Mapping[str, Any],
+    warnings: int,
+) -> None:
+    connect(extra=extra).requests_per_minute(5)
+
+    told = "requests_per_minute of connection 'acme_default' is 100, but Acme documents 5 a minute for this call"
+    assert logs().count(told) == warnings
+
+
+def test_requests_per_minute_that_are_no_number_are_named(connect: Callable[..., AcmeHook]) -> None:
+    with pytest.raises(InputError, match="requests_per_minute of connection 'acme_default': expected a number"):
+        connect(extra={"requests_per_minute": "many"}).requests_per_minute(5)
+
+
+@pytest.mark.parametrize(("extra", "per_minute"), [({}, 30), ({"requests_per_minute": 10}, 10)])
+def test_pages_are_asked_for_at_the_vendors_pace(
+    connect: Callable[..., AcmeHook], extra: Mapping[str, Any], per_minute: float
+) -> None:
+    hook = connect(extra=extra)
+    waits: list[float] = []
+    hook.transport._sleep = waits.append
+    with requests_mock.Mocker() as vendor:
+        for page in (1, 2):
+            vendor.get(f"{HOST}/numbers/{page}", json=[page])
+
+        assert list(hook.stream(hook.dialect.numbers(), 30)) == [1, 2]
+
+    (wait,) = waits
+    assert 60 / per_minute - 1 < wait < 60 / per_minute * 1.02
+
+
+# -- calls
 
 
 def test_a_call_that_no_method_wraps_is_signed_like_any_other(connect: Callable[..., AcmeHook]) -> None:

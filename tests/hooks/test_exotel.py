@@ -9,7 +9,7 @@ from airflow_provider_campaigns.hooks.exotel import ExotelHook
 from airflow_provider_campaigns.sandbox import exotel
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
-from tests.connections import calls, connect
+from tests.connections import calls, connect, keep_no_pace
 
 NUMBERS = ["+447700900100", "+447700900993"]
 
@@ -100,6 +100,17 @@ class TestCalls:
         hook = ExotelHook()
         assert [one["name"] for one in hook.list_campaigns(sort_by="name:desc", limit=1)] == ["Spring"]
         assert [one["name"] for one in hook.list_campaigns(name="Autumn", status=["Created", "Paused"])] == ["Autumn"]
+
+    def test_pages_are_asked_for_thirty_times_a_minute(
+        self, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient
+    ) -> None:
+        connect(monkeypatch, sandbox, "exotel", extra={"requests_per_minute": None})
+        paces = keep_no_pace(monkeypatch)
+        hook = ExotelHook()
+        identifier = create()
+        assert len(list(hook.list_campaigns())) == 1
+        assert list(hook.call_details(identifier)) == []
+        assert paces == [30, 30]
 
     def test_an_endpoint_without_a_method_is_called_signed(self) -> None:
         reply = ExotelHook().call("GET", "/v2/accounts/sandbox1/lists")

@@ -11,7 +11,7 @@ from airflow_provider_campaigns.exceptions import CallRefusedError, InputError
 from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
 from airflow_provider_campaigns.sandbox import ozonetel
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
-from tests.connections import calls, connect, keep_tokens_in_memory
+from tests.connections import calls, connect, keep_no_pace, keep_tokens_in_memory
 
 IST = timezone(timedelta(hours=5, minutes=30))
 
@@ -105,6 +105,14 @@ class TestCalls:
         day = datetime.fromtimestamp(now, UTC).astimezone(IST).date()
         assert {call["CallerID"] for call in hook.call_records(day, "Demo")} == {"+447700900100", "+447700900101"}
         assert list(hook.call_records(day, "Progressive")) == []
+
+    def test_call_records_are_asked_for_twice_a_minute(
+        self, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient
+    ) -> None:
+        connect(monkeypatch, sandbox, "ozonetel", extra={"requests_per_minute": None})
+        paces = keep_no_pace(monkeypatch)
+        assert list(OzonetelHook().call_records(datetime.now(IST).date())) == []
+        assert paces == [2]
 
     def test_an_unknown_campaign_refuses_the_call(self) -> None:
         with pytest.raises(CallRefusedError, match="campaign 'unknown one': no record found"):

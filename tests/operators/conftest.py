@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,14 +77,3 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests are repeated at once."""
     monkeypatch.setattr(repeating, "FIRST_BACKOFF", 0)
     monkeypatch.setattr(repeating, "JITTER", 0)
-
-
-@pytest.fixture
-def logs(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Callable[[], str]:
-    """Return a function that returns all that was logged; operators log through logging or to stdout, by version."""
-    caplog.set_level(logging.DEBUG)
-
-    def read() -> str:
-        return caplog.text + "".join(capfd.readouterr())
-
-    return read

@@ -15,7 +15,7 @@ from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperato
 from airflow_provider_campaigns.sandbox import ozonetel
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
-from tests.connections import calls, connect, contacted, keep_tokens_in_memory
+from tests.connections import calls, connect, contacted, keep_no_pace, keep_tokens_in_memory
 from tests.operators.deliveries import ends, outcomes_of, write_csv
 
 MakeContext = Callable[..., dict[str, Any]]
@@ -164,6 +164,38 @@ class TestBulk:
         add(contacts=[{"phoneNumber": PHONE, "Name": "Jo & Co"}, *leads(1)], bulk=True).execute(context)
         assert [line["status"] for line in context["ti"].pushed["outcomes"]] == ["invalid", "accepted"]
         assert contacted(sandbox, "ozonetel") == ["+12015550100"]
+
+
+class TestPace:
+    @pytest.mark.parametrize(
+        ("bulk", "paces"),
+        [(False, (None, 100)), (True, (None, 5)), (False, (50, 50)), (True, (2.5, 2.5)), (True, (60, 60))],
+    )
+    def test_it_is_the_vendors_for_each_call_unless_the_connection_names_one(
+        self,
+        sandbox: SandboxClient,
+        make_context: MakeContext,
+        monkeypatch: pytest.MonkeyPatch,
+        bulk: bool,
+        paces: tuple[float | None, float],
+    ) -> None:
+        of_the_connection, expected = paces
+        connect(monkeypatch, sandbox, "ozonetel", extra={"requests_per_minute": of_the_connection})
+        kept = keep_no_pace(monkeypatch)
+        assert add(contacts=leads(2), bulk=bulk).execute(make_context())["accepted"] == 2
+        assert kept == [expected]
+
+    def test_leads_leave_evenly_from_the_first(
+        self, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with SandboxServer(speed=60) as server:
+            account = SandboxClient(server.url)
+            connect(monkeypatch, account, "ozonetel", extra={"requests_per_minute": 60 * 90})
+            began = account.clock()
+            receipt = add(contacts=leads(180)).execute(make_context())
+            minutes = (account.clock() - began) / 60
+        assert receipt["accepted"] == 180
+        assert minutes > 179 / 90
 
 
 class TestContacts:

@@ -11,8 +11,14 @@ import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_campaigns.exceptions import LedgerError
-from airflow_provider_campaigns.operators.state import MemoryStore, TaskStateStore, VariableStore, task_state
-from tests.operators.conftest import FakeTaskInstance
+from airflow_provider_campaigns.operators.state import (
+    MemoryStore,
+    TaskStateStore,
+    VariableStore,
+    progress_note,
+    task_state,
+)
+from tests.operators.conftest import FakeTaskInstance, FakeTaskStateStore
 
 VALUE = {"settled": [[1, 500]], "header": {"campaign": "José"}}
 
@@ -203,6 +209,30 @@ def test_a_variable_that_is_there_but_cannot_be_read_is_an_error(variables: Vari
 
     with pytest.raises(LedgerError, match=r"campaigns_ledger_abc_try-1 is there, but cannot be read"):
         store.get("try-1")
+
+
+# -- how far a task is
+
+
+def test_progress_is_a_note_in_the_tasks_state_where_there_is_one() -> None:
+    store, ti = FakeTaskStateStore(), FakeTaskInstance()
+    note = progress_note({"task_state_store": store, "ti": ti})
+    assert note
+    note({"done": 1})
+    note({"done": 2})
+    assert (store.get("progress"), ti.pushed) == ({"done": 2}, {})
+
+
+def test_progress_is_an_xcom_before_airflow_3_3() -> None:
+    ti = FakeTaskInstance()
+    note = progress_note({"ti": ti})
+    assert note
+    note({"done": 1})
+    assert ti.pushed == {"progress": {"done": 1}}
+
+
+def test_outside_a_task_nobody_looks_at_progress() -> None:
+    assert progress_note({}) is None
 
 
 # -- the task state store of Airflow 3.3

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 from faulty_server import FaultyServer
 
 from airflow_provider_campaigns import __version__
 from airflow_provider_campaigns.exceptions import InputError
-from airflow_provider_campaigns.protocol.messages import Request
+from airflow_provider_campaigns.protocol.messages import Request, Sleep
 from airflow_provider_campaigns.transports.settings import TransportSettings
 from airflow_provider_campaigns.transports.tokens import InMemoryTokens
-from airflow_provider_campaigns.transports.wire import wire_request
+from airflow_provider_campaigns.transports.wire import log_wait, wire_request
 
 
 @pytest.mark.parametrize(
@@ -110,3 +111,15 @@ def test_a_token_is_given_out_until_a_minute_before_it_ends():
     assert tokens.recall() == "second"
     now[0] = 1140.0
     assert tokens.recall() is None
+
+
+def test_a_wait_is_logged_with_its_reason_and_one_for_the_turn_of_a_request_is_not(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("airflow_provider_campaigns"), "propagate", True)
+    caplog.set_level(logging.INFO, logger="airflow_provider_campaigns")
+
+    log_wait(Sleep(0.6, ""))
+    log_wait(Sleep(30, "Max limit exceeded", throttled=True))
+
+    assert caplog.messages == ["waiting 30.0 s: Max limit exceeded"]

@@ -198,7 +198,7 @@ class TestManyRequests:
         request = sent(SEND, {"contactId": "WmTjsFknzHdmfs3Ra"}, SAMPLES["requests"]["contacts"][1])
         assert (request.method, request.path, request.effect) == ("POST", "/v1/requests", "write")
         assert request.json == SAMPLES["requests"]
-        assert SEND.batch_limit == 50
+        assert (SEND.batch_limit, SEND.requests_per_minute) == (50, None)
 
     def test_samples_go_out_as_a_list(self) -> None:
         sample = {"itemId": "I-1", "url": "https://example.com/sample.pdf"}

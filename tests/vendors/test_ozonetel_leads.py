@@ -88,6 +88,7 @@ def test_both_are_sends() -> None:
     single, bulk = fits_the_contract(LEAD, BULK)
     assert (single.vendor, single.campaign, single.batch_limit) == ("ozonetel", "Spring", 1)
     assert bulk.batch_limit == 500
+    assert (single.requests_per_minute, bulk.requests_per_minute) == (100, 5)
     assert single.identity == bulk.identity == {"campaign": "Spring", "account": "example-user"}
     assert single.required == (("phoneNumber",),)
     assert "example-key" not in repr(LEAD)

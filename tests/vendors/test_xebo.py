@@ -457,6 +457,7 @@ class TestContacts:
 
     def test_a_delivery_knows_what_it_is(self) -> None:
         assert (LINKS.vendor, LINKS.campaign, LINKS.batch_limit) == ("xebo", COLLECTOR, 500)
+        assert LINKS.requests_per_minute is None
         assert LINKS.identity == {"collector": COLLECTOR, "medium": "links"}
 
 

@@ -262,6 +262,7 @@ class TestContacts:
     def test_a_delivery_knows_what_it_is(self) -> None:
         send = ExecuteCampaign(PUSH, 17, target_by="email")
         assert (send.vendor, send.campaign, send.batch_limit) == ("xtremepush", "17", 1000)
+        assert send.requests_per_minute is None
         assert send.identity == {"campaign": "17", "target_by": "email"}
         assert send.required == (("email",),)
 

@@ -25,7 +25,9 @@ class AcmeHook:
         self.only_recipients = tuple(only_recipients)
         self.identity = {"vendor": "acme", "host": "https://api.example.com", "account": "1234"}
         self.secrets = ("top-secret-key",)
-        self.requests_per_minute = None
+
+    def requests_per_minute(self, documented: float | None) -> float | None:
+        return documented
 
     def sending_transport(self, concurrency: int) -> Callable[..., AcmeTransport]:
         return lambda sleep, in_main_thread: AcmeTransport(self.world)

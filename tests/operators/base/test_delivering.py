@@ -52,6 +52,34 @@ def test_what_goes_on_is_logged_without_recipients(
     assert "447700900" not in text
 
 
+def test_how_far_it_came_is_shown_in_the_ui(acme: MakeAcme, make_context: MakeContext) -> None:
+    context = make_context()
+
+    acme(contacts=[*PEOPLE, {"phone": "no number"}]).execute(context)
+
+    note = context["task_state_store"].get("progress")
+    assert (note["contacts"], note["done"], note["accepted"], note["invalid"]) == (6, 6, 5, 1)
+
+
+def test_without_a_place_for_it_the_delivery_goes_on(
+    acme: MakeAcme, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch, logs: Callable[[], str]
+) -> None:
+    context = make_context()
+    store = context["task_state_store"]
+    keep = store.set
+
+    def fail(key: str, value: Any, **options: Any) -> None:
+        if key == "progress":
+            raise ConnectionError("no database today")
+        keep(key, value, **options)
+
+    monkeypatch.setattr(store, "set", fail)
+
+    assert acme().execute(context)["accepted"] == 5
+
+    assert "cannot be shown in the UI (ConnectionError)" in logs()
+
+
 @pytest.mark.parametrize(
     ("instance", "folder"),
     [

@@ -36,6 +36,8 @@ def test_a_failure_leaves_receipt_and_outcomes_too(
 
     left = context["ti"].pushed
     assert (left["receipt"]["accepted"], left["receipt"]["unsent"], left["receipt"]["contacts"]) == (3, 2, 5)
+    note = context["task_state_store"].get("progress")
+    assert (note["done"], note["unsent"], note["contacts"]) == (3, 2, 5)
     outcomes = read_outcomes(left["receipt"]["outcomes_path"]) if kept == "folder" else left["outcomes"]
     assert statuses(outcomes) == ["accepted"] * 3 + ["unsent"] * 2
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.delivery.pace import SHARE_OF_LIMIT, Pace, StoppedError, paced
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError, VendorUnavailableError
 from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
 from airflow_provider_campaigns.protocol.messages import (
@@ -17,6 +17,7 @@ from airflow_provider_campaigns.protocol.messages import (
     Response,
     Sleep,
 )
+from airflow_provider_campaigns.protocol.pace import SHARE_OF_LIMIT, Pace, StoppedError, paced
 from airflow_provider_campaigns.protocol.repeating import exchange
 
 WRITE = Request("POST", "/send", "write")
@@ -37,9 +38,16 @@ def clock() -> Clock:
 
 
 def drive(
-    conversation: Conversation[Any], clock: Clock, reply: Callable[[Request], Response] = lambda request: Response(200)
+    conversation: Conversation[Any],
+    clock: Clock,
+    reply: Callable[[Request], Response] = lambda request: Response(200),
+    late: Callable[[], float] = lambda: 0.0,
 ) -> tuple[Any, list[float]]:
-    """Run a conversation, and return its result and when its requests left."""
+    """
+    Run a conversation, and return its result and when its requests left.
+
+    :param late: seconds by which a sleep takes longer.
+    """
     left: list[float] = []
     try:
         step = next(conversation)
@@ -47,7 +55,7 @@ def drive(
             try:
                 answer = None
                 if isinstance(step, Sleep):
-                    clock.now += step.seconds
+                    clock.now += step.seconds + late()
                 else:
                     left.append(clock.now - 1000)
                     answer = reply(step)
@@ -77,38 +85,67 @@ def test_without_a_limit_nothing_waits(clock: Clock) -> None:
     assert left == [0, 0]
 
 
-def test_requests_are_spaced_for_a_little_less_than_the_limit(clock: Clock) -> None:
+def test_requests_are_spaced_evenly_from_the_first_and_for_a_little_less_than_the_limit(clock: Clock) -> None:
     pace = Pace(60, clock)
-    drive(paced(several(WRITE), pace), clock)
+    clock.now += 5
 
-    _, left = drive(paced(several(WRITE, READ, WRITE), pace), clock)
+    _, left = drive(paced(several(WRITE, READ, WRITE, WRITE), pace), clock)
 
-    interval = 1 / SHARE_OF_LIMIT
-    first = left[0]
-    assert 0 <= first <= interval
-    assert left == pytest.approx([first, first + interval, first + 2 * interval])
+    assert left == pytest.approx([5 + number / SHARE_OF_LIMIT for number in range(4)])
 
 
 def test_conversations_at_a_time_share_the_slots(clock: Clock) -> None:
     pace = Pace(60, clock)
 
-    waits = [pace.reserve() for _ in range(5)]
+    slots = [pace.reserve() for _ in range(5)]
 
-    # The slot just before now is free, too.
-    assert waits == pytest.approx([max(0, number - 1) / SHARE_OF_LIMIT for number in range(5)])
+    assert slots == pytest.approx([1000 + number / SHARE_OF_LIMIT for number in range(5)])
 
 
-def test_late_wake_ups_do_not_add_up_and_a_break_is_not_made_up_for(clock: Clock) -> None:
+def test_late_wake_ups_do_not_add_up(clock: Clock) -> None:
+    _, left = drive(paced(several(*[WRITE] * 100), Pace(600, clock)), clock, late=lambda: 0.02)
+
+    assert left[-1] == pytest.approx(99 * 0.1 / SHARE_OF_LIMIT + 0.02)
+
+
+def test_a_break_is_not_made_up_for(clock: Clock) -> None:
     pace = Pace(60, clock)
-    for _ in range(2):
-        pace.reserve()
-    clock.now += 1.5
-    assert pace.reserve() == 0
-
+    pace.reserve()
     clock.now += 3600
-    waits = [pace.reserve() for _ in range(4)]
 
-    assert sum(wait == 0 for wait in waits) <= 2, "an hour of nothing is no leave for a burst"
+    _, left = drive(paced(several(WRITE, WRITE, WRITE), pace), clock)
+
+    assert left == pytest.approx([3600 + number / SHARE_OF_LIMIT for number in range(3)])
+
+
+@pytest.mark.parametrize("per_minute", [2, 5, 30, 100, 3000])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_minute_holds_more_than_the_limit_however_late_requests_wake_up(
+    clock: Clock, per_minute: int, seed: int
+) -> None:
+    chance = random.Random(seed)
+
+    def late() -> float:
+        return chance.choice([0, 0, 0, chance.uniform(0, 0.5), chance.uniform(0, 5)])
+
+    _, left = drive(paced(several(*[WRITE] * 5 * per_minute), Pace(per_minute, clock)), clock, late=late)
+
+    # From one request until as many as the limit have followed it is over a minute, with some to spare for the way.
+    assert min(last - first for first, last in zip(left, left[per_minute:], strict=False)) >= 60.3
+
+
+def test_of_requests_that_all_wake_up_late_one_leaves_and_the_others_queue_up_again(clock: Clock) -> None:
+    pace = Pace(60, clock)
+    pace.reserve()
+    waiting = [paced(several(WRITE), pace) for _ in range(3)]
+    for conversation in waiting:
+        assert isinstance(next(conversation), Sleep)
+    clock.now += 100
+
+    steps = [conversation.send(None) for conversation in waiting]
+
+    assert steps[0] is WRITE
+    assert [step.seconds for step in steps[1:]] == pytest.approx([1 / SHARE_OF_LIMIT, 2 / SHARE_OF_LIMIT])
 
 
 # -- pauses
@@ -127,7 +164,6 @@ def test_a_vendor_that_asks_one_request_to_wait_makes_all_wait(clock: Clock) -> 
 
 def test_a_pause_that_begins_while_a_request_waits_moves_it(clock: Clock) -> None:
     pace = Pace(6, clock)
-    pace.reserve()
     pace.reserve()
     waiting = paced(several(WRITE), pace)
     step = next(waiting)
@@ -163,7 +199,6 @@ def test_no_request_leaves_once_stopped(clock: Clock) -> None:
 
 def test_a_request_that_waits_for_its_slot_does_not_leave_once_stopped(clock: Clock) -> None:
     pace = Pace(1, clock)
-    pace.reserve()
     pace.reserve()
     waiting = paced(several(WRITE), pace)
     assert isinstance(next(waiting), Sleep)

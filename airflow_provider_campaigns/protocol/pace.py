@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,9 @@ from airflow_provider_campaigns.protocol.messages import Conversation, NotSentEr
 # Requests are spaced for a little less than the limit: they do not arrive as evenly as they leave, and one too many
 # in a vendor's minute is refused.
 SHARE_OF_LIMIT = 0.99
+# Seconds that a late wake-up may be made up for, so that such do not add up. A minute at that share of the limit has
+# 0.6 s to spare, whatever the limit; the other half is for the way to the vendor.
+MADE_UP_FOR = 0.3
 
 
 class StoppedError(Exception):
@@ -19,7 +23,7 @@ class StoppedError(Exception):
 
 class Pace:
     """
-    The pace of all requests of one delivery; used by one thread.
+    The pace of all requests of one delivery, or of one list read page by page; used by one thread.
 
     :param per_minute: requests a minute, None for no limit.
     :param clock: seconds, monotonic.
@@ -28,17 +32,26 @@ class Pace:
     def __init__(self, per_minute: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval = 60.0 / (per_minute * SHARE_OF_LIMIT) if per_minute else 0.0
         self._clock = clock
-        self._next = 0.0
+        self._next = -math.inf
         self._paused_until = 0.0
         self.stopped = False
 
     def reserve(self) -> float:
-        """Take the next slot and return how many seconds from now it is."""
+        """Take the next slot and return when it is, by the clock."""
         now = self._clock()
-        # A slot that was missed by less than an interval is made up for, so that late wake-ups do not add up.
-        slot = max(self._next, now - self._interval, self._paused_until)
+        # A longer break is not made up for.
+        due = self._next if now - self._next < MADE_UP_FOR else now
+        slot = max(due, self._paused_until)
         self._next = slot + self._interval
-        return max(0.0, slot - now)
+        return slot
+
+    def until(self, slot: float) -> float:
+        """Return the seconds until a slot, 0 when it has come."""
+        return max(0.0, slot - self._clock())
+
+    def missed(self, slot: float) -> bool:
+        """Whether a slot may no longer be used: a pause began before it came, or it was long ago."""
+        return self.left() > 0 or self._clock() - slot > MADE_UP_FOR
 
     def pause(self, seconds: float) -> None:
         """Let nothing leave for so long: a vendor that asks one request to wait means them all."""
@@ -86,12 +99,12 @@ def paced(conversation: Conversation[T], pace: Pace) -> Conversation[T]:
 
 
 def _wait(pace: Pace) -> Conversation[None]:
-    wait = pace.reserve()
-    while True:
-        if pace.stopped:
-            raise StoppedError
-        if wait <= 0:
-            return
-        yield Sleep(wait, "")
-        # A pause that began meanwhile moves the slot; what follows queues up behind it again.
-        wait = pace.reserve() if pace.left() > 0 else 0.0
+    slot = pace.reserve()
+    while not pace.stopped and (seconds := pace.until(slot)) > 0:
+        yield Sleep(seconds, "")
+        if not pace.missed(slot):
+            break
+        # It queues up behind the others again.
+        slot = pace.reserve()
+    if pace.stopped:
+        raise StoppedError
