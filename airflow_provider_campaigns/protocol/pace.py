@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from airflow_provider_campaigns.protocol.messages import Conversation, NotSentError, Request, Sleep, Step, T
+from airflow_provider_campaigns.protocol.messages import Conversation, NotSentError, Request, SignIn, Sleep, Step, T
 
 # Requests are spaced for a little less than the limit: they do not arrive as evenly as they leave, and one too many
 # in a vendor's minute is refused.
@@ -72,18 +72,23 @@ def paced(conversation: Conversation[T], pace: Pace) -> Conversation[T]:
     answer: Any = None
     failure: Exception | None = None
     wrote = False
+    slot: float | None = None
     try:
         while True:
             step: Step = conversation.throw(failure) if failure else conversation.send(answer)
             answer = failure = None
-            if isinstance(step, Request):
+            if isinstance(step, (SignIn, Request)):
+                # The turn comes first: a token that waits for it may have ended by then.
                 try:
-                    yield from _wait(pace)
+                    slot = yield from _turn(pace, slot)
                 except StoppedError:
                     if not wrote:
                         raise
-                    failure = NotSentError("the delivery was stopped")
-                    continue
+                    if isinstance(step, Request):
+                        failure = NotSentError("the delivery was stopped")
+                        continue
+            if isinstance(step, Request):
+                slot = None
                 wrote = wrote or step.effect == "write"
             elif isinstance(step, Sleep) and step.throttled:
                 pace.pause(step.seconds)
@@ -98,8 +103,10 @@ def paced(conversation: Conversation[T], pace: Pace) -> Conversation[T]:
         conversation.close()
 
 
-def _wait(pace: Pace) -> Conversation[None]:
-    slot = pace.reserve()
+def _turn(pace: Pace, slot: float | None) -> Conversation[float]:
+    """Wait for a slot, and return it; one that was taken already is kept unless it was missed since."""
+    if slot is None or pace.missed(slot):
+        slot = pace.reserve()
     while not pace.stopped and (seconds := pace.until(slot)) > 0:
         yield Sleep(seconds, "")
         if not pace.missed(slot):
@@ -108,3 +115,4 @@ def _wait(pace: Pace) -> Conversation[None]:
         slot = pace.reserve()
     if pace.stopped:
         raise StoppedError
+    return slot

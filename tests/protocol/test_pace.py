@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from airflow_provider_campaigns.protocol.messages import (
     NoReplyError,
     Request,
     Response,
+    SignIn,
     Sleep,
 )
 from airflow_provider_campaigns.protocol.pace import SHARE_OF_LIMIT, Pace, StoppedError, paced
@@ -56,6 +58,8 @@ def drive(
                 answer = None
                 if isinstance(step, Sleep):
                     clock.now += step.seconds + late()
+                elif isinstance(step, SignIn):
+                    answer = "token"
                 else:
                     left.append(clock.now - 1000)
                     answer = reply(step)
@@ -148,6 +152,33 @@ def test_of_requests_that_all_wake_up_late_one_leaves_and_the_others_queue_up_ag
     assert [step.seconds for step in steps[1:]] == pytest.approx([1 / SHARE_OF_LIMIT, 2 / SHARE_OF_LIMIT])
 
 
+# -- tokens
+
+
+def test_a_request_waits_for_its_turn_before_it_asks_for_the_token(clock: Clock) -> None:
+    pace = Pace(6, clock)
+    pace.reserve()
+    waiting = paced(several(SignIn(), WRITE, WRITE), pace)
+
+    turn = next(waiting)
+
+    assert isinstance(turn, Sleep)
+    clock.now += turn.seconds
+    assert waiting.send(None) == SignIn()
+    assert waiting.send("token") is WRITE
+    assert isinstance(waiting.send(Response(200)), Sleep), "the next one has no turn yet"
+
+
+def test_one_whose_turn_has_passed_until_the_token_came_waits_for_another(clock: Clock) -> None:
+    pace = Pace(6, clock)
+    waiting = paced(several(SignIn(), WRITE), pace)
+    assert next(waiting) == SignIn()
+    assert pace.reserve() > clock.now
+    clock.now += 2.5
+
+    assert isinstance(waiting.send("token"), Sleep)
+
+
 # -- pauses
 
 
@@ -218,8 +249,14 @@ def test_a_read_before_the_write_sends_nothing_to_anybody(clock: Clock) -> None:
         conversation.send(Response(200))
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Acme(Dialect):
     vendor = "acme"
+    has_tokens: bool = False
+
+    @property
+    def signs_in(self) -> bool:
+        return self.has_tokens
 
     def authorize(self, request: Request, token: str) -> Request:
         return request
@@ -230,11 +267,13 @@ class _Acme(Dialect):
     [
         pytest.param(NoReplyError("cut"), OutcomeUnknownError, id="may have arrived"),
         pytest.param(Response(429), VendorUnavailableError, id="refused"),
+        pytest.param(Response(401), VendorUnavailableError, id="refused token"),
     ],
 )
 def test_a_repeat_that_is_stopped_is_what_the_attempt_before_it_was(
     clock: Clock, first: Response | Exception, kind: type[Exception]
 ) -> None:
+    acme = _Acme(policy=RetryPolicy(retry_limit=2), has_tokens=first == Response(401))
     pace = Pace(None, clock)
     seen: list[Request] = []
 
@@ -247,7 +286,7 @@ def test_a_repeat_that_is_stopped_is_what_the_attempt_before_it_was(
 
     request = Request("POST", "/send", "write", safe_to_resend="the vendor checks duplicates")
     with pytest.raises(kind):
-        drive(paced(exchange(_Acme(policy=RetryPolicy(retry_limit=2)), request), pace), clock, reply)
+        drive(paced(exchange(acme, request), pace), clock, reply)
 
     assert seen == [request], "nothing left after the stop"
 
