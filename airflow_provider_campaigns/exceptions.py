@@ -114,5 +114,9 @@ class VendorFailingError(DeliveryError):
     """The vendor left request after request unanswered; the delivery stopped, the rest is unsent."""
 
 
+class SendWindowClosedError(DeliveryError):
+    """The hours at which contacts may be sent are over, and there are contacts left."""
+
+
 class LedgerError(DeliveryError):
     """The record of an earlier try is missing, or belongs to another delivery."""

@@ -17,6 +17,7 @@ hands those on to be sent: so no request waits for the ledger as long as others 
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,6 +43,7 @@ from airflow_provider_campaigns.exceptions import (
     LedgerError,
     OutcomeUnknownError,
     RequestRejectedError,
+    SendWindowClosedError,
     UnknownOutcomesError,
     VendorUnavailableError,
 )
@@ -84,6 +86,7 @@ class Delivery:
     :param max_concurrency: requests in flight; more unknown ones in a row, and the vendor counts as ill.
     :param limits: what makes a failure of a delivery.
     :param progress: told the counts after every round.
+    :param closes_in: seconds from now after which no request may leave.
     """
 
     send: Send
@@ -96,6 +99,7 @@ class Delivery:
     max_concurrency: int
     limits: Limits
     progress: Callable[[Mapping[str, int]], None] = lambda counts: None
+    closes_in: Callable[[], float] = lambda: math.inf
     clock: Callable[[], float] = time.monotonic
     _counts: Counter[str] = field(default_factory=Counter)
     _settled: RowSet = field(default_factory=RowSet)
@@ -145,6 +149,9 @@ class Delivery:
         with DeferredSignals(self.end) as signals, self.senders:
             self._send_all()
         signals.act()
+        if isinstance(self._error, SendWindowClosedError) and next(self._batches(), None) is None:
+            # It closed when all was sent.
+            self._error = None
         if self._error:
             raise self._error
         receipt = self._receipt(count(self.outcomes.read()) if self.ledger.began else self._counts)
@@ -222,6 +229,8 @@ class Delivery:
         tickets: list[Ticket] = []
         try:
             while True:
+                if self._until_closing() == 0:
+                    self._stop(SendWindowClosedError("the send window has closed; the rest was not sent"))
                 tickets = self._ahead(batches)
                 self._store(tickets)
                 self._submit(*tickets)
@@ -309,7 +318,7 @@ class Delivery:
         patience = None
         if self._told_to_end is not None:
             patience = max(0.0, self._told_to_end + GRACE - self.clock())
-        answers = self._gather(patience)
+        answers = self._gather(self._until_closing() if patience is None else patience)
         if patience is not None and not answers and self.clock() >= self._told_to_end + GRACE:  # type: ignore[operator]
             self.senders.abandon()
             answers = self.senders.collect(None)
@@ -317,6 +326,11 @@ class Delivery:
             self._take(answer)
         if verdict := self._watch.verdict(self._counts + count(self._lines)):
             self._stop(verdict)
+
+    def _until_closing(self) -> float | None:
+        """Return the seconds until no request may leave, None when that is of no matter (any more)."""
+        seconds = self.closes_in()
+        return None if self._error or seconds == math.inf else max(0.0, seconds)
 
     def _gather(self, patience: float | None) -> list[Answer]:
         """Return answers worth a round: enough that those sent meanwhile last, or what comes within a moment."""

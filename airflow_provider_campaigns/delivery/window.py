@@ -107,5 +107,3 @@ def _days(value: Any) -> frozenset[int]:
     if wrong:
         raise InputError("send_window.days", "a list of mon to sun", repr(value))
     return frozenset(map(DAYS.index, names))
-
-
