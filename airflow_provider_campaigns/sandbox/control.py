@@ -15,6 +15,7 @@ from airflow_provider_campaigns.sandbox.world import World
 
 HELP = {
     "GET /_sandbox/received?vendor=": "contacts and requests in the order they came, and counts",
+    "GET /_sandbox/counts?vendor=": "the counts alone, which cost little to ask for often",
     "POST /_sandbox/faults": "order a failure; GET lists the active ones, DELETE clears them",
     "POST /_sandbox/latency": '{"seconds": 0.05} holds every reply back',
     "POST /_sandbox/clock": '{"speed": 60} or {"advance": 3600} (seconds); GET tells the time',
@@ -29,6 +30,7 @@ def control_routes(world: World) -> list[Route]:
     return [
         Route("/", control.help),
         Route("/received", control.received),
+        Route("/counts", control.counts),
         Route("/faults", control.faults),
         Route("/faults", control.order_fault, methods=["POST"]),
         Route("/faults", control.clear_faults, methods=["DELETE"]),
@@ -73,6 +75,9 @@ class _Control:
     async def received(self, request: Request) -> Response:
         body = self.world.journal.as_json(request.query_params.get("vendor"))
         return Response(body, media_type="application/json")
+
+    async def counts(self, request: Request) -> Response:
+        return JSONResponse(self.world.journal.counts(request.query_params.get("vendor")))
 
     async def faults(self, _: Request) -> Response:
         return self._list_faults()

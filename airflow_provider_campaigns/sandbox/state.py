@@ -162,5 +162,8 @@ class Journal:
             f'"{name}":[{",".join(line for of, line in lines if vendor in (None, of))}]'
             for name, lines in (("contacts", self._contacts), ("requests", self._requests))
         )
-        counts = {of: counts for of, counts in self._counts.items() if vendor in (None, of)}
-        return f'{{{lists},"counts":{json.dumps(counts)}}}'
+        return f'{{{lists},"counts":{json.dumps(self.counts(vendor))}}}'
+
+    def counts(self, vendor: str | None = None) -> dict[str, dict[str, int]]:
+        """Return how many requests and contacts there were, by vendor; of one vendor if given."""
+        return {of: counts for of, counts in self._counts.items() if vendor in (None, of)}

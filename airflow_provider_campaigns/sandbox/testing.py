@@ -24,6 +24,11 @@ class SandboxClient:
         """Return ``{"contacts": [...], "requests": [...], "counts": {vendor: {...}}}`` in the order received."""
         return self._call("GET", "received", params={"vendor": vendor} if vendor else None)
 
+    def counts(self, vendor: str) -> dict[str, int]:
+        """Return how many ``requests``, and contacts by outcome, a vendor received; cheap enough to be asked often."""
+        found: dict[str, int] = self._call("GET", "counts", params={"vendor": vendor}).get(vendor, {})
+        return {"accepted": 0, "duplicate": 0, "rejected": 0, "requests": 0, **found}
+
     def fault(self, fault: str, **order: Any) -> list[dict[str, Any]]:
         """
         Order a failure and return the active orders.

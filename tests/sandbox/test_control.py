@@ -66,6 +66,14 @@ def test_one_vendors_journal_can_be_read(sandbox: SandboxClient) -> None:
     assert sandbox.received("xtremepush") == sandbox.received()
 
 
+def test_the_counts_can_be_asked_for_alone(sandbox: SandboxClient) -> None:
+    before = sandbox.counts("xtremepush")
+    execute(sandbox)
+    assert before == {"accepted": 0, "duplicate": 0, "rejected": 0, "requests": 0}
+    assert sandbox.counts("xtremepush") == before | {"accepted": 1, "requests": 1}
+    assert sandbox.counts("xebo") == before
+
+
 def test_requests_to_unknown_paths_are_written_down(sandbox: SandboxClient) -> None:
     assert requests.get(f"{sandbox.url}/xtremepush/nowhere", timeout=5).status_code == 404
     (request,) = sandbox.received()["requests"]

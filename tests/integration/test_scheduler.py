@@ -1,0 +1,116 @@
+"""What happens between the tries of a task, under a real scheduler: killed, cleared, marked failed, timed out."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+
+from airflow_provider_campaigns.sandbox.server import SandboxServer
+from airflow_provider_campaigns.sandbox.testing import SandboxClient
+from tests.integration.crashes import LATENCY, Send
+from tests.integration.scheduler import Run, ScheduledAirflow
+
+KILLS = 3
+
+
+@pytest.fixture(scope="module")
+def vendors() -> Iterator[SandboxClient]:
+    """A sandbox without limits; tests tell their requests apart by their campaigns."""
+    with SandboxServer(limits=False) as server:
+        yield SandboxClient(server.url)
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory, vendors: SandboxClient) -> Iterator[ScheduledAirflow]:
+    with ScheduledAirflow(tmp_path_factory.mktemp("airflow"), vendors.url) as airflow:
+        yield airflow
+
+
+@pytest.fixture
+def sandbox(vendors: SandboxClient) -> SandboxClient:
+    vendors.latency(LATENCY)
+    return vendors
+
+
+@pytest.mark.parametrize("name", ["ozonetel", "ozonetel-checked"])
+def test_a_task_that_is_killed_again_and_again_contacts_nobody_twice_and_loses_nobody(
+    airflow: ScheduledAirflow, sandbox: SandboxClient, name: str
+) -> None:
+    dice = random.Random(7)
+    send = Send.begin(airflow, sandbox, name, 200, on_unknown="fail")
+
+    for _ in range(KILLS):
+        assert send.kill(dice, 20)
+    ended = send.run.end()
+    receipt = send.run.xcom("receipt")
+
+    assert send.problems(receipt) == []
+    assert ended.try_number == KILLS + 1
+    assert ended.state == ("failed" if receipt["unknown"] else "success")
+    if receipt["unknown"]:
+        assert "AirflowFailException" in send.run.log()
+        assert f"{receipt['unknown']} contacts may have been sent" in send.run.log()
+
+    # Cleared, it ends with the same receipt, and sends nothing.
+    requests = send.requests()
+    send.run.clear()
+
+    assert send.run.end().state == ended.state
+    assert send.run.xcom("receipt") == receipt
+    assert send.requests() == requests
+
+
+@pytest.mark.parametrize("marked", [False, True], ids=["cleared", "marked failed and cleared"])
+def test_a_task_that_is_cleared_half_way_goes_on(
+    airflow: ScheduledAirflow, sandbox: SandboxClient, marked: bool
+) -> None:
+    send = Send.begin(airflow, sandbox, "ozonetel", 600)
+    send.wait_for_requests(send.requests_before + 60)
+
+    if marked:
+        send.run.mark_failed()
+    send.run.clear()
+    send.kills += 1  # both processes run for some seconds
+
+    ended = send.run.end()
+    assert (ended.state, ended.try_number) == ("success", 2)
+    assert send.problems(send.run.xcom("receipt")) == []
+
+
+ENDS: dict[str, tuple[str, Callable[[Run], None]]] = {
+    "SIGTERM": ("once", lambda run: run.signal(signal.SIGTERM)),
+    "marked failed": ("once", Run.mark_failed),
+    "execution_timeout": ("times-out", lambda _: None),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_a_task_that_is_told_to_end_settles_what_it_sent(
+    airflow: ScheduledAirflow, sandbox: SandboxClient, how: str
+) -> None:
+    sandbox.latency(1)
+    dag_id, end = ENDS[how]
+    send = Send.begin(airflow, sandbox, "ozonetel", 100, dag_id=dag_id)
+    send.wait_for_requests(send.requests_before + 20)
+    process = psutil.Process(send.run.running().pid)
+
+    end(send.run)
+
+    assert send.run.end().state == "failed"
+    gone, _ = psutil.wait_procs([process], timeout=30)
+    assert gone
+    status = Counter(line["status"] for line in send.outcomes())
+    assert status == {"accepted": sum(send.received().values()), "unsent": status["unsent"]}
+    assert status["unsent"] > 0
+
+    # A clear sends the rest.
+    sandbox.latency(0)
+    send.run.clear()
+
+    assert send.run.end().state == "success"
+    assert send.problems(send.run.xcom("receipt")) == []
