@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError, RequestRejectedError
-from airflow_provider_campaigns.operators.exotel_create import CreateExotelCampaignOperator, described
+from airflow_provider_campaigns.operators.exotel_create import CreateExotelCampaignOperator
+from airflow_provider_campaigns.operators.exotel_described import described
 from airflow_provider_campaigns.operators.exports import write_lines
 from airflow_provider_campaigns.operators.rendered import whole_number
 

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -48,6 +49,21 @@ class FakeTaskStateStore:
 
     def set(self, key: str, value: Any, retention: Any = None) -> None:
         self.values[key] = json.dumps(value)
+
+
+class FakeOutletEvents:
+    """Airflow's ``outlet_events``: an event for each asset that is asked for."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, SimpleNamespace] = {}
+
+    def __getitem__(self, asset: Any) -> SimpleNamespace:
+        return self._events.setdefault(asset.uri, SimpleNamespace(extra={}))
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """What the events hold, by the assets' URIs."""
+        return {uri: event.extra for uri, event in self._events.items()}
 
 
 @pytest.fixture
