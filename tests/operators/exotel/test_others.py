@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from airflow_provider_campaigns.operators.exotel import (
 )
 from airflow_provider_campaigns.operators.exotel_described import described
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
-from tests.operators.exotel.campaigns import BUSY, FLOW, NUMBERS, MakeContext, campaigns, create
+from tests.connections import calls
+from tests.operators.exotel.campaigns import BUSY, FAILING, FLOW, NUMBERS, MakeContext, campaigns, create, killed
 
 
 class TestList:
@@ -105,6 +107,57 @@ class TestUpdate:
     )
     def test_an_action_that_is_done_already(self, actions: list[str], status: str, campaign_id: str) -> None:
         assert [self.update(campaign_id, action) for action in actions][-1]["status"] == status
+
+    @pytest.mark.parametrize(("elapsed", "status"), [(0, "Created"), (61, "InProgress")])
+    def test_complete_pauses_a_campaign_that_is_running_first(
+        self, elapsed: int, status: str, campaign_id: str, sandbox: SandboxClient
+    ) -> None:
+        sandbox.clock(advance=elapsed)
+        assert [one["status"] for one in campaigns(sandbox)] == [status]
+        assert self.update(campaign_id, "complete")["status"] == "Completed"
+        assert calls(sandbox, "exotel").count("update_campaign") == 2
+        assert self.update(campaign_id, "complete")["status"] == "Completed"
+
+    def test_complete_after_a_crash_between_the_two(self, campaign_id: str, sandbox: SandboxClient) -> None:
+        operator = UpdateExotelCampaignOperator(task_id="update", campaign_id=campaign_id, action="complete")
+        request = operator.hook.update_campaign
+        operator.hook.update_campaign = lambda *given: killed(request(*given))  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            operator.execute({})
+        assert [one["status"] for one in campaigns(sandbox)] == ["Paused"]
+        assert self.update(campaign_id, "complete")["status"] == "Completed"
+
+    def test_complete_of_a_campaign_that_comes_to_its_end_meanwhile(
+        self, campaign_id: str, sandbox: SandboxClient
+    ) -> None:
+        operator = UpdateExotelCampaignOperator(task_id="update", campaign_id=campaign_id, action="complete")
+        look = operator.hook.get_campaign
+
+        def look_and_wait(campaign_id: str) -> dict[str, Any]:
+            campaign = look(campaign_id)
+            sandbox.clock(advance=3600)
+            return campaign
+
+        operator.hook.get_campaign = look_and_wait  # type: ignore[method-assign]
+        assert operator.execute({})["status"] == "Completed"
+
+    @pytest.mark.parametrize("fault", ["drop", "500-after", "reset"])
+    def test_complete_when_a_reply_is_lost(self, fault: str, campaign_id: str, sandbox: SandboxClient) -> None:
+        sandbox.fault(fault, vendor="exotel", method="PUT")
+        with suppress(OutcomeUnknownError):
+            self.update(campaign_id, "complete")
+        assert self.update(campaign_id, "complete")["status"] == "Completed"
+
+    def test_complete_of_a_campaign_that_was_archived(self, campaign_id: str) -> None:
+        for action in ("complete", "archive", "complete"):
+            campaign = self.update(campaign_id, action)
+        assert campaign["status"] == "Archived"
+
+    def test_complete_of_a_campaign_that_failed(self, sandbox: SandboxClient, make_context: MakeContext) -> None:
+        campaign_id = create(numbers=[FAILING]).execute(make_context(run_id="another"))["id"]
+        sandbox.clock(advance=3600)
+        with pytest.raises(RequestRejectedError, match="Campaign is Failed, complete is not possible"):
+            self.update(campaign_id, "complete")
 
     def test_an_action_that_is_not_possible(self, campaign_id: str) -> None:
         with pytest.raises(RequestRejectedError, match="Campaign is Created, archive is not possible"):
