@@ -139,9 +139,16 @@ _EXOTEL = {
             "description": "Two letters, e.g. IN, for numbers written without a country code.",
             "schema": {"type": ["string", "null"]},
         },
+        "campaign_url": {
+            "label": "Campaign page",
+            "description": "A campaign's address in your dashboard, with {campaign_id}; empty: its address in the API.",
+            "schema": {"type": ["string", "null"]},
+        },
         **_SHARED_FIELDS,
     },
 }
+
+_LINKS = ("exotel.ExotelCampaignLink", "exotel.ExotelReportLink", "collect.CollectPortalLink")
 
 _VENDORS = (
     (_XEBO, "https://www.xebo.ai"),
@@ -179,5 +186,6 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": modules("hooks"),
         "operators": modules("operators"),
         "sensors": modules("sensors"),
+        "extra-links": [f"airflow_provider_campaigns.links.{link}" for link in _LINKS],
         "connection-types": [copy.deepcopy(vendor) for vendor, _ in _VENDORS],
     }

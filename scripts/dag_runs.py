@@ -110,6 +110,8 @@ def _keep_api_server() -> None:
 def run_dag(dag: Any) -> DagRun:
     """Run one DAG to its end, retries, reschedules and triggers included."""
     _keep_api_server()
+    if hasattr(dag, "sync_to_db"):  # Airflow 2: without it, datasets are not known, and their events are not kept
+        dag.sync_to_db()
     run = dag.test()
     return DagRun(dag.dag_id, run.run_id, str(run.state), list(_tasks(run)))
 

@@ -192,8 +192,8 @@ def _remember_numbers(dag: Any) -> dict[tuple[str, int], list[str]]:
 
     def remember(context: Mapping[str, Any]) -> None:
         task, ti = context["task"], context["ti"]
-        given = {name: shown(getattr(task, name)) for name in ("numbers", "lists", "contacts")}
-        numbers[ti.task_id, ti.map_index] = recipients(task.hook, **given)["numbers"]
+        given = {name: shown(getattr(task, name)) for name in ("numbers", "lists", "contacts", "region")}
+        numbers[ti.task_id, ti.map_index] = [*recipients(task.hook, **given).numbers()]
 
     for task in dag.tasks:
         if isinstance(task, CreateExotelCampaignOperator):

@@ -19,7 +19,7 @@ MODULES = [module for part in ("operators", "sensors") for one in INFO[part] for
 # The first import is what every DAG loads.
 PROGRAM = """
 import importlib, json, sys
-from airflow.providers.common.compat.sdk import DAG, BaseOperator, BaseSensorOperator, XComArg
+from airflow.providers.common.compat.sdk import DAG, BaseOperator, BaseOperatorLink, BaseSensorOperator, XComArg
 
 before, events = set(sys.modules), []
 loading = (".py", ".pyc", ".so")

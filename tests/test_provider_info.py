@@ -106,6 +106,18 @@ def test_every_module_is_there(part: str) -> None:
         import_module(module)
 
 
+def test_every_link_is_one_of_an_operator() -> None:
+    # Airflow 2 shows only links that are listed here.
+    operators = [import_module(module) for one in INFO["operators"] for module in one["python-modules"]]
+    links = {
+        f"{type(link).__module__}.{type(link).__qualname__}"
+        for module in operators
+        for operator in vars(module).values()
+        for link in getattr(operator, "operator_extra_links", ())
+    }
+    assert set(INFO["extra-links"]) == links
+
+
 def test_every_integration_is_described() -> None:
     known = {one["integration-name"] for one in INFO["integrations"]}
     assert {one["integration-name"] for part in ("hooks", "operators", "sensors") for one in INFO[part]} == known

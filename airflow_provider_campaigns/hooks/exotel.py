@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from phonenumbers import SUPPORTED_REGIONS
 
@@ -19,7 +20,9 @@ class ExotelHook(CampaignHook):
 
     Connection: ``host`` (default https://api.exotel.com; https://api.in.exotel.com for accounts in Mumbai), ``login`` =
     API key, ``password`` = API token, extra ``account_sid``; all three stand under "API settings" in the dashboard.
-    Extra ``region``: country of numbers that are written without ``+``, two letters, e.g. ``IN``.
+    Extra ``region``: country of numbers that are written without ``+``, two letters, e.g. ``IN``. Extra
+    ``campaign_url``: address of a campaign in your dashboard, with ``{campaign_id}`` and ``{account_sid}`` in it, which
+    Exotel's pages do not give; default the campaign's address in the API, which a browser opens with API key and token.
 
     :param exotel_conn_id: id of the Airflow connection.
     """
@@ -37,6 +40,9 @@ class ExotelHook(CampaignHook):
 
     def make_dialect(self, fields: ConnectionFields) -> Exotel:
         """Return the dialect with API key, API token and account SID."""
+        page = fields.text("campaign_url")
+        if page and not (page.startswith(("https://", "http://")) and "{campaign_id}" in page):
+            raise fields.wrong("campaign_url", "a URL with {campaign_id} in it", page)
         return Exotel(
             api_key=fields.text("login", required="the API key"),
             api_token=fields.secret("password", required="the API token"),
@@ -59,6 +65,14 @@ class ExotelHook(CampaignHook):
         if region and region not in SUPPORTED_REGIONS:
             raise self.fields.wrong("region", "a country of two letters, e.g. IN", region)
         return region or None
+
+    def campaign_url(self, campaign_id: str) -> str:
+        """Return where a person looks at the campaign; see the extra ``campaign_url``."""
+        account_sid, page = self.dialect.account_sid, self.fields.text("campaign_url")
+        if not page:
+            return self.fields.settings.base_url + self.dialect.campaign_path(campaign_id)
+        page = page.replace("{account_sid}", quote(account_sid, safe=""))
+        return page.replace("{campaign_id}", quote(campaign_id, safe=""))
 
     def check(self) -> Conversation[str]:
         """Ask for one campaign of the list."""
@@ -110,6 +124,38 @@ class ExotelHook(CampaignHook):
         :raises VendorError: the call failed; ``OutcomeUnknownError`` when it may have been carried out.
         """
         return self.run(self.dialect.update_campaign(campaign_id, action))
+
+    def create_contacts(self, numbers: Sequence[str]) -> list[str]:
+        """
+        Create a contact for each of up to 5,000 phone numbers and return their ids; nobody is rung.
+
+        :raises VendorError: the vendor refused one, or the call failed.
+        """
+        return self.run(self.dialect.create_contacts([{"number": number} for number in numbers]))
+
+    def create_list(self, name: str) -> str:
+        """
+        Create an empty contact list, whose name must be new, and return its id.
+
+        :raises VendorError: there is one of that name, or the call failed.
+        """
+        return self.run(self.dialect.create_list(name))
+
+    def find_list(self, name: str) -> str | None:
+        """Return the id of the contact list of exactly this name, None when there is none."""
+        return self.run(self.dialect.find_list(name))
+
+    def count_list(self, list_id: str) -> int | None:
+        """Return how many contacts are on a list, None when the vendor does not say."""
+        return self.run(self.dialect.count_list(list_id))
+
+    def add_contacts_to_list(self, list_id: str, contact_ids: Sequence[str]) -> None:
+        """
+        Add up to 5,000 contacts to a list.
+
+        :raises VendorError: the call failed; ``OutcomeUnknownError`` when they may have been added.
+        """
+        self.run(self.dialect.add_contacts_to_list(list_id, contact_ids))
 
     def call_details(self, campaign_id: str) -> Iterator[dict[str, Any]]:
         """Yield the calls of one campaign, page by page: 30 pages of 20 a minute."""

@@ -12,7 +12,9 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 
 from airflow_provider_campaigns.exceptions import DeliveryError, InputError, LedgerError
 from airflow_provider_campaigns.masking import mask
+from airflow_provider_campaigns.operators.cleared import OnCleared, check_on_cleared, generation
 from airflow_provider_campaigns.operators.hidden import HiddenField, shown
+from airflow_provider_campaigns.operators.outlets import announce
 from airflow_provider_campaigns.operators.rendered import whole_number
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.sending import Send
 
 OnUnknown = Literal["fail", "skip", "resend"]
-OnCleared = Literal["resume", "resend"]
 
 # Up to so many contacts the outcomes fit into an XCom.
 MOST_OUTCOMES_IN_XCOM = 500
@@ -67,7 +68,8 @@ class CampaignDeliveryOperator(BaseOperator):
     :param on_cleared: a cleared task: ``"resume"`` (default) sends only what was not sent; ``"resend"`` sends to
         everybody again.
     :param preview: do everything but send; shows the first request in the log, recipients masked.
-    :return: a receipt: ``vendor``, ``campaign``, counts by status, ``requests``, ``outcomes_path``.
+    :return: a receipt: ``vendor``, ``campaign``, counts by status, ``requests``, ``outcomes_path``. It is also the
+        ``extra`` of the outlet assets' events.
     :raises InputError: bad input; nothing was sent.
     :raises AirflowFailException: a retry cannot help; the message says what to do.
     """
@@ -140,7 +142,7 @@ class CampaignDeliveryOperator(BaseOperator):
         from airflow_provider_campaigns.operators.state import progress_note
 
         if self.preview:
-            return self._show()
+            return self._show(context)
         # First of all: so that a task that fails at a mistake, and is cleared, is known to have sent nothing.
         ledger, outcomes = self._records(context)
         self._check_choices()
@@ -180,11 +182,9 @@ class CampaignDeliveryOperator(BaseOperator):
 
         store: Store = task_state(context)
         ti = context.get("ti")
-        try_number, max_tries = (ti.try_number, ti.max_tries or 0) if ti else (1, 0)
-        cleared = max_tries > (self.retries or 0)
-        generation = max_tries if cleared and self.on_cleared == "resend" else None
-        ledger = Ledger(store, try_number, generation)
-        if cleared and generation is None and not ledger.began:
+        cleared, anew = generation(ti, self.retries, self.on_cleared)
+        ledger = Ledger(store, ti.try_number if ti else 1, anew)
+        if cleared and anew is None and not ledger.began:
             raise AirflowFailException(
                 "This task was cleared, and the record of what its earlier tries sent is gone (expired, or discarded "
                 "when it was cleared: see keep_task_state). Nothing was sent. Clear it with on_cleared='resend' to "
@@ -265,8 +265,7 @@ class CampaignDeliveryOperator(BaseOperator):
     def _check_choices(self) -> None:
         if self.on_unknown not in get_args(OnUnknown):
             raise InputError("on_unknown", " or ".join(get_args(OnUnknown)), repr(self.on_unknown))
-        if self.on_cleared not in get_args(OnCleared):
-            raise InputError("on_cleared", " or ".join(get_args(OnCleared)), repr(self.on_cleared))
+        check_on_cleared(self.on_cleared)
         if self.columns is not None and not isinstance(self.columns, Mapping):
             raise InputError("columns", "a dict {vendor field: source column}", type(self.columns).__name__)
 
@@ -305,6 +304,7 @@ class CampaignDeliveryOperator(BaseOperator):
             raise AirflowFailException(f"{error}. Outcomes: {outcomes.path or 'XCom outcomes'}") from error
         if error:
             raise error
+        announce(context, self.outlets, receipt)
         return receipt
 
     def _leave(self, delivery: Delivery, context: Context) -> None:
@@ -324,7 +324,7 @@ class CampaignDeliveryOperator(BaseOperator):
             if outcomes.path is None:
                 ti.xcom_push(key="outcomes", value=list(outcomes.read()))
 
-    def _show(self) -> Receipt:
+    def _show(self, context: Context) -> Receipt:
         """Log the first request, recipients masked, and return the receipt of a delivery that sent nothing."""
         from airflow_provider_campaigns.delivery.preview import preview
         from airflow_provider_campaigns.delivery.receipt import make_receipt
@@ -337,4 +337,6 @@ class CampaignDeliveryOperator(BaseOperator):
         self._check(reading, source, size)
         counts, request = preview(send, reading, source, size)
         self.log.info("Preview, nothing is sent. First request:\n%s", mask(request, self.hook.secrets))
-        return make_receipt(send.vendor, send.campaign, counts, 0, None)
+        receipt = make_receipt(send.vendor, send.campaign, counts, 0, None)
+        announce(context, self.outlets, receipt)
+        return receipt

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError
+from airflow_provider_campaigns.links.collect import CollectPortalLink
 from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.hidden import HiddenField, shown
 from airflow_provider_campaigns.operators.rendered import listed
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_campaigns.delivery.outcomes import Outcomes
+    from airflow_provider_campaigns.delivery.receipt import Receipt
     from airflow_provider_campaigns.hooks.collect import CollectHook
     from airflow_provider_campaigns.protocol.sending import Send
 
@@ -29,7 +32,7 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
     Row fields: ``email`` (required), ``firstName``, ``lastName``, ``company``, ``data`` (an object); other columns go
     into the contact's ``data``. A row with nothing but ``contact`` (also ``contactId``, ``_id``) names a contact that
     Collect has already. The address of each contact's portal is the ``url`` of its outcome, the request's id its
-    ``vendor_id``.
+    ``vendor_id``. A task with one contact links to its portal.
 
     .. seealso:: https://developers.usecollect.com/operation/operation-send-multiple-requests
 
@@ -46,6 +49,7 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
     :param collect_conn_id: id of the Airflow connection (templated)
     """
 
+    operator_extra_links = (CollectPortalLink(),)
     template_fields: Sequence[str] = (
         *CampaignDeliveryOperator.template_fields,
         "campaign_id",
@@ -112,6 +116,13 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
             send_message=self.send_message,
         )
 
+    def _report(self, receipt: Receipt, outcomes: Outcomes, context: Context) -> None:
+        """Link to the portal, if there is one only."""
+        super()._report(receipt, outcomes, context)
+        if receipt["contacts"] == 1:
+            for outcome in outcomes.read():
+                CollectPortalLink.store(context, outcome["url"])
+
 
 class UpdateCollectRequestOperator(BaseOperator):
     """
@@ -139,6 +150,7 @@ class UpdateCollectRequestOperator(BaseOperator):
     :raises VendorError: the vendor refused, or could not be reached.
     """
 
+    operator_extra_links = (CollectPortalLink(),)
     template_fields: Sequence[str] = ("request_id", "status", "due_date", "data", "assigned_to", "collect_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"data": "json"}
     ui_color = "#e8f1fb"
@@ -195,6 +207,7 @@ class UpdateCollectRequestOperator(BaseOperator):
                 f"{error}. Request {self.request_id} may have become {self.status}, and its contact may have got a "
                 f"message; look at it in Collect, and clear this task if it has to be changed again"
             ) from error
+        CollectPortalLink.store(context, request.get("portalUrl"))
         # Not the whole request: it names the contact.
         return {"request_id": self.request_id, "status": request.get("status"), "due_date": request.get("dueDate")}
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError, RequestRejectedError
-from airflow_provider_campaigns.operators.exotel_create import CreateExotelCampaignOperator, described
+from airflow_provider_campaigns.operators.exotel_create import CreateExotelCampaignOperator
+from airflow_provider_campaigns.operators.exotel_described import described
 from airflow_provider_campaigns.operators.exports import write_lines
 from airflow_provider_campaigns.operators.rendered import whole_number
 
@@ -27,11 +28,12 @@ __all__ = [
 
 Action = Literal["pause", "resume", "complete", "archive"]
 
-# The statuses an action leads to, in one spelling.
+# "Update campaign", in one spelling: the statuses of a campaign that can be paused, and those an action leads to.
+RUNNING = {"created", "inprogress"}
 LEADS_TO = {
     "pause": {"paused"},
-    "resume": {"created", "inprogress"},
-    "complete": {"completed"},
+    "resume": RUNNING,
+    "complete": {"completed", "archived"},
     "archive": {"archived"},
 }
 
@@ -101,7 +103,9 @@ class UpdateExotelCampaignOperator(_ExotelOperator):
     """
     Pause, resume, complete or archive a campaign; succeeds also when it is in the action's status already.
 
-    ``complete`` needs a paused campaign (its remaining calls count as failed), ``archive`` a completed one.
+    ``complete`` ends a campaign for good: its remaining calls count as failed. Exotel completes paused campaigns only,
+    so one that is running is paused first; a retry after a crash between the two completes it. ``archive`` needs a
+    completed campaign.
 
     .. seealso:: https://developer.exotel.com/api/update-campaign
 
@@ -122,16 +126,21 @@ class UpdateExotelCampaignOperator(_ExotelOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Update the campaign."""
-        from airflow_provider_campaigns.vendors.exotel import normalise
+        if self.action == "complete" and _status(self.hook.get_campaign(self.campaign_id)) in RUNNING:
+            # It may come to its end by itself meanwhile.
+            self._act("pause", LEADS_TO["pause"] | LEADS_TO["complete"])
+        return described(self._act(self.action, LEADS_TO.get(self.action, set())))
 
+    def _act(self, action: str, wanted: set[str]) -> dict[str, Any]:
+        """Do one action, unless the campaign is as ``wanted`` already."""
         try:
-            campaign = self.hook.update_campaign(self.campaign_id, self.action)
+            return self.hook.update_campaign(self.campaign_id, action)
         except (RequestRejectedError, OutcomeUnknownError) as error:
             campaign = self.hook.get_campaign(self.campaign_id)
-            if normalise(str(campaign.get("status"))) not in LEADS_TO[self.action]:
+            if _status(campaign) not in wanted:
                 raise
             self.log.info("The campaign is %s already (%s)", campaign["status"], error)
-        return described(campaign)
+            return campaign
 
 
 class ExportExotelCallDetailsOperator(_ExotelOperator):
@@ -156,3 +165,9 @@ class ExportExotelCallDetailsOperator(_ExotelOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Export the calls."""
         return write_lines(self.hook.call_details(self.campaign_id), self.output_path)
+
+
+def _status(campaign: Mapping[str, Any]) -> str:
+    from airflow_provider_campaigns.vendors.exotel import normalise
+
+    return normalise(str(campaign.get("status")))

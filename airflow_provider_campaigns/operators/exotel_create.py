@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow.providers.common.compat.sdk import AirflowException
+
 from airflow_provider_campaigns.exceptions import CampaignError, InputError
+from airflow_provider_campaigns.links.exotel import ExotelCampaignLink, ExotelReportLink, store_links
+from airflow_provider_campaigns.operators.cleared import OnCleared, check_on_cleared, generation
+from airflow_provider_campaigns.operators.exotel_described import described, receipt_of
 from airflow_provider_campaigns.operators.hidden import HiddenField, shown
-from airflow_provider_campaigns.operators.once import CreateOnce
+from airflow_provider_campaigns.operators.once import CreateOnce, Record, stamp
+from airflow_provider_campaigns.operators.outlets import announce
 from airflow_provider_campaigns.operators.rendered import whole_number
 from airflow_provider_campaigns.sensors.base import CampaignSensor
 
@@ -21,18 +26,22 @@ if TYPE_CHECKING:
 
     from airflow_provider_campaigns.hooks.exotel import ExotelHook
     from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
+    from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
 
 # What ``overrides`` must not change: the recipients are checked, and by its name a campaign is found again.
 FIXED = frozenset({"from", "lists", "name"})
+# What is created: start of the keys of its record.
+NOUN = "campaign"
 
 
 class CreateExotelCampaignOperator(CampaignSensor):
     """
-    Create a voice campaign that rings up to 5,000 numbers, or the contacts of up to 5 lists; once, whatever crashes.
+    Create a voice campaign that rings phone numbers, or the contacts of up to 5 lists; once, whatever crashes.
 
     Without ``send_at`` Exotel starts to dial within about a minute. One number that cannot be rung fails the whole
-    campaign, so all are checked before anything is sent. A retry or a cleared task never creates a second campaign, not
-    even for one that failed: it returns the first. For another, trigger another DAG run.
+    campaign, so all are checked before anything is sent. More than 5,000 numbers (up to 500,000) are put into contact
+    lists first, which stay at Exotel. A retry or a cleared task never creates a second campaign, not even for one that
+    failed: it returns the first.
 
     .. seealso:: https://developer.exotel.com/api/campaigns
 
@@ -43,10 +52,12 @@ class CreateExotelCampaignOperator(CampaignSensor):
         ``read_via_text`` (templated)
     :param read_via_text: a text that is read to whoever answers (templated)
     :param numbers: who is rung: a list of phone numbers (also an upstream task's output, or JSON text); this,
-        ``lists`` or ``contacts``. Numbers without ``+`` are read in the connection's ``region`` (templated)
+        ``lists`` or ``contacts``; sent as given (templated)
     :param lists: ids of contact lists at Exotel (templated)
     :param contacts: a list of dicts with ``number``, or the path or URL of a .csv, .jsonl or .json file with a column
         ``number``; other columns are not sent (templated)
+    :param region: country of numbers without ``+``, two letters, e.g. ``IN``; default the connection's ``region``.
+        Without either they are only checked for 6 to 15 digits (templated)
     :param call_retries: when to ring again: ``{"number_of_retries": 0 to 3, "interval_mins": minutes, "mechanism":
         "Linear" or "Exponential", "on_status": ["busy", "no-answer", "failed"]}`` (templated)
     :param send_at: when to start, a datetime with a time zone or ISO text with an offset; default: at once (templated)
@@ -62,10 +73,12 @@ class CreateExotelCampaignOperator(CampaignSensor):
         ``deferrable``, ``poke_interval``, ``timeout`` and ``mode`` are the sensor's.
     :param pause_on_kill: pause the campaign when the waiting task is killed (marked, cleared, ``execution_timeout``);
         default False. Deferred tasks need Airflow 3.3 for it.
+    :param on_cleared: a cleared task: ``"resume"`` (default) returns the campaign that its earlier tries created;
+        ``"resend"`` creates another, and rings everybody again (templated)
     :param exotel_conn_id: id of the Airflow connection (templated)
     :return: the campaign as Exotel describes it (``id``, ``name``, ``status``, ``uri``, ``stats`` …), with a count in
         place of the numbers (``from``). The XCom ``campaign_id`` (``operator.output["campaign_id"]``) is there as soon
-        as the campaign is.
+        as the campaign is. Its receipt becomes the ``extra`` of the outlet assets' events.
     :raises InputError: bad input; nothing was created.
     :raises CampaignFailed: the campaign that was waited for ended in a failed state.
     :raises AirflowFailException: nobody knows whether the campaign was created; the message says what to do.
@@ -73,6 +86,7 @@ class CreateExotelCampaignOperator(CampaignSensor):
 
     watch = "watch_campaign"
     ui_color = "#e8f1fb"
+    operator_extra_links = (ExotelCampaignLink(), ExotelReportLink())
     template_fields: Sequence[str] = (
         "name",
         "caller_id",
@@ -81,6 +95,7 @@ class CreateExotelCampaignOperator(CampaignSensor):
         "numbers",
         "lists",
         "contacts",
+        "region",
         "call_retries",
         "send_at",
         "end_at",
@@ -90,6 +105,7 @@ class CreateExotelCampaignOperator(CampaignSensor):
         "call_schedule_callback",
         "custom_field",
         "overrides",
+        "on_cleared",
         "exotel_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(
@@ -109,6 +125,7 @@ class CreateExotelCampaignOperator(CampaignSensor):
         numbers: Any = None,
         lists: Any = None,
         contacts: Any = None,
+        region: str | None = None,
         call_retries: Mapping[str, Any] | None = None,
         send_at: datetime | str | None = None,
         end_at: datetime | str | None = None,
@@ -121,6 +138,7 @@ class CreateExotelCampaignOperator(CampaignSensor):
         overrides: Mapping[str, Any] | None = None,
         wait_for_completion: bool = False,
         pause_on_kill: bool = False,
+        on_cleared: OnCleared = "resume",
         exotel_conn_id: str = "exotel_default",
         **kwargs: Any,
     ) -> None:
@@ -132,6 +150,7 @@ class CreateExotelCampaignOperator(CampaignSensor):
         self.numbers = numbers
         self.lists = lists
         self.contacts = contacts
+        self.region = region
         self.call_retries = call_retries
         self.send_at = send_at
         self.end_at = end_at
@@ -144,7 +163,9 @@ class CreateExotelCampaignOperator(CampaignSensor):
         self.overrides = overrides
         self.wait_for_completion = wait_for_completion
         self.pause_on_kill = pause_on_kill
+        self.on_cleared = on_cleared
         self.exotel_conn_id = exotel_conn_id
+        self._killed = False
         self._campaign_id: str | None = None
 
     @cached_property
@@ -160,30 +181,37 @@ class CreateExotelCampaignOperator(CampaignSensor):
 
         ti = context.get("ti")
         once = CreateOnce(
-            noun="campaign",
+            noun=NOUN,
             store=task_state(context),
             prepare=self._prepare,
             get=self.hook.get_campaign,
             find=self.hook.find_campaigns,
             timeout=self.hook.fields.settings.timeout,
         )
-        cleared = ti is not None and (ti.max_tries or 0) > (self.retries or 0)
-        campaign = once.run(f"{self.name} {_stamp(ti)}", cleared=cleared)
+        cleared, anew = generation(ti, self.retries, self.on_cleared)
+        campaign, record = once.run(f"{self.name} {stamp(ti, anew)}", cleared=cleared, generation=anew)
         self._campaign_id = str(campaign["id"])
         if ti:
             ti.xcom_push(key="campaign_id", value=self._campaign_id)
+        store_links(context, self.hook, campaign)
+        if self._killed:
+            # While it was being created, so that there was nothing to pause yet.
+            self.on_kill()
         if not self.wait_for_completion:
-            return described(campaign)
+            return self._end(context, campaign, record)
         super().execute(context)
-        return described(self.hook.get_campaign(self._campaign_id))
+        return self._end(context, self.hook.get_campaign(self._campaign_id), record)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Take what the trigger saw."""
+        from airflow_provider_campaigns.operators.state import task_state
+
         result = super().execute_complete(context, event)
-        return described(self.hook.get_campaign(result["campaign_id"]))
+        return self._end(context, self.hook.get_campaign(result["campaign_id"]), Record(task_state(context), NOUN))
 
     def on_kill(self) -> None:
-        """Pause the campaign that is waited for, if ``pause_on_kill``."""
+        """Let no campaign be created any more; pause the one that is waited for, if ``pause_on_kill``."""
+        self._killed = True
         if not (self.pause_on_kill and self.wait_for_completion and self._campaign_id):
             return
         from airflow_provider_campaigns.transports.blocking import BlockingTransport
@@ -206,13 +234,42 @@ class CreateExotelCampaignOperator(CampaignSensor):
 
         return PausingCampaignTrigger if self.pause_on_kill else super().trigger_class()
 
-    def _prepare(self, name: str) -> Callable[[], dict[str, Any]]:
+    def _end(self, context: Context, campaign: Mapping[str, Any], record: Record) -> dict[str, Any]:
+        store_links(context, self.hook, campaign)
+        announce(context, self.outlets, receipt_of(campaign, record.values.get("counts")))
+        return described(campaign)
+
+    def _prepare(self, name: str, record: Record) -> Callable[[], dict[str, Any]]:
         """
-        Return what creates the campaign under ``name``.
+        Return what creates the campaign under ``name``; its contact lists are made now, if it needs any.
 
         :raises InputError: it cannot be created as given.
         """
+        from airflow_provider_campaigns.operators.exotel_lists import ContactLists
         from airflow_provider_campaigns.operators.exotel_recipients import recipients
+        from airflow_provider_campaigns.vendors.exotel_campaign import MOST_NUMBERS
+
+        check_on_cleared(self.on_cleared)
+        whom = recipients(
+            self.hook,
+            numbers=shown(self.numbers),
+            lists=self.lists,
+            contacts=shown(self.contacts),
+            region=self.region,
+        )
+        many = whom.count > MOST_NUMBERS
+        campaign = self._campaign(name, ["made below"] if many else whom.lists, () if many else [*whom.numbers()])
+        repeat = campaign.body()["call_duplicate_numbers"] is True
+        if whom.count:
+            record.save(counts=whom.counts(repeat=repeat))
+        if many:
+            lists = ContactLists(self.hook, record, name).make(whom, repeat=repeat)
+            campaign = replace(campaign, lists=lists)
+        if self._killed:
+            raise AirflowException("the task was killed; no campaign was created")
+        return partial(self.hook.create_campaign, campaign)
+
+    def _campaign(self, name: str, lists: Sequence[str], numbers: Sequence[str]) -> CreateCampaign:
         from airflow_provider_campaigns.vendors.exotel_campaign import NAME_LONGER_THAN, CreateCampaign
 
         if len(self.name.strip()) <= NAME_LONGER_THAN:
@@ -220,12 +277,13 @@ class CreateExotelCampaignOperator(CampaignSensor):
         overrides = self.overrides or {}
         if taken := FIXED & overrides.keys():
             raise InputError("overrides", "fields that have no parameter of their own", ", ".join(sorted(taken)))
-        campaign = CreateCampaign(
+        return CreateCampaign(
             name=name,
             caller_id=self.caller_id,
             url=self.url,
             read_via_text=self.read_via_text,
-            **recipients(self.hook, numbers=shown(self.numbers), lists=self.lists, contacts=shown(self.contacts)),
+            numbers=numbers,
+            lists=lists,
             call_retries=self.call_retries,
             send_at=self.send_at,
             end_at=self.end_at,
@@ -236,21 +294,5 @@ class CreateExotelCampaignOperator(CampaignSensor):
             call_schedule_callback=self.call_schedule_callback,
             custom_field=self.custom_field,
             overrides=overrides,
-            region=self.hook.region,
+            region=self.region or self.hook.region,
         )
-        campaign.body()
-        return partial(self.hook.create_campaign, campaign)
-
-
-def described(campaign: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a campaign with a count in place of its numbers, as it may be shown."""
-    numbers = campaign.get("from")
-    if isinstance(numbers, str):
-        numbers = numbers.split(",")
-    return dict(campaign) if numbers is None else {**campaign, "from": len(numbers)}
-
-
-def _stamp(ti: Any) -> str:
-    """Return 8 characters that stand for one task instance, whatever its try; for no task instance, random ones."""
-    identity = f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}" if ti else secrets.token_hex()
-    return hashlib.sha256(identity.encode()).hexdigest()[:8]

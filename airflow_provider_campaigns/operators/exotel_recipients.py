@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 from airflow_provider_campaigns.delivery.batches import allowed
@@ -11,17 +14,51 @@ from airflow_provider_campaigns.exceptions import InputError, InvalidContactErro
 from airflow_provider_campaigns.hooks.exotel import ExotelHook
 from airflow_provider_campaigns.operators.rendered import listed
 from airflow_provider_campaigns.protocol.sending import Contact
-from airflow_provider_campaigns.vendors.exotel_campaign import MOST_NUMBERS, check_number
+from airflow_provider_campaigns.vendors.exotel_campaign import MOST_LISTS, check_number, known_region
+from airflow_provider_campaigns.vendors.exotel_contacts import MOST_CONTACTS, MOST_IN_A_LIST
 
 # The column that is rung; Exotel's own name for it in "create-contacts".
 NUMBER = "number"
 
 
-def recipients(hook: ExotelHook, *, numbers: Any, lists: Any, contacts: Any) -> dict[str, list[str]]:
+@dataclass(frozen=True)
+class Recipients:
     """
-    Return ``numbers`` or ``lists`` of the campaign.
+    Who is rung: lists that Exotel has already, or phone numbers, all of which can be rung.
 
-    :param hook: the connection: its ``region`` and ``only_recipients`` count.
+    :param lists: ids of contact lists.
+    :param source: where the numbers come from, None with ``lists``.
+    :param count: how many numbers there are, and ``repeated`` how many of them were given before.
+    :param fingerprint: tells these numbers from others.
+    """
+
+    lists: Sequence[str] = ()
+    source: Source | None = field(default=None, repr=False)
+    count: int = 0
+    repeated: int = 0
+    fingerprint: str = ""
+
+    def counts(self, *, repeat: bool) -> dict[str, int]:
+        """
+        Return the numbers by status, once the vendor took them, and the requests that took them there.
+
+        :param repeat: a number is rung as often as it is given.
+        """
+        duplicate = 0 if repeat else self.repeated
+        requests = ceil(self.count / MOST_CONTACTS)
+        return {"accepted": self.count - duplicate, "duplicate": duplicate, "requests": requests}
+
+    def numbers(self) -> Iterator[str]:
+        """Yield the numbers as they were given."""
+        for row in self.source.read() if self.source else ():
+            yield str(row.fields.get(NUMBER)).strip()
+
+
+def recipients(hook: ExotelHook, *, numbers: Any, lists: Any, contacts: Any, region: str | None = None) -> Recipients:
+    """
+    Return who is rung.
+
+    :param hook: the connection: its ``only_recipients`` counts, and its ``region`` where none is given.
     :raises InputError: not exactly one is given, or one number cannot or must not be rung; its row is named.
     """
     given = {name: value for name, value in (("numbers", numbers), ("lists", lists), ("contacts", contacts)) if value}
@@ -31,27 +68,28 @@ def recipients(hook: ExotelHook, *, numbers: Any, lists: Any, contacts: Any) -> 
         if hook.only_recipients:
             expected = "numbers or contacts: only_recipients of the connection cannot be checked against lists"
             raise InputError("lists", expected, "lists")
-        return {"lists": listed("lists", lists)}
+        return Recipients(lists=listed("lists", lists))
     if numbers:
         source = open_source([{NUMBER: number} for number in listed("numbers", numbers)], "numbers")
     else:
         source = open_source(contacts)
     source.require([(NUMBER,)])
-    if (rows := source.count()) > MOST_NUMBERS:
-        expected = f"at most {MOST_NUMBERS:,} numbers; put more of them into contact lists at Exotel, and give lists"
-        raise InputError(source.name, expected, f"{rows:,}")
-    return {"numbers": list(_numbers(hook, source))}
+    return _checked(source, known_region(region) or hook.region, hook.only_recipients)
 
 
-def _numbers(hook: ExotelHook, source: Source) -> Iterator[str]:
-    region, patterns = hook.region, hook.only_recipients
-    for row in source.read():
-        number = _number(row, f"{source.name}, row {row.number}", region)
+def _checked(source: Source, region: str | None, patterns: Sequence[str]) -> Recipients:
+    most = MOST_LISTS * MOST_IN_A_LIST
+    count, seen, fingerprint = 0, set(), hashlib.sha256()
+    for count, row in enumerate(source.read(), 1):
+        where = f"{source.name}, row {row.number}"
+        number = _number(row, where, region)
         if patterns and not allowed(Contact(number, {}), patterns):
-            raise InputError(
-                f"{source.name}, row {row.number}", "a number that only_recipients of the connection allows", number
-            )
-        yield number
+            raise InputError(where, "a number that only_recipients of the connection allows", number)
+        if count > most:
+            raise InputError(source.name, f"at most {most:,} numbers, in {MOST_LISTS} lists", "more")
+        seen.add(number)
+        fingerprint.update(f"{number}\n".encode())
+    return Recipients((), source, count, count - len(seen), fingerprint.hexdigest())
 
 
 def _number(row: Row, where: str, region: str | None) -> str:

@@ -9,11 +9,16 @@ between the intent and the stored id     looks for its name at the vendor and ad
                                          nothing is found it fails for good: it never creates it again
 after the id is stored                   returns it
 =======================================  ==============================================================
+
+What is prepared before the intent (contact lists) contacts nobody, and keeps its own steps in the same record.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import sleep
@@ -24,6 +29,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_campaigns.exceptions import (
     CallRefusedError,
     InputError,
+    LedgerError,
     OutcomeUnknownError,
     RequestRejectedError,
     VendorUnavailableError,
@@ -36,11 +42,76 @@ log = logging.getLogger(__name__)
 
 Created = dict[str, Any]
 
-# When the vendor is asked for the name, in request time-outs after the look before: a request that was on its way when
-# its sender died may still arrive.
+# When the vendor is asked what became of a request, in request time-outs after the look before: one that was on its way
+# when its sender died may still arrive.
 LOOKS = (0, 2 / 3, 4 / 3)
-# What the request ends with when it surely was not carried out.
+# What a request ends with when it surely was not carried out.
 REFUSALS = (InputError, RequestRejectedError, CallRefusedError, VendorUnavailableError)
+
+
+class Record:
+    """
+    What the tries of a task instance know of the thing they create; the latest try's copy counts.
+
+    Each try writes a key of its own: a task that was marked failed and cleared runs beside its successor for some
+    seconds, and neither may overwrite the other.
+
+    :param store: durable state of the task instance.
+    :param noun: start of the keys.
+    :param generation: a number that tells a task that was cleared to begin anew from its earlier tries; None goes on
+        with the latest.
+    """
+
+    def __init__(self, store: Store, noun: str, generation: int | None = None) -> None:
+        self._store = store
+        self._noun = noun
+        self._generation = generation
+        self._number = 0
+        self.values = self._latest()
+
+    def claim(self) -> bool:
+        """
+        Begin a try, and return whether an earlier one did.
+
+        From here on, what an earlier try that still runs intends is seen here, or seen to be too late there.
+        """
+        earlier = self._newest()
+        self._number = earlier + 1
+        self._store.set(self._key("latest"), self._number)
+        self.values = self._latest()
+        self.save(generation=self._generation or self.values.get("generation", 0))
+        return earlier > 0
+
+    def save(self, **changes: Any) -> None:
+        """Store changes durably, or raise."""
+        self.values = {**self.values, **changes}
+        self._store.set(self._key(self._number), self.values)
+
+    def intend(self, **changes: Any) -> None:
+        """
+        Store what is about to be asked of the vendor.
+
+        :raises LedgerError: a later try has begun; nothing may be asked any more.
+        """
+        before = self.values
+        self.save(**changes)
+        if self._newest() != self._number:
+            self.values = before
+            self.save()
+            raise LedgerError("a later try of this task has begun; this one does nothing more")
+
+    def _latest(self) -> dict[str, Any]:
+        for number in range(self._newest(), 0, -1):
+            if values := self._store.get(self._key(number)):
+                ours = self._generation in (None, values["generation"])
+                return dict(values) if ours else {}
+        return {}
+
+    def _newest(self) -> int:
+        return self._store.get(self._key("latest")) or 0
+
+    def _key(self, name: object) -> str:
+        return f"{self._noun}-{name}"
 
 
 @dataclass(frozen=True)
@@ -48,9 +119,9 @@ class CreateOnce:
     """
     One thing to create.
 
-    :param noun: what it is, for messages: also the key of its record in the store.
+    :param noun: what it is, for messages, and for the keys of its record in the store.
     :param store: durable state of the task instance.
-    :param prepare: checks everything for a thing of this name, and returns what creates it.
+    :param prepare: checks everything for a thing of this name, makes what it needs, and returns what creates it.
     :param get: returns the thing with this id.
     :param find: returns the things of exactly this name, the newest first.
     :param timeout: seconds a request may take.
@@ -58,57 +129,72 @@ class CreateOnce:
 
     noun: str
     store: Store
-    prepare: Callable[[str], Callable[[], Created]]
+    prepare: Callable[[str, Record], Callable[[], Created]]
     get: Callable[[str], Created]
     find: Callable[[str], list[Created]]
     timeout: float
 
-    def run(self, name: str, *, cleared: bool = False) -> Created:
+    def run(self, name: str, *, cleared: bool = False, generation: int | None = None) -> tuple[Created, Record]:
         """
-        Return the thing, created now or by an earlier try.
+        Return the thing, created now or by an earlier try, and what is known of it.
 
         :param name: unique: it is how the thing is found again.
         :param cleared: the task was cleared, so that an earlier try must have left a record.
+        :param generation: the task was cleared to begin anew; its earlier tries do not count.
         :raises AirflowFailException: nobody knows whether it was created.
         """
-        record = self.store.get(self.noun)
-        if record is None and cleared:
-            return self._adopt(name, "the task was cleared, and the record of its earlier tries is gone")
-        record = record or {}
-        if record.get("id"):
-            log.info("An earlier try created the %s %s", self.noun, record["id"])
-            return {"id": record["id"], **self.get(record["id"])}
-        if record.get("intent"):
-            return self._adopt(record["intent"]["name"], "an earlier try ended while it was being created")
-        return self._create(name)
+        record = Record(self.store, self.noun, generation)
+        began = bool(record.values.get("id")) or record.claim()
+        if created_id := record.values.get("id"):
+            log.info("An earlier try created the %s %s", self.noun, created_id)
+            return {"id": created_id, **self.get(created_id)}, record
+        if record.values.get("intended"):
+            reason = "an earlier try ended while it was being created"
+            return self._adopt(record.values["intended"], reason, record), record
+        if cleared and generation is None and not began:
+            reason = "the task was cleared, and there is no record of its earlier tries"
+            return self._adopt(name, reason, record), record
+        return self._create(name, record), record
 
-    def _create(self, name: str) -> Created:
-        self.store.set(self.noun, {"intent": None})
-        create = self.prepare(name)
-        self.store.set(self.noun, {"intent": {"name": name}})
+    def _create(self, name: str, record: Record) -> Created:
+        create = self.prepare(name, record)
+        record.intend(intended=name)
         try:
             created = create()
         except OutcomeUnknownError as error:
-            return self._adopt(name, str(error))
+            return self._adopt(name, str(error), record)
         except REFUSALS:
-            self.store.set(self.noun, {"intent": None})
+            record.save(intended=None)
             raise
-        return self._keep(created)
+        return self._keep(created, record)
 
-    def _adopt(self, name: str, reason: str) -> Created:
+    def _adopt(self, name: str, reason: str, record: Record) -> Created:
         """Return what the vendor has under this name."""
         log.warning("Looking whether there is a %s %r: %s", self.noun, name, reason)
         for timeouts in LOOKS:
             sleep(timeouts * self.timeout)
             if found := self.find(name):
                 log.info("There is one")
-                return self._keep(found[0])
+                return self._keep(found[0], record)
         raise AirflowFailException(
             f"Nobody knows whether the {self.noun} {name!r} was created ({reason}), and the vendor lists none of that "
             f"name. It is not created again, since that could contact everybody twice. If it turns up, clear this "
-            f"task: it is taken then. If it does not, trigger a new DAG run to create it"
+            f"task: it is taken then. If it does not, clear this task with on_cleared='resend' to create it"
         )
 
-    def _keep(self, created: Created) -> Created:
-        self.store.set(self.noun, {"id": str(created["id"])})
+    def _keep(self, created: Created, record: Record) -> Created:
+        record.save(id=str(created["id"]))
         return created
+
+
+def stamp(ti: Any, generation: int | None = None) -> str:
+    """
+    Return 8 hexadecimal characters that stand for one task instance, whatever its try.
+
+    :param ti: the task instance; for None they are random.
+    :param generation: of a task that was cleared to begin anew.
+    """
+    if ti is None:
+        return secrets.token_hex(4)
+    identity = [ti.dag_id, ti.run_id, ti.task_id, ti.map_index, *([generation] if generation else [])]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]

@@ -1,35 +1,27 @@
 """
-Exotel: voice campaigns, their progress, their calls, and the contact lists they may dial.
+Exotel: voice campaigns, their progress, and their calls.
 
-Sources: developer.exotel.com/api (campaigns, "bulk campaign details", update-campaign, create-contacts,
-add-contacts-to-a-list) and support.exotel.com "How does the Campaigns API work". Every path is below
-``/v2/accounts/<account sid>``.
+Sources: developer.exotel.com/api (campaigns, "bulk campaign details", update-campaign) and support.exotel.com "How does
+the Campaigns API work".
 """
 
 from __future__ import annotations
 
-import re
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
-from airflow_provider_campaigns.exceptions import (
-    InputError,
-    OutcomeUnknownError,
-    RequestRejectedError,
-    VendorError,
-    VendorUnavailableError,
-)
-from airflow_provider_campaigns.protocol.dialect import Dialect, VendorMessage, Verdict, json_object
-from airflow_provider_campaigns.protocol.messages import Conversation, Page, Request, Response
+from airflow_provider_campaigns.exceptions import InputError, OutcomeUnknownError, VendorUnavailableError
+from airflow_provider_campaigns.protocol.dialect import json_object
+from airflow_provider_campaigns.protocol.messages import Conversation, Request
 from airflow_provider_campaigns.protocol.repeating import exchange
 from airflow_provider_campaigns.protocol.watching import Progress
+from airflow_provider_campaigns.vendors.exotel_account import results
 from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
+from airflow_provider_campaigns.vendors.exotel_contacts import ExotelContacts
 from airflow_provider_campaigns.vendors.instants import parse_instant
-from airflow_provider_campaigns.vendors.replies import items, mapping, text
+from airflow_provider_campaigns.vendors.replies import mapping, text
 
 # "Rate limiting", on the new portal alone: requests a minute to the campaign API, for the whole account.
 REQUESTS_A_MINUTE = 30
@@ -51,47 +43,8 @@ ACTIONS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exotel(Dialect):
-    """
-    Speaks to one Exotel account.
-
-    :param api_key: user name of HTTP Basic authentication.
-    :param api_token: its password.
-    :param account_sid: the account, part of every path; the dashboard shows all three under "API settings".
-    """
-
-    vendor = "exotel"
-
-    api_key: str = field(repr=False)
-    api_token: str = field(repr=False)
-    account_sid: str
-
-    def authorize(self, request: Request, token: str) -> Request:
-        """Add HTTP Basic authentication."""
-        credentials = b64encode(f"{self.api_key}:{self.api_token}".encode()).decode()
-        return replace(request, headers={**request.headers, "Authorization": f"Basic {credentials}"})
-
-    def verdict(self, response: Response) -> Verdict:
-        """Judge by the HTTP status, then by the ``http_code`` of the body, then by the ``code`` of an only item."""
-        if response.ok:
-            body = json_object(response)
-            results = _results(body)
-            inner = [body.get("http_code"), results[0].get("code") if len(results) == 1 else None]
-            for code in map(_status, inner):
-                if code is not None and code >= 300:
-                    return super().verdict(replace(response, status=code))
-        return super().verdict(response)
-
-    def explain(self, response: Response) -> VendorMessage:
-        """Return the error of the first item that has one, of a v1 style ``RestException``, or a bare message."""
-        body = json_object(response)
-        results = _results(body)
-        for error in (*(result.get("error_data") for result in results), body.get("RestException")):
-            said = _said(error)
-            if said:
-                return said
-        code, message = super().explain(response)
-        return VendorMessage(_code(code) or next((_code(result.get("code")) for result in results), None), message)
+class Exotel(ExotelContacts):
+    """Speaks to one Exotel account; the parameters are those of ``ExotelAccount``."""
 
     def check(self) -> Conversation[str]:
         """
@@ -149,7 +102,7 @@ class Exotel(Dialect):
 
     def get_campaign(self, campaign_id: str) -> Conversation[dict[str, Any]]:
         """Return one campaign with its ``summary``."""
-        response = yield from exchange(self, Request("GET", self._path("campaigns", campaign_id), "read"))
+        response = yield from exchange(self, Request("GET", self.campaign_path(campaign_id), "read"))
         return self._only(response, VendorUnavailableError)
 
     def update_campaign(self, campaign_id: str, action: str) -> Conversation[dict[str, Any]]:
@@ -164,17 +117,21 @@ class Exotel(Dialect):
             raise InputError("action", ", ".join(ACTIONS), action)
         request = Request(
             "PUT",
-            self._path("campaigns", campaign_id),
+            self.campaign_path(campaign_id),
             "write",
             json={"campaigns": [{"action": action}]},
             safe_to_resend=ACTIONS[action],
         )
         response = yield from exchange(self, request)
-        results = _results(json_object(response))
-        for result in results:
+        found = results(json_object(response))
+        for result in found:
             self._accept(result, response)
         # The page shows no reply: a 2xx without a campaign in it has still been carried out.
-        return dict(mapping(results[0].get("data"))) if results else {}
+        return dict(mapping(found[0].get("data"))) if found else {}
+
+    def campaign_path(self, campaign_id: str) -> str:
+        """Return the path of one campaign, its ``uri`` in the vendor's replies."""
+        return self._path("campaigns", campaign_id)
 
     def watch_campaign(self, campaign_id: str) -> Conversation[Progress]:
         """
@@ -214,112 +171,6 @@ class Exotel(Dialect):
         path = self._path("campaigns", campaign_id, "call-details")
         return (yield from self._pages(path, filters, limit, page_size))
 
-    def create_contacts(self, contacts: Sequence[Mapping[str, Any]]) -> Conversation[list[str]]:
-        """
-        Create up to 5,000 contacts and return their ids, in order ("create-contacts").
-
-        :param contacts: each with a ``number`` and, if known, ``first_name``, ``last_name``, ``company_name``,
-            ``email``, ``tag``, ``custom_field``.
-        :raises RequestRejectedError: the vendor refused at least one; the others may have been created.
-        """
-        response = yield from self._write("contacts", json={"contacts": list(contacts)})
-        return self._ids(response, len(contacts))
-
-    def create_list(self, name: str, tag: str | None = None) -> Conversation[str]:
-        """
-        Create a list and return its id.
-
-        :raises RequestRejectedError: there is one of that name.
-        """
-        new = {"name": name} if tag is None else {"name": name, "tag": tag}
-        response = yield from self._write("lists", json={"lists": [new]})
-        return self._ids(response, 1)[0]
-
-    def add_contacts_to_list(self, list_id: str, contact_ids: Sequence[str]) -> Conversation[None]:
-        """Add up to 5,000 contacts to a list ("add-contacts-to-a-list")."""
-        references = [{"contact_sid": contact_id} for contact_id in contact_ids]
-        response = yield from self._write("lists", list_id, "contacts", json={"contact_references": references})
-        for result in _results(json_object(response)):
-            self._accept(result, response)
-
-    def _path(self, *parts: str) -> str:
-        """
-        Return the path of a resource.
-
-        :raises InputError: an id is empty: the path would be that of another resource.
-        """
-        if not all(parts):
-            raise InputError("id", "the id of a campaign or list", "nothing")
-        return "/".join(quote(part, safe="") for part in ("", "v2", "accounts", self.account_sid, *parts))
-
-    def _write(self, *parts: str, json: Any) -> Conversation[Response]:
-        return exchange(self, Request("POST", self._path(*parts), "write", json=json))
-
-    def _pages(
-        self, path: str, filters: Mapping[str, str | None], limit: int | None, page_size: int
-    ) -> Conversation[int]:
-        """Yield pages until the total the vendor gives, without one until a page that is not full, or ``limit``."""
-        offset = 0
-        while limit is None or offset < limit:
-            size = page_size if limit is None else min(page_size, limit - offset)
-            found, total = yield from self._page(path, filters, offset, size)
-            if found:
-                yield Page(found[:size])
-            offset += min(len(found), size)
-            if not found or (len(found) < size if total is None else offset >= total):
-                break
-        return offset
-
-    def _page(
-        self, path: str, filters: Mapping[str, str | None], offset: int, size: int
-    ) -> Conversation[tuple[list[dict[str, Any]], int | None]]:
-        query = {"offset": offset, "status": filters.get("status"), "limit": size, **filters}
-        response = yield from exchange(self, Request("GET", path, "read", params=query))
-        body = json_object(response)
-        if not isinstance(body.get("response"), list):
-            raise self.error(VendorUnavailableError, response)
-        total = mapping(body.get("metadata")).get("total")
-        found = [self._unwrap(item, response, VendorUnavailableError) for item in body["response"]]
-        return found, total if isinstance(total, int) else None
-
-    def _only(self, response: Response, otherwise: type[VendorError]) -> dict[str, Any]:
-        """Return what the only item of a reply holds, or raise ``otherwise``."""
-        results = _results(json_object(response))
-        if len(results) != 1:
-            raise otherwise(self.vendor, f"the reply holds {len(results)} campaigns, not one", status=response.status)
-        return self._unwrap(results[0], response, otherwise)
-
-    def _unwrap(self, item: Any, response: Response, otherwise: type[VendorError]) -> dict[str, Any]:
-        """
-        Return an item's ``data`` with its ``summary``; call details may come without this wrapping, says one page.
-
-        :raises RequestRejectedError: the item is an error.
-        """
-        if isinstance(item, dict):
-            self._accept(item, response)
-            wrapped = "data" in item or "code" in item
-            data = item.get("data") if wrapped else item
-            if isinstance(data, dict):
-                return {**data, "summary": item["summary"]} if wrapped and "summary" in item else data
-        raise otherwise(self.vendor, "an item of the reply cannot be read", status=response.status)
-
-    def _accept(self, item: Mapping[str, Any], response: Response) -> None:
-        """Raise what the vendor says of an item that is an error."""
-        error, code = item.get("error_data"), _status(item.get("code"))
-        if error or (code is not None and code >= 300):
-            said = _said(error) or VendorMessage(code, "no message")
-            raise RequestRejectedError(self.vendor, said.message, status=response.status, code=said.code or code)
-
-    def _ids(self, response: Response, count: int) -> list[str]:
-        results = _results(json_object(response))
-        found = [text(self._unwrap(result, response, OutcomeUnknownError).get("sid")) for result in results]
-        ids = [sid for sid in found if sid is not None]
-        if len(ids) != count:
-            raise OutcomeUnknownError(
-                self.vendor, f"the reply names {len(ids)} ids, not {count}", status=response.status
-            )
-        return ids
-
 
 def normalise(status: str) -> str:
     """Return a status in one spelling: the pages write ``InProgress``, ``in-progress`` and ``in_progress``."""
@@ -335,27 +186,3 @@ def _has_ended(campaign: Mapping[str, Any]) -> bool:
         return parse_instant(str(mapping(campaign.get("schedule")).get("end_at"))) < datetime.now(UTC)
     except ValueError:
         return False
-
-
-def _results(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the items of ``response``: usually a list, for some errors one object."""
-    found = body.get("response")
-    return [item for item in (items(found) or [found]) if isinstance(item, dict)]
-
-
-def _said(error: object) -> VendorMessage | None:
-    """Return the code and words of an error; its keys are lower case in ``error_data``, not in ``RestException``."""
-    said = {name.lower(): value for name, value in mapping(error).items()}
-    message = ": ".join(dict.fromkeys(filter(None, (text(said.get("message")), text(said.get("description"))))))
-    message = message or text(error) or ""
-    return VendorMessage(_code(said.get("code", said.get("status"))), message) if message else None
-
-
-def _code(value: object) -> str | int | None:
-    return value if isinstance(value, (str, int)) else None
-
-
-def _status(value: object) -> int | None:
-    """Return an HTTP status that stands in a body, as a number or as text."""
-    written = text(value)
-    return int(written) if written and re.fullmatch("[1-5][0-9][0-9]", written) else None

@@ -56,6 +56,18 @@ def check_number(number: object, region: str | None = None) -> str:
     return given
 
 
+def known_region(region: str | None) -> str | None:
+    """
+    Return a country in capital letters, None when none is given.
+
+    :raises InputError: there is no such country.
+    """
+    known = region.strip().upper() if region else ""
+    if known and known not in phonenumbers.SUPPORTED_REGIONS:
+        raise InputError("region", "a country of two letters, e.g. IN", region)
+    return known or None
+
+
 def _is_possible(number: str, region: str | None) -> bool:
     if not re.fullmatch(r"\+?[0-9]+", number):
         return False
@@ -144,9 +156,7 @@ class CreateCampaign:
             return {"lists": list(self.lists)}
         if isinstance(self.numbers, str) or len(self.numbers) > MOST_NUMBERS:
             raise InputError("numbers", f"a list of 1 to {MOST_NUMBERS:,} phone numbers", _size(self.numbers))
-        region = self.region.upper() if self.region else None
-        if region is not None and region not in phonenumbers.SUPPORTED_REGIONS:
-            raise InputError("region", "a country of two letters, e.g. IN", self.region)
+        region = known_region(self.region)
         return {"from": [check_number(number, region) for number in self.numbers]}
 
     def _content(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ from airflow_provider_campaigns.hooks.exotel import ExotelHook
 from airflow_provider_campaigns.sandbox import exotel
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
-from tests.connections import calls, connect, keep_no_pace
+from tests.connections import calls, connect, contacted, keep_no_pace
 
 NUMBERS = ["+447700900100", "+447700900993"]
 
@@ -64,6 +64,26 @@ class TestConnection:
         with pytest.raises(InputError, match="region of connection 'exotel_default': expected a country"):
             _ = ExotelHook().region
 
+    def test_a_campaign_is_looked_at_in_the_api(self, sandbox: SandboxClient) -> None:
+        url = ExotelHook().campaign_url("c1")
+        assert url == f"{sandbox.url}/exotel/v2/accounts/sandbox1/campaigns/c1"
+
+    def test_a_campaign_is_looked_at_in_the_dashboard_whose_address_the_connection_gives(
+        self, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient
+    ) -> None:
+        page = "https://dashboard.example.com/{account_sid}/campaigns?id={campaign_id}"
+        connect(monkeypatch, sandbox, "exotel", extra={"campaign_url": page})
+        assert ExotelHook().campaign_url("c/1") == "https://dashboard.example.com/sandbox1/campaigns?id=c%2F1"
+
+    @pytest.mark.parametrize("page", ["javascript:alert('{campaign_id}')", "https://dashboard.example.com"])
+    def test_a_dashboard_without_an_address_of_a_campaign(
+        self, page: str, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient
+    ) -> None:
+        connect(monkeypatch, sandbox, "exotel", extra={"campaign_url": page})
+        with pytest.raises(InputError, match=r"campaign_url of connection 'exotel_default': expected a URL with"):
+            ExotelHook().get_campaign("c1")
+        assert sandbox.received()["requests"] == []
+
     def test_the_identity_shows_no_account(self, sandbox: SandboxClient) -> None:
         identity = ExotelHook().identity
         assert (identity["vendor"], identity["host"]) == ("exotel", f"{sandbox.url}/exotel")
@@ -111,6 +131,17 @@ class TestCalls:
         assert len(list(hook.list_campaigns())) == 1
         assert list(hook.call_details(identifier)) == []
         assert paces == [30, 30]
+
+    def test_a_list_from_its_creation_to_a_campaign(self, sandbox: SandboxClient) -> None:
+        hook = ExotelHook()
+        list_id = hook.create_list("Customers")
+        assert (hook.find_list("Customers"), hook.find_list("Custom")) == (list_id, None)
+        hook.add_contacts_to_list(list_id, hook.create_contacts(NUMBERS))
+        assert hook.count_list(list_id) == len(NUMBERS)
+        hook.create_campaign(
+            CreateCampaign(name="Spring 02", caller_id="02025550100", read_via_text="Hello there.", lists=[list_id])
+        )
+        assert contacted(sandbox, "exotel") == NUMBERS
 
     def test_an_endpoint_without_a_method_is_called_signed(self) -> None:
         reply = ExotelHook().call("GET", "/v2/accounts/sandbox1/lists")

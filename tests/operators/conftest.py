@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -47,6 +48,21 @@ class FakeTaskStateStore:
 
     def set(self, key: str, value: Any, retention: Any = None) -> None:
         self.values[key] = json.dumps(value)
+
+
+class FakeOutletEvents:
+    """Airflow's ``outlet_events``: an event for each asset that is asked for."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, SimpleNamespace] = {}
+
+    def __getitem__(self, asset: Any) -> SimpleNamespace:
+        return self._events.setdefault(asset.uri, SimpleNamespace(extra={}))
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """What the events hold, by the assets' URIs."""
+        return {uri: event.extra for uri, event in self._events.items()}
 
 
 @pytest.fixture

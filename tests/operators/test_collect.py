@@ -53,6 +53,21 @@ class TestSend:
         assert receipt["accepted"] == 1
         assert calls(sandbox, "collect") == ["request"]
 
+    @pytest.mark.parametrize("to_a_folder", [True, False])
+    def test_a_request_to_one_contact_is_linked(
+        self, to_a_folder: bool, make_context: MakeContext, tmp_path: Path
+    ) -> None:
+        context = make_context()
+        receipt = requests(contacts=people(1), outcomes_path=str(tmp_path) if to_a_folder else None).execute(context)
+        (outcome,) = outcomes_of(receipt) if to_a_folder else context["ti"].pushed["outcomes"]
+        assert outcome["url"]
+        assert context["ti"].pushed["_link_CollectPortalLink"] == outcome["url"]
+
+    def test_of_several_requests_none_is_linked(self, make_context: MakeContext) -> None:
+        context = make_context()
+        requests(contacts=people(2)).execute(context)
+        assert "_link_CollectPortalLink" not in context["ti"].pushed
+
     @pytest.mark.parametrize("parameters", [{"data": {"year": 2026}}, {"created_by": "sandboxUser000001"}])
     def test_custom_data_and_a_sender_are_sent_contact_by_contact(
         self, sandbox: SandboxClient, make_context: MakeContext, parameters: dict[str, Any]

@@ -52,6 +52,12 @@ def test_it_changes_what_is_given_and_names_nobody(request_id: str, make_context
     assert (request["assignedTo"], request["data"]) == ("sam@example.com", {"brand": "Acme"})
 
 
+def test_the_request_is_linked(request_id: str, make_context: MakeContext) -> None:
+    context = make_context()
+    update(request_id=request_id, status="waiting").execute(context)
+    assert context["ti"].pushed == {"_link_CollectPortalLink": CollectHook().get_request(request_id)["portalUrl"]}
+
+
 def test_unset_assigns_to_nobody(request_id: str, make_context: MakeContext) -> None:
     update(request_id=request_id, assigned_to="sam@example.com").execute(make_context())
     update(request_id=request_id, assigned_to="unset").execute(make_context())

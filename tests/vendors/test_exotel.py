@@ -26,26 +26,16 @@ from airflow_provider_campaigns.protocol.messages import Conversation, NoReplyEr
 from airflow_provider_campaigns.vendors.exotel import ACTIONS, Exotel, normalise
 from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
 from tests.vendors.conversations import Script, drive
+from tests.vendors.exotel_replies import ACCOUNT, failure, listing
 from tests.vendors.malformed import damaged_replies
 
 # The reply printed on "bulk campaign details"; there its custom_field has unescaped quotes, so that it is no JSON,
 # and telephone numbers and callback addresses are others.
 PAGE: dict[str, Any] = json.loads((Path(__file__).with_name("pages") / "exotel-list-campaigns.json").read_text())
-ACCOUNT = Exotel(api_key="example-key", api_token="example-token", account_sid="example1")
 CAMPAIGNS = "/v2/accounts/example1/campaigns"
 CAMPAIGN = CreateCampaign(
     name="Spring", caller_id="+447700900005", read_via_text="Hello there", numbers=["+447700900123"]
 )
-
-
-def listing(*data: Any, total: int | None = None) -> tuple[int, dict[str, Any]]:
-    found = [{"code": 200, "error_data": None, "status": "success", "data": item} for item in data]
-    metadata = {} if total is None else {"metadata": {"total": total}}
-    return 200, {"method": "GET", "http_code": 207, **metadata, "response": found}
-
-
-def failure(code: Any, error: Any = None, **top: Any) -> dict[str, Any]:
-    return {**top, "response": [{"code": code, "status": "failure", "error_data": error, "data": None}]}
 
 
 class TestListing:
@@ -327,47 +317,6 @@ class TestCallDetails:
         assert request.params == {"offset": 0, "status": "failed", "limit": 20, "sort_by": "date_created:asc"}
 
 
-class TestLists:
-    def test_contacts_are_created_in_order(self) -> None:
-        contacts = [{"number": "+447700900123"}, {"number": "+447700900124", "first_name": "Jo"}]
-        ids, (request,) = drive(ACCOUNT.create_contacts(contacts), listing({"sid": "s1"}, {"sid": "s2"}))
-        assert ids == ["s1", "s2"]
-        assert (request.method, request.path) == ("POST", "/v2/accounts/example1/contacts")
-        assert request.json == {"contacts": contacts}
-        assert request.safe_to_resend == ""
-
-    @pytest.mark.parametrize("reply", [listing({"sid": "s1"}), listing({"sid": "s1"}, {}), listing()])
-    def test_missing_ids_are_unknown(self, reply: tuple[int, Any]) -> None:
-        with pytest.raises(OutcomeUnknownError, match="not 2"):
-            drive(ACCOUNT.create_contacts([{"number": "+447700900123"}, {"number": "+447700900124"}]), reply)
-
-    def test_a_refused_contact_is_raised(self) -> None:
-        reply = listing({"sid": "s1"}, {})
-        reply[1]["response"][1] = {"code": 400, "error_data": {"description": "bad number"}, "data": None}
-        with pytest.raises(RequestRejectedError, match="bad number"):
-            drive(ACCOUNT.create_contacts([{"number": "+447700900123"}, {"number": "1"}]), reply)
-
-    @pytest.mark.parametrize(("tag", "sent"), [(None, {"name": "L"}), ("t", {"name": "L", "tag": "t"})])
-    def test_a_list_is_created(self, tag: str | None, sent: dict[str, str]) -> None:
-        list_id, (request,) = drive(ACCOUNT.create_list("L", tag), listing({"sid": "l1"}))
-        assert list_id == "l1"
-        assert (request.path, request.json) == ("/v2/accounts/example1/lists", {"lists": [sent]})
-
-    def test_a_second_list_of_a_name_is_refused(self) -> None:
-        with pytest.raises(RequestRejectedError, match="already exists"):
-            drive(ACCOUNT.create_list("L"), (207, failure(409, {"description": "L already exists"})))
-
-    def test_contacts_are_added_to_a_list(self) -> None:
-        _, (request,) = drive(ACCOUNT.add_contacts_to_list("l1", ["s1", "s2"]), listing({"list_id": "l1"}))
-        assert (request.method, request.path) == ("POST", "/v2/accounts/example1/lists/l1/contacts")
-        assert request.json == {"contact_references": [{"contact_sid": "s1"}, {"contact_sid": "s2"}]}
-
-    def test_a_refused_addition_is_raised(self) -> None:
-        reply = (200, failure(None, {"description": "no such contact"}))
-        with pytest.raises(RequestRejectedError, match="no such contact"):
-            drive(ACCOUNT.add_contacts_to_list("l1", ["s1"]), reply)
-
-
 IMPATIENT = Exotel(api_key="example-key", api_token="example-token", account_sid="example1", policy=RetryPolicy(0, 0))
 CREATED = {"id": "c1", "sid": "s1", "name": "Spring", "status": "Paused", "schedule": {"end_at": LONG_AGO}}
 GOOD = {
@@ -384,6 +333,8 @@ CALLS: dict[str, Callable[[], Conversation[Any]]] = {
     "watch_campaign": lambda: IMPATIENT.watch_campaign("c1"),
     "call_details": lambda: IMPATIENT.call_details("c1", limit=3),
     "create_list": lambda: IMPATIENT.create_list("L"),
+    "find_list": lambda: IMPATIENT.find_list("Spring"),
+    "count_list": lambda: IMPATIENT.count_list("l1"),
     "add_contacts_to_list": lambda: IMPATIENT.add_contacts_to_list("l1", ["s1"]),
     "check": IMPATIENT.check,
 }

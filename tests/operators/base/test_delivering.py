@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import Asset
 
 from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
 from tests.delivery.conftest import empty_bucket
 from tests.delivery.world import World, phones
 from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext, statuses
+from tests.operators.conftest import FakeOutletEvents
 
 
 def test_a_delivery_returns_its_receipt_and_leaves_outcomes_in_xcom(
@@ -39,6 +41,19 @@ def test_a_delivery_returns_its_receipt_and_leaves_outcomes_in_xcom(
     assert set(context["ti"].pushed) == {"receipt", "outcomes"}
     assert context["ti"].pushed["receipt"] == receipt
     assert [line["key"] for line in context["ti"].pushed["outcomes"]] == phones(5)
+
+
+@pytest.mark.parametrize(("preview", "accepted"), [(False, 5), (True, 0)])
+def test_the_receipt_is_in_the_events_of_the_outlets(
+    preview: bool, accepted: int, acme: MakeAcme, make_context: MakeContext
+) -> None:
+    sent = Asset("campaigns://acme/sent")
+    events = FakeOutletEvents()
+
+    receipt = acme(outlets=[sent], preview=preview).execute(make_context() | {"outlet_events": events})
+
+    assert events.extras == {sent.uri: receipt}
+    assert receipt["accepted"] == accepted
 
 
 def test_what_goes_on_is_logged_without_recipients(

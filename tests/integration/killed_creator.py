@@ -1,0 +1,51 @@
+"""One try of creating an Exotel campaign in a process of its own, to be killed: its state is a folder of files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+from airflow_provider_campaigns.operators import exotel_lists, exotel_recipients, once, state
+from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
+from airflow_provider_campaigns.vendors import exotel_campaign
+from tests.integration.killed_sender import StateFolder
+
+# So that a hundred numbers need two lists and ten requests.
+NUMBERS_PER_REQUEST, ON_A_LIST = 10, 50
+
+
+def main(number_of_try: int, folder: Path, many: bool) -> None:
+    if many:
+        exotel_campaign.MOST_NUMBERS = NUMBERS_PER_REQUEST
+        for module in (exotel_lists, exotel_recipients):
+            module.MOST_CONTACTS, module.MOST_IN_A_LIST = NUMBERS_PER_REQUEST, ON_A_LIST  # type: ignore[attr-defined]
+    # Looks that follow at once: nothing is on its way any more when a sandbox on this machine is asked.
+    once.LOOKS = exotel_lists.LOOKS = (0, 0, 0)  # type: ignore[attr-defined]
+    create = CreateExotelCampaignOperator(
+        task_id="create",
+        name="Reminder",
+        caller_id="02025550100",
+        read_via_text="Hello",
+        contacts=str(folder / "contacts.csv"),
+    )
+    ti = SimpleNamespace(
+        dag_id="dag",
+        run_id="run",
+        task_id="create",
+        map_index=-1,
+        try_number=number_of_try,
+        max_tries=0,
+        xcom_push=lambda **_: None,
+    )
+    files = StateFolder(folder / "state")
+    files.folder.mkdir(exist_ok=True)
+    # The versions of Airflow keep it in different places, none of which is there outside a task.
+    state.task_state = lambda context: files  # type: ignore[assignment]
+    campaign = create.execute({"ti": ti})  # type: ignore[arg-type]
+    (folder / "campaign.json").write_text(json.dumps(campaign))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "many")
