@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from typing import Any
 
 import pendulum
@@ -15,7 +15,7 @@ from airflow_provider_campaigns.exceptions import InputError
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EXPECTED = "'09:00-20:00 Asia/Kolkata', or a dict with start, end, timezone and perhaps days, a list of mon to sun"
 
-_TEXT = re.compile(r"\s*(?P<start>\d{1,2}:\d{2})\s*-\s*(?P<end>\d{1,2}:\d{2})\s+(?P<timezone>\S+)\s*")
+_TEXT = re.compile(r"\s*(?P<start>[\d:]+)\s*-\s*(?P<end>[\d:]+)\s+(?P<timezone>\S+)\s*")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,17 @@ class SendWindow:
     end: time
     timezone: str
     days: frozenset[int] = frozenset(range(7))
+
+    @staticmethod
+    def now() -> datetime:
+        """Return the time."""
+        return datetime.now(UTC)
+
+    def closes_in(self) -> float:
+        """Return the seconds from now until it closes; less than 0 when it is not open."""
+        now = self.now()
+        closes = self.closes(now)
+        return (closes - now).total_seconds() if closes else -1.0
 
     def closes(self, now: datetime) -> datetime | None:
         """Return when it closes, None when it is not open; ``now`` is aware."""
@@ -52,9 +63,9 @@ class SendWindow:
         return next(opens for opens in openings if opens > now and opens.weekday() in self.days)
 
     def _on(self, day: pendulum.DateTime) -> tuple[pendulum.DateTime, pendulum.DateTime]:
-        opens = day.at(self.start.hour, self.start.minute)
+        opens = day.at(self.start.hour, self.start.minute, self.start.second)
         last = day if self.start < self.end else day.add(days=1)
-        return opens, last.at(self.end.hour, self.end.minute)
+        return opens, last.at(self.end.hour, self.end.minute, self.end.second)
 
     def __str__(self) -> str:
         days = "" if len(self.days) == len(DAYS) else f" on {', '.join(DAYS[day] for day in sorted(self.days))}"
@@ -88,9 +99,9 @@ def _time(name: str, value: Any) -> time:
     if isinstance(value, time):
         return value.replace(tzinfo=None)
     try:
-        hour, minute = map(int, str(value).split(":"))
-        return time(hour, minute)
-    except ValueError:
+        hour, minute, *seconds = map(int, str(value).split(":"))
+        return time(hour, minute, *seconds)
+    except (TypeError, ValueError):
         raise InputError(f"send_window.{name}", "a time such as 09:00", repr(value)) from None
 
 

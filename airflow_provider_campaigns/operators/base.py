@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, get_args
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
-from airflow_provider_campaigns.exceptions import DeliveryError, InputError, LedgerError
+from airflow_provider_campaigns.exceptions import DeliveryError, InputError, LedgerError, SendWindowClosedError
 from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.operators.cleared import OnCleared, check_on_cleared, generation
 from airflow_provider_campaigns.operators.hidden import HiddenField, shown
@@ -18,6 +18,8 @@ from airflow_provider_campaigns.operators.outlets import announce
 from airflow_provider_campaigns.operators.rendered import whole_number
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_campaigns.delivery.batches import Reading
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.receipt import Receipt
     from airflow_provider_campaigns.delivery.sources import Source
     from airflow_provider_campaigns.delivery.verdicts import Limits
+    from airflow_provider_campaigns.delivery.window import SendWindow
     from airflow_provider_campaigns.hooks.base import CampaignHook
+    from airflow_provider_campaigns.operators.timing import OutsideWindow
     from airflow_provider_campaigns.protocol.sending import Send
 
 OnUnknown = Literal["fail", "skip", "resend"]
@@ -67,6 +71,13 @@ class CampaignDeliveryOperator(BaseOperator):
         (default) delivers the rest, then fails for good; ``"skip"`` leaves them; ``"resend"`` sends to them again.
     :param on_cleared: a cleared task: ``"resume"`` (default) sends only what was not sent; ``"resend"`` sends to
         everybody again.
+    :param send_window: hours at which contacts may be sent: ``"09:00-20:00 Asia/Kolkata"``, or a dict with ``start``,
+        ``end``, ``timezone`` and perhaps ``days`` (``["mon", "tue"]``). A delivery that is under way when it closes
+        ends there; what is left goes on when it opens. Default: at any hour (templated)
+    :param outside_window: outside ``send_window`` the task waits in the triggerer (``"wait"``, default), or is skipped
+        (``"skip"``) (templated)
+    :param max_age: refuse a run whose data interval ended longer ago (a ``timedelta``), so that a catch-up or backfill
+        cannot contact everybody again; default no limit. A task that waited for its window is not looked at again.
     :param preview: do everything but send; shows the first request in the log, recipients masked.
     :return: a receipt: ``vendor``, ``campaign``, counts by status, ``requests``, ``outcomes_path``. It is also the
         ``extra`` of the outlet assets' events.
@@ -83,6 +94,8 @@ class CampaignDeliveryOperator(BaseOperator):
         "max_rejected",
         "on_unknown",
         "on_cleared",
+        "send_window",
+        "outside_window",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"columns": "json"}
     ui_color = "#e8f1fb"
@@ -104,6 +117,9 @@ class CampaignDeliveryOperator(BaseOperator):
         allow_repeats: bool = False,
         on_unknown: OnUnknown = "fail",
         on_cleared: OnCleared = "resume",
+        send_window: str | Mapping[str, Any] | None = None,
+        outside_window: OutsideWindow = "wait",
+        max_age: timedelta | None = None,
         preview: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -119,6 +135,9 @@ class CampaignDeliveryOperator(BaseOperator):
         self.allow_repeats = allow_repeats
         self.on_unknown = on_unknown
         self.on_cleared = on_cleared
+        self.send_window = send_window
+        self.outside_window = outside_window
+        self.max_age = max_age
         self.preview = preview
         self._delivering: Delivery | None = None
         self._progress: DeliveryProgress | None = None
@@ -138,6 +157,13 @@ class CampaignDeliveryOperator(BaseOperator):
 
     def execute(self, context: Context) -> Receipt:
         """Deliver the contacts."""
+        return self._execute(context)
+
+    def execute_when_open(self, context: Context, event: Any) -> Receipt:
+        """Deliver the contacts, after a wait for ``send_window``."""
+        return self._execute(context, waited=True)
+
+    def _execute(self, context: Context, *, waited: bool = False) -> Receipt:
         from airflow_provider_campaigns.delivery.progress import DeliveryProgress
         from airflow_provider_campaigns.operators.state import progress_note
 
@@ -152,10 +178,13 @@ class CampaignDeliveryOperator(BaseOperator):
         if ledger.receipt and not (self.on_unknown == "resend" and ledger.receipt["unknown"]):
             self.log.warning("An earlier try of this task came to the end of the contacts; nothing is sent again")
             return self._end(ledger.receipt, ledger, outcomes, context)
+        window = self._window(context, waited=waited)
         delivery = self._delivery(send, ledger, outcomes)
         rows = self._check(delivery.reading, delivery.source, delivery.batch_size)
         self.log.info("Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, send.campaign)
         self._progress = delivery.progress = DeliveryProgress(rows, progress_note(context))
+        if window:
+            delivery.closes_in = window.closes_in
         self._delivering = delivery
         try:
             receipt = delivery.deliver(header)
@@ -164,6 +193,8 @@ class CampaignDeliveryOperator(BaseOperator):
         except BaseException as error:
             if delivery.begun:
                 self._leave(delivery, context)
+            if window and isinstance(error, SendWindowClosedError):
+                self._stay_out(window)
             if isinstance(error, DeliveryError) and error.final:
                 raise AirflowFailException(str(error)) from error
             raise
@@ -173,6 +204,23 @@ class CampaignDeliveryOperator(BaseOperator):
         """Let no further request leave; those in flight are still settled."""
         if self._delivering:
             self._delivering.end("the task was killed")
+
+    def _window(self, context: Context, *, waited: bool) -> SendWindow | None:
+        """Return the hours at which this run may send, None for all; leave the worker when it may not send now."""
+        from airflow_provider_campaigns.operators.timing import refuse_old, window_of
+
+        window = window_of(self.send_window, self.outside_window)
+        if not waited:
+            refuse_old(self.max_age, context)
+        if window and window.closes_in() <= 0:
+            self._stay_out(window)
+        return window
+
+    def _stay_out(self, window: SendWindow) -> NoReturn:
+        """Leave the worker: it is outside ``window``."""
+        from airflow_provider_campaigns.operators.timing import wait_or_skip
+
+        wait_or_skip(self, window, self.outside_window, self.execute_when_open.__name__)
 
     def _records(self, context: Context) -> tuple[Ledger, Outcomes]:
         """Return the ledger of this task instance, in which this try is noted, and where its outcomes go."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,17 @@ def test_ozonetel_checks_for_duplicates_so_an_unanswered_lead_is_sent_again(
     assert (send.state, send.try_number) == ("success", 1)
     assert send.xcoms["receipt"]["accepted"] == len(PHONES)
     assert accepted(sandbox, "ozonetel") == Counter(PHONES)
+
+
+def test_a_task_waits_for_its_window(airflow: AirflowProcess, sandbox: SandboxClient) -> None:
+    opens = datetime.now(UTC) + timedelta(seconds=10)
+    window = f'send_window="{opens:%H:%M:%S}-{opens - timedelta(minutes=5):%H:%M:%S} UTC"'
+
+    run = airflow.run(source("ozonetel", f"{COMMON}, {window}"))
+
+    assert run["send"].xcoms["receipt"]["accepted"] == len(PHONES)
+    assert datetime.now(UTC) >= opens.replace(microsecond=0)
+    assert "It is outside send_window" in airflow.output()
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
