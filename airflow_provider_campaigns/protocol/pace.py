@@ -77,8 +77,9 @@ def paced(conversation: Conversation[T], pace: Pace) -> Conversation[T]:
         while True:
             step: Step = conversation.throw(failure) if failure else conversation.send(answer)
             answer = failure = None
-            if isinstance(step, (SignIn, Request)):
-                # The turn comes first: a token that waits for it may have ended by then.
+            # The turn comes before the token, which may have ended by then. One that was refused is replaced at once:
+            # others would try it in their turn.
+            if isinstance(step, Request) or step == SignIn():
                 try:
                     slot = yield from _turn(pace, slot)
                 except StoppedError:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from copy import copy
 from itertools import count
 from pathlib import Path
 from textwrap import indent
@@ -52,13 +53,15 @@ class AirflowProcess:
 
     :param folder: an empty folder for all it makes.
     :param sandbox_url: where the connections lead to.
+    :param shared: it has a twin.
     :param settings: environment variables of Airflow.
     """
 
-    def __init__(self, folder: Path, sandbox_url: str, **settings: str) -> None:
+    def __init__(self, folder: Path, sandbox_url: str, *, shared: bool = False, **settings: str) -> None:
         self.home = folder / "home"
         self.dags = folder / "dags"
         self.log = folder / "output.log"
+        self._arguments = ["shared"] if shared else []
         self._numbers = count(1)
         self.home.mkdir()
         self.dags.mkdir()
@@ -68,6 +71,12 @@ class AirflowProcess:
             "PYTHONPATH": os.pathsep.join((str(ROOT / "scripts"), str(ROOT))),
             **settings,
         }
+
+    def twin(self) -> Self:
+        """Return another process of the same Airflow, for DAGs that run at the same time."""
+        twin = copy(self)
+        twin.log = self.log.with_name("output of the twin.log")
+        return twin
 
     def run(self, tasks: str) -> DagRun:
         """Run a DAG of these ``tasks``, Python code that may use every operator and sensor, to its end."""
@@ -93,7 +102,7 @@ class AirflowProcess:
     def __enter__(self) -> Self:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("driver.py"))],
+                [sys.executable, str(Path(__file__).with_name("driver.py")), *self._arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -1,7 +1,12 @@
-"""An Airflow in a process of its own, for ``AirflowProcess``: runs the DAG files named on stdin, one a line."""
+"""
+An Airflow in a process of its own, for ``AirflowProcess``: runs the DAG files named on stdin, one a line.
+
+With the argument ``shared``, other processes have the same database, and use the same tokens.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
@@ -16,11 +21,17 @@ import dag_runs
 def run(file: str) -> dict[str, Any]:
     """Run the only DAG of a file, and return what it left, or why it could not run."""
     try:
-        forget_tokens()
         (dag,) = dag_runs.load_dags(Path(file)).values()
         return asdict(dag_runs.run_dag(dag))
     except Exception:  # noqa: BLE001  whatever it is, the test is to show it
         return {"error": traceback.format_exc()}
+
+
+def migrate() -> None:
+    """Create the database, unless another process has."""
+    with Path(os.environ["AIRFLOW_HOME"], "migrating").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        dag_runs.migrate()
 
 
 def forget_tokens() -> None:
@@ -37,12 +48,16 @@ def main() -> None:
     """Keep stdout for the answers; what Airflow writes there, from its first import on, goes where stderr goes."""
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
-        dag_runs.migrate()
+        shared = sys.argv[1:] == ["shared"]
+        migrate()
 
         from airflow_provider_campaigns.hooks import tokens
 
-        tokens.CLAIM_DELAY = tokens.CLAIM_JITTER = 0.0  # one task at a time: nobody else claims
+        if not shared:
+            tokens.CLAIM_DELAY = tokens.CLAIM_JITTER = 0.0  # one task at a time: nobody else claims
         for line in sys.stdin:
+            if not shared:
+                forget_tokens()
             answers.write(json.dumps(run(line.strip())) + "\n")
             answers.flush()
 

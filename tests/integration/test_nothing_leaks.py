@@ -41,10 +41,10 @@ from tests.integration.leaks import (
     probing_operators,
     rows,
 )
-from tests.operators.conftest import logs, make_context
+from tests.operators.conftest import make_context
 from tests.operators.deliveries import write_csv
 
-__all__ = ["logs", "make_context"]
+__all__ = ["make_context"]
 
 # Which connections the operators use, and the sandbox's fault.
 FAILURES = {

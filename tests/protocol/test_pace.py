@@ -169,6 +169,15 @@ def test_a_request_waits_for_its_turn_before_it_asks_for_the_token(clock: Clock)
     assert isinstance(waiting.send(Response(200)), Sleep), "the next one has no turn yet"
 
 
+def test_a_token_that_was_refused_is_replaced_at_once(clock: Clock) -> None:
+    pace = Pace(6, clock)
+    waiting = paced(several(WRITE, SignIn("refused"), WRITE), pace)
+    assert next(waiting) is WRITE
+
+    assert waiting.send(Response(401)) == SignIn("refused")
+    assert isinstance(waiting.send("token"), Sleep), "the repeat has a turn of its own"
+
+
 def test_one_whose_turn_has_passed_until_the_token_came_waits_for_another(clock: Clock) -> None:
     pace = Pace(6, clock)
     waiting = paced(several(SignIn(), WRITE), pace)
