@@ -12,7 +12,6 @@ import pendulum
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator, ExportExotelCallDetailsOperator
-from airflow_provider_campaigns.sensors.exotel import ExotelCampaignSensor
 
 NUMBERS = Path(__file__).parent / "data" / "exotel_numbers.csv"
 OUTCOMES = "{{ var.value.get('campaigns_outcomes', '/tmp/campaigns/outcomes') }}"
@@ -33,16 +32,15 @@ with DAG(
         read_via_text="Your policy ends this month. Press one to renew it.",
         contacts=str(NUMBERS),
         call_retries={"number_of_retries": 1, "interval_mins": 15, "on_status": ["busy", "no-answer"]},
-    )
-    wait = ExotelCampaignSensor(
-        task_id="wait",
-        campaign_id=call.output["campaign_id"],
+        # Waits in the triggerer: no worker is kept busy. Whoever marks the task failed stops the calls.
+        wait_for_completion=True,
+        deferrable=True,
+        pause_on_kill=True,
         poke_interval=float(os.environ.get("CAMPAIGNS_POKE_INTERVAL", "60")),
         timeout=10 * 3600,
     )
-    calls = ExportExotelCallDetailsOperator(
+    call >> ExportExotelCallDetailsOperator(
         task_id="calls",
         campaign_id=call.output["campaign_id"],
         output_path=f"{OUTCOMES}/exotel_calls/{{{{ run_id }}}}.jsonl",
     )
-    wait >> calls

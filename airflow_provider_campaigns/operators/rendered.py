@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import date, datetime
 from typing import Any
 
 from airflow_provider_campaigns.exceptions import InputError
@@ -40,3 +41,17 @@ def whole_number(name: str, value: int | str | None) -> int | None:
     if not text.isdecimal() or not int(text):
         raise InputError(name, "a whole number from 1", repr(value))
     return int(text)
+
+
+def a_day(name: str, value: date | str) -> date:
+    """
+    Return a day, given as such or as ``YYYY-MM-DD``.
+
+    :raises InputError: it is something else, also a point in time: on which day it is depends on the time zone.
+    """
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return date.fromisoformat(value.strip())
+    raise InputError(name, "a day, YYYY-MM-DD", repr(value))

@@ -1,4 +1,4 @@
-"""Operator for Xebo: survey links, and surveys sent by SMS, e-mail or WhatsApp."""
+"""Operators for Xebo: survey links, surveys sent by SMS, e-mail or WhatsApp, and responses exported."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import mask_secret
+from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
 
 from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
+from airflow_provider_campaigns.operators.exports import write_lines
+from airflow_provider_campaigns.operators.rendered import listed
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from airflow.providers.common.compat.sdk import Context
+
     from airflow_provider_campaigns.hooks.xebo import XeboHook
     from airflow_provider_campaigns.protocol.sending import Send
     from airflow_provider_campaigns.vendors.xebo_contacts import Medium
@@ -72,3 +78,74 @@ class TriggerSurveyOperator(CampaignDeliveryOperator):
         if self.collector_token:
             mask_secret(self.collector_token)
         return TriggerSurvey(self.hook.dialect, self.collector_id, self.collector_token, self.medium)
+
+
+class ExportXeboResponsesOperator(BaseOperator):
+    """
+    Write the responses to a survey to a file, one JSON object per line, as Xebo hands them over.
+
+    .. seealso:: https://developer-api.xebo.ai/get-responses-json-format
+
+    :param survey_id: UUID of the survey (templated)
+    :param since: first day, a date or ISO text; hours are not looked at, and whose midnight counts is not published.
+        Default: from the first response on (templated)
+    :param until: last day, likewise; default tomorrow. Needs ``since`` (templated)
+    :param output_path: path or URL of a .jsonl file; replaced as a whole if it exists (templated)
+    :param collector_ids: UUIDs of collectors, not the ``collector_id`` of ``TriggerSurveyOperator``; default all
+        (templated)
+    :param response_status: 0 partial, 1 complete, 2 disqualified; default ``(1,)`` (templated)
+    :param xebo_conn_id: id of the Airflow connection (templated)
+    :return: ``{"path", "count"}``.
+    :raises InputError: bad input; nothing was asked for.
+    :raises VendorError: the vendor refused, or could not be reached; an earlier file is left as it was.
+    """
+
+    template_fields: Sequence[str] = (
+        "survey_id",
+        "since",
+        "until",
+        "output_path",
+        "collector_ids",
+        "response_status",
+        "xebo_conn_id",
+    )
+    ui_color = "#e8f1fb"
+
+    def __init__(
+        self,
+        *,
+        survey_id: str,
+        output_path: str,
+        since: date | str | None = None,
+        until: date | str | None = None,
+        collector_ids: Sequence[str] | str | None = None,
+        response_status: Sequence[int] | str = (1,),
+        xebo_conn_id: str = "xebo_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.survey_id = survey_id
+        self.output_path = output_path
+        self.since = since
+        self.until = until
+        self.collector_ids = collector_ids
+        self.response_status = response_status
+        self.xebo_conn_id = xebo_conn_id
+
+    @cached_property
+    def hook(self) -> XeboHook:
+        """The vendor's hook."""
+        from airflow_provider_campaigns.hooks.xebo import XeboHook
+
+        return XeboHook(self.xebo_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Export the responses."""
+        responses = self.hook.responses(
+            self.survey_id,
+            collector_ids=listed("collector_ids", self.collector_ids) if self.collector_ids else None,
+            since=self.since,
+            until=self.until,
+            response_status=listed("response_status", self.response_status),
+        )
+        return write_lines(responses, self.output_path)

@@ -7,10 +7,12 @@ so replies are judged by their words.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import count
 from typing import Any, Literal
 
 from airflow_provider_campaigns.exceptions import (
@@ -21,11 +23,13 @@ from airflow_provider_campaigns.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy, VendorMessage, Verdict, json_object
-from airflow_provider_campaigns.protocol.messages import Conversation, Keep, Request, Response
+from airflow_provider_campaigns.protocol.messages import Conversation, Keep, Page, Request, Response
 from airflow_provider_campaigns.protocol.repeating import exchange
 from airflow_provider_campaigns.protocol.signing_in import shared_token
 from airflow_provider_campaigns.protocol.watching import Progress
-from airflow_provider_campaigns.vendors.paging import pages
+from airflow_provider_campaigns.vendors.replies import text
+
+log = logging.getLogger(__name__)
 
 SIGN_IN_PATH = "/ca_apis/CAToken/generateToken"
 ADD_PATH = "/ca_apis/AddCampaignData"
@@ -234,8 +238,10 @@ class Ozonetel(Dialect):
         """
         Hand over the calls of one day as pages of dicts and return their number (ref. "Fetch CDR by pagination").
 
-        One calendar day (in practice Indian time) per call, of the last 15; 2 requests a minute. The first page's
-        number is not documented and taken to be 1.
+        Two pages a minute are given. The first page's number is not documented and taken to be 1.
+
+        :param day: in practice a day of Indian time; the vendor refuses days before the last 15, and to come.
+        :raises VendorUnavailableError: the vendor does not turn the page.
         """
         body: dict[str, Any] = {
             "fromDate": f"{day:%Y-%m-%d} 00:00:00",
@@ -244,16 +250,31 @@ class Ozonetel(Dialect):
         }
         if campaign_name is not None:
             body["campaignName"] = campaign_name
-
-        def fetch(number: int) -> Conversation[list[Any]]:
-            query = {"pageNo": number + 1, "pageSize": page_size}
+        seen, before = 0, None
+        for number in count(1):
+            query = {"pageNo": number, "pageSize": page_size}
             response = yield from exchange(self, Request("GET", CALLS_PATH, "read", json=body, params=query))
-            calls = reply_object(response).get("details")
-            if not isinstance(calls, list):
-                raise self.error(VendorUnavailableError, response)
-            return calls
+            calls, total = self._calls(response)
+            if calls and calls == before:
+                raise VendorUnavailableError(self.vendor, f"page {number} of the calls is the one before it again")
+            if calls:
+                yield Page(calls)
+            seen += len(calls)
+            if not calls or (len(calls) < page_size if total is None else seen >= total):
+                break
+            before = calls
+        if total is not None and seen < total:
+            # Whether the total minds the campaign is not documented.
+            log.warning("ozonetel: %s calls were handed over, and %s counted", f"{seen:,}", f"{total:,}")
+        return seen
 
-        return (yield from pages(fetch, page_size))
+    def _calls(self, response: Response) -> tuple[list[Any], int | None]:
+        """Return the calls of a page, and how many there are in all if the vendor says so."""
+        reply = reply_object(response)
+        calls, total = reply.get("details"), text(reply.get("totalCount"))
+        if not isinstance(calls, list):
+            raise self.error(VendorUnavailableError, response)
+        return calls, int(total) if total and total.isdecimal() else None
 
     def _campaigns(self, campaign_name: str) -> Conversation[list[Any]]:
         body = {"userName": self.user_name, "campaignName": campaign_name}

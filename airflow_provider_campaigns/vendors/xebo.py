@@ -35,6 +35,7 @@ SEND_PATH = "/v2/api/collectors/{collector_id}/campaigns"
 TOKEN_LIFE = 24 * 3600.0  # seconds: "this token generated is valid for 24 hours only" (?p=3205)
 PAGE_SIZE = 250  # "by default it is 250" (/get-responses-json-format); the largest is not published
 COMPLETE = 1  # response_status 0: partial, 1: complete, 2: disqualified (/get-responses-spss-format)
+STATUSES = frozenset({0, COMPLETE, 2})
 NO_SURVEY = "00000000-0000-0000-0000-000000000000"
 
 _LINKS_CONTACT_NO_ONE = "generating links contacts no one"
@@ -289,8 +290,12 @@ def _filters(
         raise InputError("since", "a first day when until is given", since)
     if since:
         # Tomorrow, for the vendor's day may have begun before ours.
-        last = until or datetime.now(UTC).date() + timedelta(days=1)
-        body["date_filter"] = {"operand": [_day("since", since), _day("until", last)], "type": "between"}
+        first, last = _day("since", since), _day("until", until or datetime.now(UTC).date() + timedelta(days=1))
+        if last < first:
+            raise InputError("until", f"{first} or a later day", last)
+        body["date_filter"] = {"operand": [first, last], "type": "between"}
+    if not response_status or not set(response_status) <= STATUSES:
+        raise InputError("response_status", "some of 0 (partial), 1 (complete), 2 (disqualified)", response_status)
     body["response_status"] = list(response_status)
     if collector_ids:
         body["collector_ids"] = list(collector_ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -294,15 +295,17 @@ class TestCampaignStatus:
         assert ("reason" in progress.details) == (state == "failed")
 
 
+def calls(*ids: int, total: Any = None) -> tuple[int, dict[str, Any]]:
+    counted = {} if total is None else {"totalCount": total}
+    return 200, {"status": "success", "message": "", "details": [{"CallID": one} for one in ids], **counted}
+
+
 class TestCallRecords:
+    DAY = date(2026, 3, 1)
+
     def test_pages_of_one_day(self) -> None:
-        script = Script(
-            [
-                (200, {"status": "success", "message": "", "details": [{"CallID": 1}, {"CallID": 2}], "totalCount": 3}),
-                (200, {"status": "success", "message": "", "details": [{"CallID": 3}], "totalCount": 3}),
-            ]
-        )
-        assert script.play(ACCOUNT.call_records(date(2026, 3, 1), "Spring", page_size=2)) == 3
+        script = Script([calls(1, 2, total=3), calls(3, total=3)])
+        assert script.play(ACCOUNT.call_records(self.DAY, "Spring", page_size=2)) == 3
         assert [item["CallID"] for item in script.items] == [1, 2, 3]
         first, second = script.requests
         assert (first.method, first.path, first.effect) == ("GET", "/ca_reports/fetchCdrByPagination", "read")
@@ -317,10 +320,37 @@ class TestCallRecords:
             {"pageNo": 2, "pageSize": 2},
         ]
 
-    def test_a_day_without_calls(self) -> None:
-        script = Script([(200, {"status": "success", "details": []})])
-        assert script.play(ACCOUNT.call_records(date(2026, 3, 1))) == 0
+    @pytest.mark.parametrize("total", ["4", 4])
+    def test_a_page_smaller_than_asked_for_is_not_the_end_while_the_total_says_more(self, total: Any) -> None:
+        script = Script([calls(1, 2, total=total), calls(3, 4, total=total)])
+        assert script.play(ACCOUNT.call_records(self.DAY)) == 4
+
+    @pytest.mark.parametrize("last", [(3,), ()])
+    def test_without_a_total_a_page_that_is_not_full_is_the_end(self, last: tuple[int, ...]) -> None:
+        script = Script([calls(1, 2), calls(*last)])
+        assert script.play(ACCOUNT.call_records(self.DAY, page_size=2)) == 2 + len(last)
+
+    @pytest.mark.parametrize("total", [None, 5])
+    def test_a_vendor_that_does_not_turn_the_page_is_an_error(self, total: Any) -> None:
+        script = Script([calls(1, 2, total=total)] * 2)
+        with pytest.raises(VendorUnavailableError, match="page 2 of the calls is the one before it again"):
+            script.play(ACCOUNT.call_records(self.DAY, page_size=2))
+
+    def test_calls_that_are_counted_and_not_handed_over_are_told(self, caplog: pytest.LogCaptureFixture) -> None:
+        script = Script([calls(1, 2, total=5), calls(total=5)])
+        with caplog.at_level(logging.WARNING):
+            assert script.play(ACCOUNT.call_records(self.DAY, page_size=2)) == 2
+        assert "2 calls were handed over, and 5 counted" in caplog.text
+
+    @pytest.mark.parametrize("total", [None, 0])
+    def test_a_day_without_calls(self, total: Any) -> None:
+        script = Script([calls(total=total)])
+        assert script.play(ACCOUNT.call_records(self.DAY)) == 0
         assert "campaignName" not in script.requests[0].json
+
+    def test_a_reply_without_calls_is_an_error(self) -> None:
+        with pytest.raises(VendorUnavailableError):
+            drive(ACCOUNT.call_records(self.DAY), (200, {"status": "success", "message": ""}))
 
 
 class TestCheck:

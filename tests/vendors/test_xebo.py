@@ -487,6 +487,21 @@ class TestResponses:
         with pytest.raises(InputError, match="since: expected a first day"):
             drive(KEY.responses(self.SURVEY, until="2024-08-05"))
 
+    @pytest.mark.parametrize(
+        ("filters", "field"),
+        [
+            ({"since": "2024-08-05", "until": "2024-08-04"}, "until"),
+            ({"since": "2024-08-05", "until": "tomorrow"}, "until"),
+            ({"response_status": (3,)}, "response_status"),
+            ({"response_status": ()}, "response_status"),
+            ({"response_status": ["complete"]}, "response_status"),
+        ],
+    )
+    def test_filters_that_cannot_be_meant_are_refused(self, filters: dict[str, Any], field: str) -> None:
+        with pytest.raises(InputError) as caught:
+            drive(KEY.responses(self.SURVEY, **filters))
+        assert caught.value.field == field
+
     def test_pages_are_read_until_one_is_not_full(self) -> None:
         script = Script([(200, [{"id": 1}, {"id": 2}]), (200, [{"id": 3}])])
         assert script.play(KEY.responses(self.SURVEY, page_size=2)) == 3

@@ -291,6 +291,24 @@ class TestLostReplies:
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("fault", [None, "refuse", "drop", "reset", "cut"])
+def test_no_number_is_logged_or_kept(
+    fault: str | None, sandbox: SandboxClient, make_context: MakeContext, logs: Callable[[], str]
+) -> None:
+    state: State = {}
+    context = make_context(state=state)
+    if fault:
+        sandbox.fault(fault, vendor="exotel", path="/contacts", method="POST", skip=3)
+    try:
+        create(numbers=PEOPLE).execute(context)
+        raised = ""
+    except CampaignError as error:
+        raised = str(error)
+    for text in (logs(), json.dumps(state), json.dumps(context["ti"].pushed), raised):
+        assert not any(number.removeprefix("+") in text for number in PEOPLE)
+
+
+@pytest.mark.usefixtures("small")
 def test_a_source_that_changes_while_it_is_read_is_refused(sandbox: SandboxClient) -> None:
     reads = iter([PEOPLE, PEOPLE[::-1]])
     source = Source("contacts", lambda: (Row(n, {"number": number}) for n, number in enumerate(next(reads), 1)))
