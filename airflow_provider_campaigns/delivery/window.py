@@ -99,9 +99,8 @@ def _time(name: str, value: Any) -> time:
     if isinstance(value, time):
         return value.replace(tzinfo=None)
     try:
-        hour, minute, *seconds = map(int, str(value).split(":"))
-        return time(hour, minute, *seconds)
-    except (TypeError, ValueError):
+        return time.fromisoformat(str(value).strip().zfill(len("09:00")))
+    except ValueError:
         raise InputError(f"send_window.{name}", "a time such as 09:00", repr(value)) from None
 
 
