@@ -72,13 +72,12 @@ class Send:
 
     def wait_for_requests(self, number: int) -> bool:
         """Return True once the vendor received so many, False if the send ends before."""
-        asked = time.monotonic()
         while self.requests() < number:
-            if time.monotonic() > asked + ASK_SECONDS:
-                if self.run.task().state in FINISHED:
-                    return False
-                asked = time.monotonic()
-            time.sleep(LOOK_SECONDS)
+            deadline = time.monotonic() + ASK_SECONDS
+            while self.requests() < number and time.monotonic() < deadline:
+                time.sleep(LOOK_SECONDS)
+            if self.run.task().state in FINISHED:
+                return self.requests() >= number
         return True
 
     def kill(self, dice: random.Random, most: int, *, supervisor: bool = False, task: bool = True) -> bool:

@@ -30,6 +30,7 @@ AIRFLOW_3 = not __version__.startswith("2.")
 START_SECONDS = 100.0
 # A task starts within seconds; on a busy machine that has to notice a dead supervisor first, it takes longer.
 WAIT_SECONDS = 100.0
+ANSWER_SECONDS = 20.0
 POLL_SECONDS = 0.1
 # Seconds without a heartbeat after which a task counts as dead.
 HEARTBEAT_SECONDS = 10
@@ -94,10 +95,17 @@ class ScheduledAirflow:
         return Run(self, dag_id, self.call("POST", f"dags/{dag_id}/dagRuns", conf=conf, **logical_date)["dag_run_id"])
 
     def call(self, method: str, path: str, **body: Any) -> Any:
-        """Call the REST API, and return what it answers."""
-        response = self._asked(method, path, **body)
-        assert response.ok, f"{method} {path}: {response.status_code} {response.text}"
-        return response.json()
+        """Call the REST API, again when SQLite was locked, and return what it answers."""
+        answers = [self._asked(method, path, **body)]
+
+        def is_answered() -> bool:
+            if answers[-1].status_code >= requests.codes.server_error:
+                answers.append(self._asked(method, path, **body))
+            return answers[-1].status_code < requests.codes.server_error
+
+        wait_for(f"an answer to {method} {path}", is_answered, ANSWER_SECONDS)
+        assert answers[-1].ok, f"{method} {path}: {answers[-1].text}"
+        return answers[-1].json()
 
     def command(self, *arguments: str) -> None:
         """Run a command of Airflow's."""
@@ -172,7 +180,19 @@ class Run:
         return found[0]
 
     def clear(self) -> None:
-        """Clear the task, as a person does."""
+        """Clear the task, as a person does, once more if need be: a scheduler that is just ending the run undoes it."""
+        self._clear()
+
+        def is_cleared() -> bool:
+            if self.task().state is not None:
+                return True
+            if self.airflow.call("GET", self._run_path)["state"] in FINISHED:
+                self._clear()
+            return False
+
+        wait_for(f"{self.dag_id}, which is cleared", is_cleared, WAIT_SECONDS)
+
+    def _clear(self) -> None:
         if not AIRFLOW_3 and self.task().state == "running":
             self._clear_by_command()
             return
@@ -181,7 +201,7 @@ class Run:
 
     def _clear_by_command(self) -> None:
         """Clear it by the command line: the REST API of Airflow 2 leaves a running task as it is."""
-        date = self.airflow.call("GET", f"dags/{self.dag_id}/dagRuns/{self.run_id}")["logical_date"]
+        date = self.airflow.call("GET", self._run_path)["logical_date"]
         self.airflow.command("tasks", "clear", "--yes", "--start-date", date, "--end-date", date, self.dag_id)
 
     def mark_failed(self) -> None:
@@ -216,8 +236,12 @@ class Run:
         return "\n".join(log.read_text(errors="replace") for log in sorted(logs))
 
     @property
+    def _run_path(self) -> str:
+        return f"dags/{self.dag_id}/dagRuns/{self.run_id}"
+
+    @property
     def _path(self) -> str:
-        return f"dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/send"
+        return f"{self._run_path}/taskInstances/send"
 
 
 def wait_for(what: str, condition: Callable[[], bool], seconds: float) -> None:

@@ -15,6 +15,9 @@ from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.integration.crashes import LATENCY, Send
 from tests.integration.scheduler import Run, ScheduledAirflow
 
+# Longer than what any of them waits for, so that what it waited for in vain is told.
+pytestmark = pytest.mark.timeout(300)
+
 KILLS = 3
 
 
