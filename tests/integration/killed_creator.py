@@ -1,16 +1,15 @@
-"""One try of creating an Exotel campaign in a process of its own, to be killed: its state is a folder of files."""
+"""One try of creating an Exotel campaign in a process of its own, to be killed."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
-from airflow_provider_campaigns.operators import exotel_lists, exotel_recipients, once, state
+from airflow_provider_campaigns.operators import exotel_lists, exotel_recipients, once
 from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
 from airflow_provider_campaigns.vendors import exotel_campaign
-from tests.integration.killed_sender import StateFolder
+from tests.integration.own_process import context_in
 
 # So that a hundred numbers need two lists and ten requests.
 NUMBERS_PER_REQUEST, ON_A_LIST = 10, 50
@@ -30,20 +29,7 @@ def main(number_of_try: int, folder: Path, many: bool) -> None:
         read_via_text="Hello",
         contacts=str(folder / "contacts.csv"),
     )
-    ti = SimpleNamespace(
-        dag_id="dag",
-        run_id="run",
-        task_id="create",
-        map_index=-1,
-        try_number=number_of_try,
-        max_tries=0,
-        xcom_push=lambda **_: None,
-    )
-    files = StateFolder(folder / "state")
-    files.folder.mkdir(exist_ok=True)
-    # The versions of Airflow keep it in different places, none of which is there outside a task.
-    state.task_state = lambda context: files  # type: ignore[assignment]
-    campaign = create.execute({"ti": ti})  # type: ignore[arg-type]
+    campaign = create.execute(context_in(folder, "create", number_of_try))
     (folder / "campaign.json").write_text(json.dumps(campaign))
 
 
