@@ -34,7 +34,8 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: help check format test matrix demo standalone constraints clean $(VERSIONS:%=test-%) $(VERSIONS:%=matrix-%)
+.PHONY: help check format test matrix integration demo standalone constraints clean \
+	$(VERSIONS:%=test-%) $(VERSIONS:%=matrix-%) $(VERSIONS:%=integration-%)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +72,14 @@ matrix: ## The same tests on every Airflow, with a summary
 $(VERSIONS:%=matrix-%): matrix-%:
 	@echo 'Airflow $*: testing, log in build/matrix/$*.log'
 	@! $(MAKE) test-$* COVERAGE-$*= >build/matrix/$*.log 2>&1 || touch build/matrix/$*.passed
+
+integration: $(VERSIONS:%=integration-%) ## Contacts from a real PostgreSQL, on every Airflow; as root it installs PostgreSQL (Debian)
+
+# The server is started by the tests, in a folder of its own.
+$(VERSIONS:%=integration-%): integration-%: $$(call venv,$$*)/home/airflow.db
+	@scripts/postgresql.sh
+	@echo 'Airflow $*'
+	@$(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS='tests/postgres $(PYTEST_ARGS)'
 
 demo: .venv/.installed ## Run the examples against the sandbox, once, and show what became of each contact
 	.venv/bin/python scripts/demo.py

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from itertools import groupby, islice
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_campaigns.delivery.outcomes import Outcome, outcome
@@ -193,12 +193,6 @@ def _batch(entries: Sequence[Entry], *, earlier: bool) -> Batch:
         fingerprint=entries[-1].fingerprint.hex(),
         earlier=earlier,
     )
-
-
-def fingerprint_at(reading: Reading, source: Source, row: int) -> str:
-    """Return the fingerprint of the contacts up to ``row``; empty when there are fewer rows."""
-    entry = next(islice(reading.entries(source.read()), row - 1, row), None)
-    return entry.fingerprint.hex() if entry else ""
 
 
 def excluded_keys(source: Source, reading: Reading) -> Keys:

@@ -23,11 +23,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
 from airflow_provider_campaigns.delivery.answers import Watch, outcomes_of, replies_of
-from airflow_provider_campaigns.delivery.batches import LEFT_OUT, REPEATED, Batch, Reading, fingerprint_at
+from airflow_provider_campaigns.delivery.batches import REPEATED, Batch, Reading
+from airflow_provider_campaigns.delivery.checking import Checked, check
 from airflow_provider_campaigns.delivery.ledger import Ledger
 from airflow_provider_campaigns.delivery.outcomes import STATUSES, Outcome, Outcomes, Status, count, outcome
 from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
@@ -140,8 +142,8 @@ class Delivery:
         :raises InputError: outcomes cannot be written.
         :raises CampaignError: it stopped early, and why.
         """
-        self.ledger.start(header)
         self._check_fingerprint()
+        self.ledger.start(header)
         self.outcomes.begin()
         self._recall()
         self.begun = True
@@ -175,11 +177,15 @@ class Delivery:
             self._error = self._error or DeliveryError(f"the delivery was told to end ({why}); a retry goes on with it")
             self.senders.stop()
 
+    @cached_property
+    def checked(self) -> Checked:
+        """What one pass over the source found; raises ``InputError`` when it must not be sent."""
+        row, _ = self.ledger.checkpoint or (0, "")
+        return check(self.reading, self.source, row)
+
     def _check_fingerprint(self) -> None:
-        if self.ledger.checkpoint is None:
-            return
-        row, fingerprint = self.ledger.checkpoint
-        if fingerprint_at(self.reading, self.source, row) != fingerprint:
+        row, fingerprint = self.ledger.checkpoint or (0, "")
+        if fingerprint != self.checked.fingerprint:
             raise LedgerError(
                 f"{self.source.name}: the first {row} rows are not those an earlier try of this task began to send; "
                 f"nobody can tell who was contacted. Restore them (new contacts may only be added at the end), or "
@@ -201,13 +207,8 @@ class Delivery:
 
     def _check_anybody(self) -> None:
         """Refuse contacts of which not one can be sent, unless they are left out on purpose."""
-        broken: str | None = None
-        for batch in self.reading.batches(self.source, self.batch_size):
-            if batch.contacts:
-                return
-            broken = broken or next((line["reason"] for line in batch.outcomes if line["reason"] not in LEFT_OUT), None)
-        if broken:
-            raise DeliveryError(f"{self.source.name}: no contact can be sent; the first one: {broken}", final=True)
+        if nobody := self.checked.nobody:
+            raise DeliveryError(f"{self.source.name}: no contact can be sent; the first one: {nobody}", final=True)
 
     def _batches(self) -> Iterator[Batch]:
         return self.reading.batches(self.source, self.batch_size, self._settled.copy(), self._unresolved.copy())

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.receipt import Receipt
@@ -39,6 +39,13 @@ class Store(Protocol):
         """Store the value durably, or raise."""
 
 
+class Copy(NamedTuple):
+    """The copy of a query's result: the number of the try that made it, and what tells the query from another one."""
+
+    number: int
+    query: str
+
+
 @dataclass
 class _Try:
     """What one try wrote."""
@@ -51,6 +58,7 @@ class _Try:
     settled: RowSet = field(default_factory=RowSet)
     counts: Counter[str] = field(default_factory=Counter)
     checkpoint: tuple[int, str] | None = None
+    copy: Copy | None = None
     receipt: Receipt | None = None
 
     @property
@@ -69,6 +77,7 @@ class _Try:
             settled=RowSet(value["settled"]),
             counts=Counter(value["counts"]),
             checkpoint=tuple(value["checkpoint"]) if value["checkpoint"] else None,
+            copy=Copy(*value["copy"]) if value["copy"] else None,
             receipt=value["receipt"],
         )
 
@@ -81,6 +90,7 @@ class _Try:
             "settled": [list(rows) for rows in self.settled],
             "counts": dict(self.counts),
             "checkpoint": list(self.checkpoint) if self.checkpoint else None,
+            "copy": list(self.copy) if self.copy else None,
             "receipt": self.receipt,
         }
 
@@ -108,11 +118,17 @@ class Ledger:
         self.generation = latest if generation is None else generation
         self._tries = [one for one in loaded if one.generation == self.generation]
         self._own = _Try(self.try_number, self.generation, time.time())
+        self._own.copy = next((one.copy for one in reversed(self._tries) if one.copy), None)
 
     @property
     def began(self) -> bool:
         """Whether an earlier try left a record."""
         return bool(self._tries)
+
+    @property
+    def sent(self) -> bool:
+        """Whether an earlier try may have sent anything."""
+        return any(one.sent for one in self._tries)
 
     @property
     def began_at(self) -> float:
@@ -141,8 +157,13 @@ class Ledger:
 
     @property
     def checkpoint(self) -> tuple[int, str] | None:
-        """The furthest row an earlier try intended, and the fingerprint of the contacts up to it."""
-        return max((one.checkpoint for one in self._tries if one.checkpoint), default=None)
+        """The furthest row an earlier try that sent intended, and the fingerprint of the contacts up to it."""
+        return max((one.checkpoint for one in self._tries if one.checkpoint and one.sent), default=None)
+
+    @property
+    def copy(self) -> Copy | None:
+        """The copy of a query's result that the tries send from."""
+        return self._own.copy
 
     def rows(self) -> tuple[RowSet, RowSet]:
         """Return the rows that earlier tries settled, and those they intended and of which nobody knows more."""
@@ -182,6 +203,14 @@ class Ledger:
         self.check(header)
         self._own.header = dict(header)
         self._write()
+
+    def note_copy(self, query: str) -> None:
+        """
+        Take note that this try sends from a copy of its own; ``start`` stores it, when nothing is wrong with the rows.
+
+        :param query: what tells the query from another one.
+        """
+        self._own.copy = Copy(self.try_number, query)
 
     def record(
         self,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, get_args
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_provider_campaigns.exceptions import DeliveryError, InputError, LedgerError, SendWindowClosedError
 from airflow_provider_campaigns.masking import mask
-from airflow_provider_campaigns.operators.cleared import OnCleared, check_on_cleared, generation
+from airflow_provider_campaigns.operators.cleared import OnCleared, check_on_cleared
+from airflow_provider_campaigns.operators.contacts import check_given, check_number, open_contacts, open_reading
 from airflow_provider_campaigns.operators.hidden import HiddenField, shown
 from airflow_provider_campaigns.operators.outlets import announce
+from airflow_provider_campaigns.operators.records import Records, open_records
 from airflow_provider_campaigns.operators.rendered import whole_number
 
 if TYPE_CHECKING:
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_campaigns.delivery.batches import Reading
+    from airflow_provider_campaigns.delivery.checking import Checked
     from airflow_provider_campaigns.delivery.engine import Delivery
-    from airflow_provider_campaigns.delivery.ledger import Ledger, Store
+    from airflow_provider_campaigns.delivery.ledger import Ledger
     from airflow_provider_campaigns.delivery.outcomes import Outcomes
     from airflow_provider_campaigns.delivery.progress import DeliveryProgress
     from airflow_provider_campaigns.delivery.receipt import Receipt
     from airflow_provider_campaigns.delivery.sources import Source
+    from airflow_provider_campaigns.delivery.sources.query import Query
     from airflow_provider_campaigns.delivery.verdicts import Limits
     from airflow_provider_campaigns.delivery.window import SendWindow
     from airflow_provider_campaigns.hooks.base import CampaignHook
@@ -37,8 +41,6 @@ if TYPE_CHECKING:
 
 OnUnknown = Literal["fail", "skip", "resend"]
 
-# Up to so many contacts the outcomes fit into an XCom.
-MOST_OUTCOMES_IN_XCOM = 500
 SINGLE_CONCURRENCY = 16
 BATCH_CONCURRENCY = 2
 
@@ -52,7 +54,11 @@ class CampaignDeliveryOperator(BaseOperator):
     minute as the connection's ``requests_per_minute`` says, or else the vendor's page of the call.
 
     :param contacts: who is contacted: a list of dicts (also an upstream task's output), or the path or URL of a .csv,
-        .jsonl or .json file (templated)
+        .jsonl, .json or .parquet file; this, or ``sql`` (templated)
+    :param sql: a query that returns one contact per row, or the path of a .sql file with one. The first try copies the
+        result to where the outcomes are kept, and later tries read the copy. Shown as it is in the Rendered Templates
+        view, so no place for personal data (templated)
+    :param sql_conn_id: id of the Airflow connection to the database, of any provider with a ``DbApiHook`` (templated)
     :param columns: ``{vendor field: source column}``; only these are sent. Default: every column, as it is named
         (templated)
     :param exclude: who must not be contacted (opt-outs), in the same forms as ``contacts``; such contacts end as
@@ -87,6 +93,8 @@ class CampaignDeliveryOperator(BaseOperator):
 
     template_fields: Sequence[str] = (
         "contacts",
+        "sql",
+        "sql_conn_id",
         "columns",
         "exclude",
         "outcomes_path",
@@ -97,7 +105,8 @@ class CampaignDeliveryOperator(BaseOperator):
         "send_window",
         "outside_window",
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"columns": "json"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql", "columns": "json"}
+    template_ext: Sequence[str] = (".sql",)
     ui_color = "#e8f1fb"
 
     contacts = HiddenField("contacts")
@@ -106,7 +115,9 @@ class CampaignDeliveryOperator(BaseOperator):
     def __init__(
         self,
         *,
-        contacts: Any,
+        contacts: Any = None,
+        sql: str | None = None,
+        sql_conn_id: str | None = None,
         columns: Mapping[str, str] | None = None,
         exclude: Any = None,
         batch_size: int | None = None,
@@ -125,6 +136,8 @@ class CampaignDeliveryOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.contacts = contacts
+        self.sql = sql
+        self.sql_conn_id = sql_conn_id
         self.columns = columns
         self.exclude = exclude
         self.batch_size = batch_size
@@ -141,6 +154,7 @@ class CampaignDeliveryOperator(BaseOperator):
         self.preview = preview
         self._delivering: Delivery | None = None
         self._progress: DeliveryProgress | None = None
+        self._killed = False
 
     @cached_property
     def hook(self) -> CampaignHook:
@@ -170,7 +184,8 @@ class CampaignDeliveryOperator(BaseOperator):
         if self.preview:
             return self._show(context)
         # First of all: so that a task that fails at a mistake, and is cleared, is known to have sent nothing.
-        ledger, outcomes = self._records(context)
+        records = open_records(context, self.retries, self.on_cleared, self.outcomes_path)
+        ledger, outcomes, _ = records
         self._check_choices()
         send = self.make_send()
         header = self._header(send, outcomes)
@@ -179,13 +194,16 @@ class CampaignDeliveryOperator(BaseOperator):
             self.log.warning("An earlier try of this task came to the end of the contacts; nothing is sent again")
             return self._end(ledger.receipt, ledger, outcomes, context)
         window = self._window(context, waited=waited)
-        delivery = self._delivery(send, ledger, outcomes)
-        rows = self._check(delivery.reading, delivery.source, delivery.batch_size)
+        delivery = self._delivery(send, records)
+        rows = delivery.checked.rows
+        self._check_number(delivery.checked, delivery.reading, delivery.source)
         self.log.info("Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, send.campaign)
         self._progress = delivery.progress = DeliveryProgress(rows, progress_note(context))
         if window:
             delivery.closes_in = window.closes_in
         self._delivering = delivery
+        if self._killed:
+            self.on_kill()
         try:
             receipt = delivery.deliver(header)
         except LedgerError:
@@ -202,6 +220,8 @@ class CampaignDeliveryOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """Let no further request leave; those in flight are still settled."""
+        # It may come while the contacts are still looked through.
+        self._killed = True
         if self._delivering:
             self._delivering.end("the task was killed")
 
@@ -222,48 +242,12 @@ class CampaignDeliveryOperator(BaseOperator):
 
         wait_or_skip(self, window, self.outside_window, self.execute_when_open.__name__)
 
-    def _records(self, context: Context) -> tuple[Ledger, Outcomes]:
-        """Return the ledger of this task instance, in which this try is noted, and where its outcomes go."""
-        from airflow_provider_campaigns.delivery.ledger import Ledger
-        from airflow_provider_campaigns.delivery.outcomes import OutcomeFolder, OutcomeRecords
-        from airflow_provider_campaigns.operators.state import task_state
-
-        store: Store = task_state(context)
-        ti = context.get("ti")
-        cleared, anew = generation(ti, self.retries, self.on_cleared)
-        ledger = Ledger(store, ti.try_number if ti else 1, anew)
-        if cleared and anew is None and not ledger.began:
-            raise AirflowFailException(
-                "This task was cleared, and the record of what its earlier tries sent is gone (expired, or discarded "
-                "when it was cleared: see keep_task_state). Nothing was sent. Clear it with on_cleared='resend' to "
-                "send to everybody again"
-            )
-        ledger.begin()
-        if not self.outcomes_path:
-            return ledger, OutcomeRecords(store, ledger)
-        return ledger, OutcomeFolder(self._folder(self.outcomes_path, context, ledger.generation), ledger.try_number)
-
-    @staticmethod
-    def _folder(path: str, context: Context, generation: int) -> Any:
-        from airflow_provider_campaigns.delivery.storage import locate
-
-        try:
-            folder = locate(path)
-        except (ImportError, ValueError) as error:
-            raise InputError("outcomes_path", "a path, or a URL whose provider is installed", error) from error
-        if ti := context.get("ti"):
-            names = [ti.dag_id, ti.run_id, ti.task_id]
-            if ti.map_index is not None and ti.map_index >= 0:
-                names.append(str(ti.map_index))
-            for name in names:
-                folder = folder / name.replace("/", "_")
-        return folder / f"resend-{generation}" if generation else folder
-
-    def _delivery(self, send: Send, ledger: Ledger, outcomes: Outcomes) -> Delivery:
+    def _delivery(self, send: Send, records: Records) -> Delivery:
         from airflow_provider_campaigns.delivery.engine import Delivery
         from airflow_provider_campaigns.delivery.senders import ThreadedSenders
+        from airflow_provider_campaigns.delivery.sources.copies import copied
 
-        reading, source = self._reading(send)
+        reading, source = self._contacts(send, partial(copied, records.ledger, records.copies))
         default = SINGLE_CONCURRENCY if send.batch_limit == 1 or send.safe_to_resend else BATCH_CONCURRENCY
         concurrency = whole_number("max_concurrency", self.max_concurrency) or default
         per_minute = self.hook.requests_per_minute(send.requests_per_minute)
@@ -273,44 +257,29 @@ class CampaignDeliveryOperator(BaseOperator):
             send=send,
             reading=reading,
             source=source,
-            ledger=ledger,
-            outcomes=outcomes,
+            ledger=records.ledger,
+            outcomes=records.outcomes,
             senders=ThreadedSenders(send, self.hook.sending_transport(concurrency), concurrency, per_minute),
             batch_size=self._batch_size(send),
             max_concurrency=concurrency,
             limits=self._limits(),
         )
 
-    def _reading(self, send: Send) -> tuple[Reading, Source]:
-        from dataclasses import replace
+    def _contacts(self, send: Send, copy: Callable[[Query], Source]) -> tuple[Reading, Source]:
+        """
+        Return how rows become contacts, and the rows.
 
-        from airflow_provider_campaigns.delivery.batches import Reading, excluded_keys
-        from airflow_provider_campaigns.delivery.sources import open_source
+        :param copy: makes a copy of a query's result, or finds the one that was made.
+        """
+        columns, exclude, repeats = self.columns, shown(self.exclude), self.allow_repeats
+        reading = open_reading(send, self.hook, columns=columns, exclude=exclude, allow_repeats=repeats)
+        return reading, open_contacts(shown(self.contacts), self.sql, self.sql_conn_id, copy)
 
-        reading = Reading(
-            send, self.columns, only_recipients=self.hook.only_recipients, allow_repeats=self.allow_repeats
-        )
-        if self.exclude is not None:
-            exclude = open_source(shown(self.exclude), "exclude", plain=True)
-            reading = replace(reading, excluded=excluded_keys(exclude, reading))
-        return reading, open_source(shown(self.contacts))
-
-    def _check(self, reading: Reading, source: Source, batch_size: int) -> int:
-        """Refuse what must not even begin, and return the number of rows."""
-        source.require(reading.required())
-        rows = source.count()
-        if rows > MOST_OUTCOMES_IN_XCOM and not self.outcomes_path:
-            raise InputError(
-                "outcomes_path", f"a folder for more than {MOST_OUTCOMES_IN_XCOM} contacts", f"{rows} rows"
-            )
-        most = whole_number("max_recipients", self.max_recipients)
-        if most is not None and rows > most:
-            recipients = sum(len(batch.contacts) for batch in reading.batches(source, batch_size))
-            if recipients > most:
-                raise InputError(source.name, f"at most {most} contacts to be sent to (max_recipients)", recipients)
-        return rows
+    def _check_number(self, checked: Checked, reading: Reading, source: Source) -> None:
+        check_number(checked, reading, source, max_recipients=self.max_recipients, outcomes_path=self.outcomes_path)
 
     def _check_choices(self) -> None:
+        check_given(shown(self.contacts), self.sql, self.sql_conn_id)
         if self.on_unknown not in get_args(OnUnknown):
             raise InputError("on_unknown", " or ".join(get_args(OnUnknown)), repr(self.on_unknown))
         check_on_cleared(self.on_cleared)
@@ -374,16 +343,22 @@ class CampaignDeliveryOperator(BaseOperator):
 
     def _show(self, context: Context) -> Receipt:
         """Log the first request, recipients masked, and return the receipt of a delivery that sent nothing."""
+        from pathlib import Path
+        from tempfile import TemporaryDirectory
+
+        from airflow_provider_campaigns.delivery.checking import check
         from airflow_provider_campaigns.delivery.preview import preview
         from airflow_provider_campaigns.delivery.receipt import make_receipt
+        from airflow_provider_campaigns.delivery.sources.copies import CopyFolder
 
         self._check_choices()
         self._limits()
         send = self.make_send()
-        reading, source = self._reading(send)
         size = self._batch_size(send)
-        self._check(reading, source, size)
-        counts, request = preview(send, reading, source, size)
+        with TemporaryDirectory() as folder:
+            reading, source = self._contacts(send, CopyFolder(Path(folder)).make)
+            self._check_number(check(reading, source), reading, source)
+            counts, request = preview(send, reading, source, size)
         self.log.info("Preview, nothing is sent. First request:\n%s", mask(request, self.hook.secrets))
         receipt = make_receipt(send.vendor, send.campaign, counts, 0, None)
         announce(context, self.outlets, receipt)

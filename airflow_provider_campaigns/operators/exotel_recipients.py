@@ -73,14 +73,13 @@ def recipients(hook: ExotelHook, *, numbers: Any, lists: Any, contacts: Any, reg
         source = open_source([{NUMBER: number} for number in listed("numbers", numbers)], "numbers")
     else:
         source = open_source(contacts)
-    source.require([(NUMBER,)])
     return _checked(source, known_region(region) or hook.region, hook.only_recipients)
 
 
 def _checked(source: Source, region: str | None, patterns: Sequence[str]) -> Recipients:
     most = MOST_LISTS * MOST_IN_A_LIST
     count, seen, fingerprint = 0, set(), hashlib.sha256()
-    for count, row in enumerate(source.read(), 1):
+    for count, row in enumerate(source.rows_with([(NUMBER,)]), 1):
         where = f"{source.name}, row {row.number}"
         number = _number(row, where, region)
         if patterns and not allowed(Contact(number, {}), patterns):

@@ -19,10 +19,10 @@ from airflow_provider_campaigns.delivery.batches import (
     Reading,
     allowed,
     excluded_keys,
-    fingerprint_at,
     masked,
     normalise,
 )
+from airflow_provider_campaigns.delivery.checking import check
 from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.sources import Row, Source, open_source
 from airflow_provider_campaigns.exceptions import InputError
@@ -146,7 +146,7 @@ def test_a_mapping_needs_its_source_columns(tmp_path: Path) -> None:
     path.write_text("tel,name\n+447700900000,Jo\n")
 
     with pytest.raises(InputError, match="expected a column 'mobile', got columns 'tel', 'name'"):
-        open_source(path).require(reading(columns={"phone": "mobile"}).required())
+        open_source(path).rows_with(reading(columns={"phone": "mobile"}).required())
 
 
 def test_a_mapping_needs_the_vendors_fields() -> None:
@@ -324,13 +324,17 @@ def test_two_spellings_of_an_address_have_one_form(address: str, form: str) -> N
 # -- fingerprints
 
 
+def fingerprint(reading: Reading, source: Source, row: int) -> str:
+    return check(reading, source, row).fingerprint
+
+
 def test_the_fingerprint_is_that_of_all_contacts_so_far() -> None:
     rows = ["none", *phones(6)]
     ends_of_batches = {batch.rows.last: batch.fingerprint for size in (1, 2, 3) for batch in batches(rows, size)}
 
-    for row, fingerprint in ends_of_batches.items():
-        assert fingerprint_at(reading(), source(rows), row) == fingerprint
-        assert fingerprint_at(reading(), source([*rows[:row], *phones(3, first=50)]), row) == fingerprint
+    for row, expected in ends_of_batches.items():
+        assert fingerprint(reading(), source(rows), row) == expected
+        assert fingerprint(reading(), source([*rows[:row], *phones(3, first=50)]), row) == expected
     assert len(set(ends_of_batches.values())) == len(ends_of_batches)
 
 
@@ -344,14 +348,14 @@ def test_the_fingerprint_is_that_of_all_contacts_so_far() -> None:
     ],
 )
 def test_other_contacts_have_another_fingerprint(rows: list[str]) -> None:
-    assert fingerprint_at(reading(), source(rows), 3) != fingerprint_at(reading(), source(phones(3)), 3)
+    assert fingerprint(reading(), source(rows), 3) != fingerprint(reading(), source(phones(3)), 3)
 
 
 def test_opt_outs_that_came_later_do_not_change_the_fingerprint() -> None:
-    before = fingerprint_at(reading(), source(phones(3)), 3)
+    before = fingerprint(reading(), source(phones(3)), 3)
 
-    assert fingerprint_at(reading(excluded=excluding(phones(1))), source(phones(3)), 3) == before
-    assert fingerprint_at(reading(only_recipients=["+99*"]), source(phones(3)), 3) == before
+    assert fingerprint(reading(excluded=excluding(phones(1))), source(phones(3)), 3) == before
+    assert fingerprint(reading(only_recipients=["+99*"]), source(phones(3)), 3) == before
 
 
 # -- memory

@@ -183,6 +183,51 @@ def test_a_try_that_sent_nothing_may_have_been_another_delivery(store: Store) ->
     assert second.checkpoint is None
 
 
+def test_a_try_that_sent_nothing_leaves_no_checkpoint(store: Store) -> None:
+    first = began(store)
+    intend(first, Rows(1, 3))
+    first.record(released=[Rows(1, 3)])
+
+    assert Ledger(store, 2).checkpoint is None
+    assert not Ledger(store, 3).sent
+
+
+# -- the copy of a query's result
+
+
+def test_a_copy_is_stored_when_the_delivery_starts(store: Store) -> None:
+    first = Ledger(store, 1)
+    first.begin()
+    first.note_copy("query")
+    assert Ledger(store, 2).copy is None
+
+    first.start(HEADER)
+
+    assert Ledger(store, 3).copy == (1, "query")
+
+
+def test_a_copy_is_handed_on_from_try_to_try_until_there_is_another(store: Store) -> None:
+    first = Ledger(store, 1)
+    first.note_copy("query")
+    first.start(HEADER)
+    began(store, 2)
+    third = Ledger(store, 3)
+    assert third.copy == (1, "query")
+
+    third.note_copy("another query")
+    third.start(HEADER)
+
+    assert Ledger(store, 4).copy == (3, "another query")
+
+
+def test_a_delivery_that_begins_anew_has_no_copy(store: Store) -> None:
+    first = Ledger(store, 1)
+    first.note_copy("query")
+    first.start(HEADER)
+
+    assert Ledger(store, 2, generation=1).copy is None
+
+
 ROWS = phones(11)
 CHANGED = {
     "first row": ["+447700900099", *ROWS[1:]],

@@ -1,4 +1,4 @@
-"""One try of creating an Exotel campaign in a process of its own, to be killed: its state is a folder of files."""
+"""One try of creating an Exotel campaign in a process of its own, to be killed."""
 
 from __future__ import annotations
 

@@ -1,15 +1,18 @@
 """
 No secret, phone number or e-mail address is left behind, whatever goes wrong and however much is logged.
 
-What may hold recipients: the folder of outcomes; without one the XCom ``outcomes`` and the record of what was sent.
+What may hold recipients: the folder of outcomes; without one the XCom ``outcomes`` and the record of what was sent;
+beside the outcomes also the copy of a query's result.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -146,6 +149,31 @@ probing_operators("sandbox", CONTACTS, NUMBERS, None)
         assert found(text, [*SECRETS, COLLECTOR_TOKEN, *([] if allowed else RECIPIENTS)]) == [], place
     rendered = [text for place, text in left_behind(airflow) if place.startswith("rendered_task_instance_fields")]
     assert any("10 contacts" in text for text in rendered)
+
+
+def test_the_copy_of_a_querys_result_is_only_where_the_outcomes_are(
+    airflow: AirflowProcess, sandbox: SandboxClient, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "crm.db")) as database, database:
+        database.execute("CREATE TABLE people (phone TEXT, email TEXT)")
+        database.executemany("INSERT INTO people VALUES (:phone, :email)", CONTACTS)
+    crm = json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "crm.db")})
+
+    run = airflow.run(f"""
+import os
+
+os.environ["AIRFLOW_CONN_CRM"] = {crm!r}
+query = {{"sql": "SELECT phone AS phoneNumber FROM people", "sql_conn_id": "crm", "campaign_name": "Demo"}}
+AddCampaignLeadOperator(task_id="store", **query)
+AddCampaignLeadOperator(task_id="folder", outcomes_path={str(tmp_path / "outcomes")!r}, **query)
+""")
+
+    assert {task.task_id: task.xcoms["receipt"]["contacts"] for task in run.tasks} == {"store": 10, "folder": 10}
+    for place, text in left_behind(airflow):
+        allowed = place.startswith(("xcom outcomes", "task_state_store outcomes-", "task_state_store contacts-"))
+        assert found(text, [*SECRETS, *([] if allowed else RECIPIENTS)]) == [], place
+    (copy,) = tmp_path.glob("outcomes/*/*/folder/contacts/*")
+    assert found(copy.read_text(), RECIPIENTS)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +175,36 @@ def test_a_store_that_fails_stops_the_delivery_and_its_report_tells_what_was_sen
 
     assert len(world.requests) == 1
     assert context["ti"].pushed["receipt"]["accepted"] == 3
+
+
+def test_a_task_that_is_killed_while_its_contacts_are_looked_through_sends_nothing(
+    world: World, acme: MakeAcme, make_context: MakeContext
+) -> None:
+    def people() -> Iterator[Mapping[str, str]]:
+        operator.on_kill()
+        yield from PEOPLE
+
+    state: dict[str, str] = {}
+    context = make_context(state=state)
+    operator = acme(contacts=people())
+
+    with pytest.raises(DeliveryError, match="the task was killed"):
+        operator.execute(context)
+
+    assert world.requests == []
+    assert statuses(context["ti"].pushed["outcomes"]) == ["unsent"] * 5
+    assert acme().execute(make_context(2, state=state))["accepted"] == 5
+
+
+def test_a_task_that_is_killed_sends_no_more(world: World, acme: MakeAcme, make_context: MakeContext) -> None:
+    def answer(number: int, keys: list[str]) -> Response:
+        operator.on_kill()
+        return world.accept(keys)
+
+    world.answer = answer
+    operator = acme(batch_size=1, max_concurrency=1)
+
+    with pytest.raises(DeliveryError, match="the task was killed"):
+        operator.execute(make_context())
+
+    assert world.contacted == [PEOPLE[0]["phone"]]

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_campaigns.exceptions import (
     InputError,
 )
-from airflow_provider_campaigns.operators.base import MOST_OUTCOMES_IN_XCOM
+from airflow_provider_campaigns.operators.contacts import MOST_OUTCOMES_IN_XCOM
 from tests.delivery.world import World, phones
 from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext
 
@@ -19,7 +19,17 @@ from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"contacts": None}, "contacts: expected a list of dicts, or a path or URL, got NoneType"),
+        ({"contacts": None}, "contacts, sql: expected exactly one of them, got none"),
+        ({"contacts": ""}, "contacts, sql: expected exactly one of them, got none"),
+        (
+            {"sql": "SELECT 1", "sql_conn_id": "crm"},
+            "contacts, sql: expected exactly one of them, got contacts and sql",
+        ),
+        (
+            {"contacts": None, "sql": "SELECT 1"},
+            "sql_conn_id: expected the id of a connection to a database, got nothing",
+        ),
+        ({"contacts": None, "sql": ["SELECT 1"], "sql_conn_id": "crm"}, "sql: expected a query as text, got list"),
         ({"contacts": []}, "contacts: expected at least one contact, got none"),
         ({"contacts": "contacts.txt"}, r"contacts: expected a file that ends in \.csv"),
         ({"contacts": "nowhere.csv"}, r"contacts \(nowhere.csv\): expected a file that can be read, got No such file"),

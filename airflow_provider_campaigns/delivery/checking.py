@@ -1,0 +1,51 @@
+"""One pass over the source before anything is sent: what must be known of all contacts, without keeping them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_provider_campaigns.delivery.batches import LEFT_OUT, Reading
+from airflow_provider_campaigns.delivery.sources import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """
+    What a pass over the source found.
+
+    :param rows: how many there are.
+    :param fingerprint: of the contacts up to the row that was asked for; empty when there are fewer rows.
+    :param nobody: why the first row cannot be sent, when no row can, unless they are left out on purpose; else None.
+    """
+
+    rows: int
+    fingerprint: str = ""
+    nobody: str | None = None
+
+
+def check(reading: Reading, source: Source, row: int = 0) -> Checked:
+    """
+    Read the source to its end, once.
+
+    Rows become contacts only as long as that is of interest, as it takes most of the time.
+
+    :param row: up to which row the fingerprint is wanted; 0 for none.
+    :raises InputError: the source cannot be read to its end, holds nothing, or lacks a column.
+    """
+    rows = source.rows_with(reading.required())
+    number, fingerprint, somebody, broken = 0, "", False, None
+    for number, contact, mark in reading.entries(rows):
+        if isinstance(contact, dict):
+            broken = broken or (contact["reason"] if contact["reason"] not in LEFT_OUT else None)
+        else:
+            somebody = True
+        if number == row:
+            fingerprint = mark.hex()
+        if somebody and number >= row:
+            break
+    return Checked(number + sum(1 for _ in rows), fingerprint, None if somebody else broken)
+
+
+def count_recipients(reading: Reading, source: Source) -> int:
+    """Return how many contacts would be sent to."""
+    return sum(entry.is_contact for entry in reading.entries(source.read()))

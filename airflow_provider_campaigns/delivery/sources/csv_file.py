@@ -1,0 +1,73 @@
+"""CSV files: a header, then one contact per record."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import Any
+
+from airflow_provider_campaigns.delivery.sources.files import text_of
+from airflow_provider_campaigns.delivery.sources.rows import Row, Source, checked_columns
+from airflow_provider_campaigns.exceptions import InputError
+
+# A field longer than this is a broken quote, not a contact.
+LONGEST_FIELD = 1_000_000
+# What csv says of a quote that is still open where the file ends.
+_ENDS_IN_QUOTES = "unexpected end of data"
+
+
+def open_csv(path: str, where: str, plain: bool = False) -> Source:
+    """
+    Return the contacts of a CSV file; all values are text, as it stands there.
+
+    :raises InputError: it cannot be opened, or has no proper header.
+    """
+
+    def read() -> Iterator[Row]:
+        with text_of(path, where) as text:
+            lines = _lines(text)
+            yield from _rows(lines, _header(lines, where), where)
+
+    with text_of(path, where) as text:
+        columns = _header(_lines(text), where)
+    return Source(where, read, columns)
+
+
+def _lines(text: Any) -> Any:
+    csv.field_size_limit(LONGEST_FIELD)
+    # Strict: a quote that is never closed would otherwise swallow the contacts after it.
+    return csv.reader(text, strict=True)
+
+
+def _header(lines: Any, where: str) -> list[str]:
+    try:
+        header: list[str] = next(filter(None, lines), [])
+    except csv.Error as error:
+        raise InputError(where, "CSV", error) from None
+    if not header:
+        raise InputError(where, "a header and at least one contact", "an empty file")
+    return checked_columns(header, where)
+
+
+def _rows(lines: Any, columns: list[str], where: str) -> Iterator[Row]:
+    width = len(columns)
+    number = 0
+    while True:
+        line = lines.line_num
+        try:
+            values = next(lines)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            number += 1
+            if lines.line_num > line + 1 or str(error) == _ENDS_IN_QUOTES:
+                # A quote that was not closed in its line has swallowed others, nobody knows how many.
+                raise InputError(where, "CSV", f"row {number}: {error}") from None
+            yield Row(number, {}, f"not CSV: {error}")
+            continue
+        if len(values) == width:
+            number += 1
+            yield Row(number, dict(zip(columns, values, strict=False)))
+        elif values:
+            number += 1
+            yield Row(number, {}, f"{len(values)} values for {width} columns")

@@ -1,0 +1,55 @@
+"""Values of databases and typed files in the form that JSON has for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from pydantic_core import to_json, to_jsonable_python
+
+
+def json_value(value: object) -> Any:
+    """
+    Return a value as JSON has it: dates, decimals, UUIDs and bytes (UTF-8) as text, NaN and infinity as None.
+
+    :raises ValueError: it has no such form.
+    """
+    return to_jsonable_python(_decimal(value), inf_nan_mode="null", fallback=_text)
+
+
+def json_line(fields: Mapping[str, object]) -> bytes:
+    """
+    Return a row as a line of JSON, its values as ``json_value`` makes them.
+
+    :raises ValueError: a value has no such form.
+    """
+    row = {name: _decimal(value) for name, value in fields.items()}
+    return to_json(row, inf_nan_mode="null", fallback=_text) + b"\n"
+
+
+def no_json(fields: Mapping[str, object]) -> str:
+    """Return what is wrong with a row that JSON cannot hold."""
+    name, value = next((name, value) for name, value in fields.items() if not _fits(value))
+    return f"column {name!r}: a value of type {type(value).__name__} that JSON cannot hold"
+
+
+def _fits(value: object) -> bool:
+    try:
+        json_line({"": value})
+    except ValueError:
+        return False
+    return True
+
+
+def _decimal(value: object) -> object:
+    """Return a decimal as text without an exponent, anything else as it is."""
+    if not isinstance(value, Decimal):
+        return value
+    return f"{value:f}" if value.is_finite() else None
+
+
+def _text(value: object) -> str:
+    if isinstance(value, memoryview):
+        return bytes(value).decode()
+    raise ValueError("no text")

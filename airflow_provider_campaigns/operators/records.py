@@ -1,0 +1,74 @@
+"""Where a task instance keeps what it did: the ledger of its tries, its outcomes, and the contacts of its query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.operators.cleared import generation
+from airflow_provider_campaigns.operators.contacts import MOST_OUTCOMES_IN_XCOM
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_campaigns.delivery.ledger import Ledger
+    from airflow_provider_campaigns.delivery.outcomes import Outcomes
+    from airflow_provider_campaigns.delivery.sources.copies import Copies
+
+
+class Records(NamedTuple):
+    """What outlives a try."""
+
+    ledger: Ledger
+    outcomes: Outcomes
+    copies: Copies
+
+
+def open_records(context: Context, retries: int | None, on_cleared: str, outcomes_path: str | None) -> Records:
+    """
+    Return the records of the task instance that ``context`` belongs to; this try is noted in them.
+
+    :param retries: of the operator.
+    :param on_cleared: ``resume`` or ``resend``: what a cleared task does.
+    :param outcomes_path: below which folder, path or URL; None keeps everything in the ledger's store.
+    :raises AirflowFailException: a cleared task is to go on, and nothing is known of its earlier tries.
+    :raises InputError: ``outcomes_path`` cannot be used.
+    """
+    from airflow_provider_campaigns.delivery.ledger import Ledger
+    from airflow_provider_campaigns.delivery.outcomes import OutcomeFolder, OutcomeRecords
+    from airflow_provider_campaigns.delivery.sources.copies import CopyFolder, CopyRecords
+    from airflow_provider_campaigns.operators.state import task_state
+
+    store = task_state(context)
+    ti = context.get("ti")
+    cleared, anew = generation(ti, retries, on_cleared)
+    ledger = Ledger(store, ti.try_number if ti else 1, anew)
+    if cleared and anew is None and not ledger.began:
+        raise AirflowFailException(
+            "This task was cleared, and the record of what its earlier tries sent is gone (expired, or discarded "
+            "when it was cleared: see keep_task_state). Nothing was sent. Clear it with on_cleared='resend' to "
+            "send to everybody again"
+        )
+    ledger.begin()
+    if not outcomes_path:
+        return Records(ledger, OutcomeRecords(store, ledger), CopyRecords(store, MOST_OUTCOMES_IN_XCOM))
+    folder = _folder(outcomes_path, context, ledger.generation)
+    return Records(ledger, OutcomeFolder(folder, ledger.try_number), CopyFolder(folder))
+
+
+def _folder(path: str, context: Context, generation: int) -> Any:
+    from airflow_provider_campaigns.delivery.storage import locate
+
+    try:
+        folder = locate(path)
+    except (ImportError, ValueError) as error:
+        raise InputError("outcomes_path", "a path, or a URL whose provider is installed", error) from error
+    if ti := context.get("ti"):
+        names = [ti.dag_id, ti.run_id, ti.task_id]
+        if ti.map_index is not None and ti.map_index >= 0:
+            names.append(str(ti.map_index))
+        for name in names:
+            folder = folder / name.replace("/", "_")
+    return folder / f"resend-{generation}" if generation else folder
