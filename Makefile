@@ -34,13 +34,13 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: help check format test matrix integration demo standalone constraints clean \
+.PHONY: help check format test matrix integration bench demo standalone constraints clean \
 	$(VERSIONS:%=test-%) $(VERSIONS:%=matrix-%) $(VERSIONS:%=integration-%)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'make test-X       The tests on Airflow X alone, X one of: $(VERSIONS)'
-	@echo 'Variables: PYTHON ($(PYTHON)), PYTEST_ARGS, JOBS ($(JOBS): versions that make matrix tests at a time)'
+	@echo 'Variables: PYTHON ($(PYTHON)), PYTEST_ARGS, SECTIONS, JOBS ($(JOBS): versions that make matrix tests at a time)'
 
 check: .venv/.installed ## Lint, formatting, types, and who may import whom
 	.venv/bin/ruff check
@@ -80,6 +80,9 @@ $(VERSIONS:%=integration-%): integration-%: $$(call venv,$$*)/home/airflow.db
 	@scripts/postgresql.sh
 	@echo 'Airflow $*'
 	@$(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS='tests/postgres $(PYTEST_ARGS)'
+
+bench: .venv/.installed ## Measure, against other ways of doing the same; writes benchmarks/results.md (SECTIONS: only these, writes nothing)
+	PYTHONPATH=scripts .venv/bin/python -m benchmarks $(SECTIONS)
 
 demo: .venv/.installed ## Run the examples against the sandbox, once, and show what became of each contact
 	.venv/bin/python scripts/demo.py

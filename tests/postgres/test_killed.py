@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_table_that_changes_between_tries_sends_nobody_twice_and_loses_nobody(
         results.append(execute(SQL))
     assert send(tmp_path, len(KILLS) + 1).wait(60) == 0
 
-    assert all(before != after for before, after in zip(results, results[1:], strict=False))
+    assert all(before != after for before, after in pairwise(results))
     folder = tmp_path / "outcomes" / "dag" / "run" / "send"
     outcomes = list(read_outcomes(folder))
     accepted, unknown = ({line["key"] for line in outcomes if line["status"] == s} for s in ("accepted", "unknown"))
