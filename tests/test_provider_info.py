@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tomllib
-from configparser import ConfigParser
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,8 @@ import airflow
 import jsonschema
 import pytest
 
-from airflow_provider_campaigns import __version__
 from airflow_provider_campaigns.get_provider_info import get_provider_info
+from tests.installed import write_metadata
 
 ROOT = Path(__file__).parents[1]
 INFO = get_provider_info()
@@ -35,14 +33,7 @@ def schema(name: str) -> dict[str, Any]:
 def forms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The connection forms of Airflow's UI, whether or not the package is installed."""
     folder = tmp_path_factory.mktemp("installed")
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    metadata = folder / f"airflow_provider_campaigns-{__version__}.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {__version__}\n")
-    entry_points = ConfigParser()
-    entry_points.read_dict(project["entry-points"])
-    with (metadata / "entry_points.txt").open("w") as file:
-        entry_points.write(file)
+    write_metadata(folder)
     ran = subprocess.run(
         [sys.executable, "-m", "tests.connection_forms"],
         cwd=ROOT,

@@ -198,16 +198,16 @@ class CreateExotelCampaignOperator(CampaignSensor):
             # While it was being created, so that there was nothing to pause yet.
             self.on_kill()
         if not self.wait_for_completion:
-            return self._end(context, campaign, record)
+            return self._report(context, campaign, record)
         super().execute(context)
-        return self._end(context, self.hook.get_campaign(self._campaign_id), record)
+        return self._report(context, self.hook.get_campaign(self._campaign_id), record)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Take what the trigger saw."""
         from airflow_provider_campaigns.operators.state import task_state
 
         result = super().execute_complete(context, event)
-        return self._end(context, self.hook.get_campaign(result["campaign_id"]), Record(task_state(context), NOUN))
+        return self._report(context, self.hook.get_campaign(result["campaign_id"]), Record(task_state(context), NOUN))
 
     def on_kill(self) -> None:
         """Let no campaign be created any more; pause the one that is waited for, if ``pause_on_kill``."""
@@ -234,7 +234,7 @@ class CreateExotelCampaignOperator(CampaignSensor):
 
         return PausingCampaignTrigger if self.pause_on_kill else super().trigger_class()
 
-    def _end(self, context: Context, campaign: Mapping[str, Any], record: Record) -> dict[str, Any]:
+    def _report(self, context: Context, campaign: Mapping[str, Any], record: Record) -> dict[str, Any]:
         store_links(context, self.hook, campaign)
         announce(context, self.outlets, receipt_of(campaign, record.values.get("counts")))
         return described(campaign)

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 from ast import literal_eval
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,8 @@ import dag_runs
 import psutil
 import requests
 from airflow import __version__
+
+from tests.installed import write_metadata
 
 ROOT = Path(__file__).parents[2]
 DAGS = Path(__file__).with_name("dags")
@@ -65,19 +67,9 @@ class ScheduledAirflow:
         self._environment = {**_inherited(), **_configuration(folder, self._port, sandbox_url), **settings}
 
     def __enter__(self) -> Self:
+        write_metadata(self.home / "installed")
         self._run(sys.executable, "-c", "import dag_runs; dag_runs.migrate()")
-        self._guard = subprocess.Popen(
-            [sys.executable, str(GUARD)],
-            stdin=subprocess.PIPE,
-            text=True,
-            env=self._environment,
-            cwd=self.home,
-            start_new_session=True,
-        )
-        commands = {str(self.home / f"{name}.log"): command for name, command in self._commands().items()}
-        assert self._guard.stdin
-        self._guard.stdin.write(json.dumps(commands) + "\n")
-        self._guard.stdin.flush()
+        self._guard = self._start(self._commands())
         try:
             wait_for("Airflow's REST API", self._answers, START_SECONDS)
         except BaseException:
@@ -87,6 +79,15 @@ class ScheduledAirflow:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._guard.communicate()
+
+    @contextmanager
+    def triggerer(self) -> Iterator[None]:
+        """Run a triggerer, which is killed in the end."""
+        guard = self._start({"triggerer": [*AIRFLOW, "triggerer", "--skip-serve-logs"]})
+        try:
+            yield
+        finally:
+            guard.communicate()
 
     def trigger(self, dag_id: str, **conf: Any) -> Run:
         """Start a run of a DAG, whose only task is ``send``."""
@@ -110,6 +111,21 @@ class ScheduledAirflow:
     def command(self, *arguments: str) -> None:
         """Run a command of Airflow's."""
         self._run(*AIRFLOW, *arguments)
+
+    def _start(self, commands: Mapping[str, Sequence[str]]) -> subprocess.Popen[str]:
+        """Start commands, each with a log of its name, and return their guard."""
+        guard = subprocess.Popen(
+            [sys.executable, str(GUARD)],
+            stdin=subprocess.PIPE,
+            text=True,
+            env=self._environment,
+            cwd=self.home,
+            start_new_session=True,
+        )
+        assert guard.stdin
+        guard.stdin.write(json.dumps({str(self.home / f"{name}.log"): one for name, one in commands.items()}) + "\n")
+        guard.stdin.flush()
+        return guard
 
     def _run(self, *command: str) -> None:
         subprocess.run(command, env=self._environment, check=True, stdin=subprocess.DEVNULL, capture_output=True)
@@ -225,6 +241,11 @@ class Run:
                     victim.send_signal(number)
         self._killed.add(pid)
 
+    def links(self) -> dict[str, str | None]:
+        """Return the task's extra links, as the UI shows them."""
+        links: dict[str, str | None] = self.airflow.call("GET", f"{self._path}/links")
+        return links.get("extra_links", links) if AIRFLOW_3 else links
+
     def xcom(self, key: str) -> Any:
         """Return an XCom of the last try, which is a collection."""
         value = self.airflow.call("GET", f"{self._path}/xcomEntries/{key}")["value"]
@@ -271,7 +292,7 @@ def _configuration(home: Path, port: int, sandbox_url: str) -> dict[str, str]:
     return {
         **dag_runs.environment(home, DAGS, sandbox_url),
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
-        "PYTHONPATH": os.pathsep.join((str(ROOT / "scripts"), str(ROOT))),
+        "PYTHONPATH": os.pathsep.join((str(home / "installed"), str(ROOT / "scripts"), str(ROOT))),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor" if AIRFLOW_3 else "SequentialExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -290,6 +311,8 @@ def _configuration(home: Path, port: int, sandbox_url: str) -> dict[str, str]:
         "AIRFLOW__SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD": str(HEARTBEAT_SECONDS),
         "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "2",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": str(HEARTBEAT_SECONDS),
     }
 
 

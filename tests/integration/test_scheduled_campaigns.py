@@ -1,0 +1,89 @@
+"""A campaign created and waited for under a real scheduler and triggerer, which are killed meanwhile."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from airflow_provider_campaigns.sandbox.server import SandboxServer
+from airflow_provider_campaigns.sandbox.testing import SandboxClient
+from tests.connections import calls, contacted
+from tests.integration.scheduler import Run, ScheduledAirflow, wait_for
+from tests.operators.deliveries import write_csv
+
+PEOPLE = [f"+447700900{number:03}" for number in range(30)]
+# Sandbox seconds after which a campaign has rung all of them.
+LONG = 3_600
+
+
+@pytest.fixture(scope="module")
+def vendors() -> Iterator[SandboxClient]:
+    with SandboxServer(limits=False) as server:
+        yield SandboxClient(server.url)
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory, vendors: SandboxClient) -> Iterator[ScheduledAirflow]:
+    with ScheduledAirflow(tmp_path_factory.mktemp("airflow"), vendors.url) as airflow:
+        yield airflow
+
+
+@pytest.fixture
+def sandbox(vendors: SandboxClient) -> SandboxClient:
+    vendors.reset()
+    return vendors
+
+
+@pytest.fixture
+def begin(airflow: ScheduledAirflow) -> Callable[[str], Run]:
+    contacts = write_csv(airflow.home / "contacts.csv", [{"number": number} for number in PEOPLE])
+    return lambda name: airflow.trigger("campaign", name=name, contacts=contacts)
+
+
+def looks(sandbox: SandboxClient) -> int:
+    """How often the vendor was asked how the campaign is doing."""
+    return calls(sandbox, "exotel").count("get_campaign")
+
+
+def test_a_triggerer_that_is_killed_while_it_waits(
+    airflow: ScheduledAirflow, sandbox: SandboxClient, begin: Callable[[str], Run]
+) -> None:
+    run = begin("Triggerer")
+
+    with airflow.triggerer():
+        run.until("is deferred", lambda task: task.state == "deferred")
+        before = looks(sandbox)
+        wait_for("looks of the triggerer", lambda: looks(sandbox) > before + 2, 60)
+        links = run.links()
+    sandbox.clock(advance=LONG)
+    with airflow.triggerer():
+        ended = run.end()
+
+    assert (ended.state, ended.try_number) == ("success", 1)
+    assert calls(sandbox, "exotel").count("create_campaign") == 1
+    assert contacted(sandbox, "exotel") == PEOPLE
+    # While it waited, the UI led to the campaign; afterwards also to its report.
+    campaign_id = run.xcom("return_value")["id"]
+    assert links["Campaign at Exotel"] == f"{sandbox.url}/exotel/v2/accounts/sandbox1/campaigns/{campaign_id}"
+    assert not links["Campaign report"]
+    assert run.links()["Campaign report"] == f"https://campaigns-reports.example.com/{campaign_id}.csv"
+
+
+def test_a_worker_that_is_killed_between_the_request_and_the_stored_id(
+    airflow: ScheduledAirflow, sandbox: SandboxClient, begin: Callable[[str], Run]
+) -> None:
+    sandbox.fault("hang-after", vendor="exotel", method="POST", path="/campaigns", seconds=60)
+    run = begin("Worker")
+
+    wait_for("the campaign", lambda: bool(contacted(sandbox, "exotel")), 60)
+    run.signal(signal.SIGKILL)
+    with airflow.triggerer():
+        run.until("is deferred", lambda task: task.state == "deferred")
+        sandbox.clock(advance=LONG)
+        ended = run.end()
+
+    assert (ended.state, ended.try_number) == ("success", 2)
+    assert calls(sandbox, "exotel").count("create_campaign") == 1
+    assert contacted(sandbox, "exotel") == PEOPLE
