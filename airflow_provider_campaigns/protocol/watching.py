@@ -77,17 +77,17 @@ class Watch:
     _asked_to_wait: float = field(default=0.0, init=False)
     _last: Ending = field(default_factory=lambda: Ending(state="timeout", status="not seen", details={}), init=False)
 
-    def look(self, dialect: Dialect, watch: str, arguments: Mapping[str, Any]) -> Conversation[Progress]:
+    def look(self, dialect: Dialect, watch: str, arguments: Mapping[str, Any]) -> Conversation[Any]:
         """
         Look once.
 
         The look is not repeated by itself, for the next one does so; but it waits for a vendor that asks for a moment.
 
-        :param watch: name of the dialect's conversation that returns a ``Progress``.
+        :param watch: name of the dialect's conversation, e.g. one that returns a ``Progress``.
         :param arguments: its arguments.
         """
         patient = replace(dialect, policy=RetryPolicy(retry_limit=0, max_wait=min(self.left(), MOMENT)))
-        conversation: Conversation[Progress] = getattr(patient, watch)(**arguments)
+        conversation: Conversation[Any] = getattr(patient, watch)(**arguments)
         return conversation
 
     def saw(self, progress: Progress) -> Ending | None:
@@ -114,7 +114,7 @@ class Watch:
         if self.failures > self.max_failures:
             message = f"{self.failures} looks in a row failed, the last one: {error.message}"
             raise VendorUnavailableError(error.vendor, message, status=error.status, code=error.code) from error
-        log.warning("Look %d of %d that may fail in a row: %s", self.failures, self.max_failures, error)
+        log.warning("The look failed, %d in a row by now: %s", self.failures, error)
         self._asked_to_wait = error.retry_after or 0.0
         self._last["details"]["failure"] = str(error)
         return self._timed_out()

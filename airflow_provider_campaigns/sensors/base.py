@@ -172,15 +172,18 @@ class CampaignSensor(BaseSensorOperator):
         return ending
 
     def _progress(self, watch: Watch) -> Progress:
-        arguments = self.arguments()
         try:
-            return self.hook.run(watch.look(self.hook.dialect, self.watch, arguments))
+            return self._ask(watch)
         except CallRefusedError as error:
             if error.status != HTTPStatus.UNAUTHORIZED:
                 raise
         self.log.warning("The credentials are not taken; looking the connection up again")
         self.__dict__.pop("hook")
-        return self.hook.run(watch.look(self.hook.dialect, self.watch, arguments))
+        return self._ask(watch)
+
+    def _ask(self, watch: Watch) -> Progress:
+        progress: Progress = self.hook.run(watch.look(self.hook.dialect, self.watch, self.arguments()))
+        return progress
 
     def _get_next_poke_interval(
         self, started_at: datetime | float, run_duration: Callable[[], float], poke_count: int

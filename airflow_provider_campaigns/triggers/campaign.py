@@ -137,7 +137,8 @@ class CampaignStatusTrigger(BaseTrigger):
 
     async def _ask(self, watch: Watch) -> Progress:
         hook, transport = await self.connect()
-        return await transport.run(watch.look(hook.dialect, self.watch, self.arguments))
+        progress: Progress = await transport.run(watch.look(hook.dialect, self.watch, self.arguments))
+        return progress
 
 
 def check_kwargs(kwargs: Mapping[str, Any]) -> None:
