@@ -42,6 +42,8 @@ class VendorError(CampaignError):
     """
 
     what_happened = "error"
+    retry_after: float | None = None
+    """Seconds after which the vendor wants to be asked again, None when it did not say."""
 
     def __init__(self, vendor: str, message: str, *, status: int | None = None, code: str | int | None = None) -> None:
         self.vendor = vendor

@@ -39,6 +39,11 @@ def write(name: str, text: str, description: str) -> None:
     (_supervised_write if _is_supervised() else _direct_write)(name, text, description)
 
 
+def delete(name: str) -> None:
+    """Delete the Variable, if there is one, or raise what Airflow raises."""
+    (_supervised_delete if _is_supervised() else _direct_delete)(name)
+
+
 def _is_supervised() -> bool:
     """
     Whether this process asks a supervisor: an Airflow 3 task or triggerer, but neither Airflow 2 nor the API server.
@@ -72,6 +77,16 @@ def _supervised_write(name: str, text: str, description: str) -> None:
         raise AirflowRuntimeError(reply)
 
 
+def _supervised_delete(name: str) -> None:
+    from airflow.sdk.exceptions import AirflowRuntimeError
+    from airflow.sdk.execution_time.comms import DeleteVariable, ErrorResponse
+    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
+
+    reply = SUPERVISOR_COMMS.send(DeleteVariable(key=name))
+    if isinstance(reply, ErrorResponse):
+        raise AirflowRuntimeError(reply)
+
+
 def _direct_read(name: str) -> tuple[bool, str | None]:
     """Return whether there is such a Variable, and its text."""
     from airflow.models.variable import Variable
@@ -89,3 +104,11 @@ def _direct_write(name: str, text: str, description: str) -> None:
 
     with create_session() as session:
         Variable.set(name, text, description=description, session=session)
+
+
+def _direct_delete(name: str) -> None:
+    from airflow.models.variable import Variable
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        Variable.delete(name, session=session)

@@ -168,6 +168,6 @@ class ExportExotelCallDetailsOperator(_ExotelOperator):
 
 
 def _status(campaign: Mapping[str, Any]) -> str:
-    from airflow_provider_campaigns.vendors.exotel import normalise
+    from airflow_provider_campaigns.vendors.exotel_progress import normalise
 
     return normalise(str(campaign.get("status")))

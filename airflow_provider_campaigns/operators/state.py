@@ -7,18 +7,30 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from airflow_provider_campaigns.exceptions import LedgerError
 from airflow_provider_campaigns.hooks import variables
-
-if TYPE_CHECKING:
-    from airflow_provider_campaigns.delivery.ledger import Store
 
 log = logging.getLogger(__name__)
 
 # Key of the note that tells people how far a delivery is; a ledger has no such key.
 PROGRESS = "progress"
+
+
+class TaskState(Protocol):
+    """The durable state of a task instance: a delivery's ``Store``, from which keys may be deleted."""
+
+    fenced: bool
+
+    def get(self, key: str) -> Any:
+        """Return the value, None when there is none; raise when nobody knows."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Store the value durably, or raise."""
+
+    def delete(self, key: str) -> None:
+        """Delete the value, if there is one."""
 
 
 class TaskStateStore:
@@ -38,6 +50,10 @@ class TaskStateStore:
         from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
         self._accessor.set(key, value, retention=NEVER_EXPIRE)
+
+    def delete(self, key: str) -> None:
+        """Delete the value, if there is one."""
+        self._accessor.delete(key)
 
 
 class VariableStore:
@@ -63,7 +79,11 @@ class VariableStore:
     def set(self, key: str, value: Any) -> None:
         """Store the value, or raise."""
         text = json.dumps(value, separators=(",", ":"))
-        variables.write(f"{self._prefix}_{key}", text, "what a delivery has sent")
+        variables.write(f"{self._prefix}_{key}", text, "what a task keeps for its next try")
+
+    def delete(self, key: str) -> None:
+        """Delete the value, if there is one."""
+        variables.delete(f"{self._prefix}_{key}")
 
 
 class MemoryStore:
@@ -82,8 +102,12 @@ class MemoryStore:
         """Keep the value."""
         self._values[key] = json.dumps(value)
 
+    def delete(self, key: str) -> None:
+        """Forget the value."""
+        self._values.pop(key, None)
 
-def task_state(context: Mapping[str, Any]) -> Store:
+
+def task_state(context: Mapping[str, Any]) -> TaskState:
     """Return the durable state of the task instance that ``context`` belongs to."""
     accessor = context.get("task_state_store")
     if accessor is not None:

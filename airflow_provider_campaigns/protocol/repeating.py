@@ -121,15 +121,19 @@ class _Exchange:
         dialect = self.dialect
         if verdict is Verdict.ANSWERED:
             return replace(response, repeated=True) if self.unanswered else response
-        if verdict is Verdict.THROTTLED:
-            raise _AgainError(dialect.error(VendorUnavailableError, response), refused=True, wait=retry_after(response))
-        if verdict is Verdict.TRY_LATER:
-            raise _AgainError(dialect.error(VendorUnavailableError, response), wait=retry_after(response))
+        if verdict in {Verdict.THROTTLED, Verdict.TRY_LATER}:
+            error = self._error(VendorUnavailableError, response)
+            raise _AgainError(error, refused=verdict is Verdict.THROTTLED, wait=error.retry_after)
         if verdict is Verdict.BROKEN:
-            raise self._unanswered(dialect.error(OutcomeUnknownError, response))
+            raise self._unanswered(self._error(OutcomeUnknownError, response))
         if verdict is Verdict.REJECTED:
             raise dialect.error(RequestRejectedError, response)
         raise dialect.error(CallRefusedError, response)
+
+    def _error(self, kind: type[VendorError], response: Response) -> VendorError:
+        error = self.dialect.error(kind, response)
+        error.retry_after = retry_after(response)
+        return error
 
     def _unanswered(self, error: VendorError) -> Exception:
         """Return what to raise when the request may have been carried out."""
@@ -260,7 +264,9 @@ def retry_after(response: Response) -> float | None:
 
 
 def _recast(error: VendorError, kind: type[VendorError]) -> VendorError:
-    return kind(error.vendor, error.message, status=error.status, code=error.code)
+    recast = kind(error.vendor, error.message, status=error.status, code=error.code)
+    recast.retry_after = error.retry_after
+    return recast
 
 
 def _last(state: RetryCallState) -> _AgainError:

@@ -116,6 +116,15 @@ class Exotel(Vendor):
             self.route("GET", f"{one_list}/contacts", self.list_members),
         ]
 
+    def control(self, command: Mapping[str, Any]) -> None:
+        """Take ``{"campaign": id, "status": "Paused"}``: a campaign's status as it is to be read; else settings."""
+        if "campaign" not in command:
+            super().control(command)
+            return
+        if command["campaign"] not in self.campaigns:
+            raise ValueError(f"exotel: there is no campaign {command['campaign']!r}")
+        self.campaigns[command["campaign"]].shown = str(command["status"])
+
     def error(self, status: int, message: str | None = None) -> Response:
         """Return a RestException, or the campaigns' envelope with an object in ``response``."""
         if status in REST_EXCEPTIONS:
@@ -141,7 +150,7 @@ class Exotel(Vendor):
         found = [
             campaign
             for campaign in self.campaigns.values()
-            if name in campaign.name.lower() and (not statuses or _plain(campaign.status) in statuses)
+            if name in campaign.name.lower() and (not statuses or _plain(campaign.shown or campaign.status) in statuses)
         ]
         key, _, order = query.get("sort_by", "date_created:asc").partition(":")
         found.sort(key=_sort_key(key), reverse=order == "desc")

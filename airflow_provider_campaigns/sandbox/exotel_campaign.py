@@ -69,6 +69,7 @@ class Campaign:
     :param given: the fields it was created with.
     :param start_at: when it goes from Created to InProgress (epoch seconds), a while after ``send_at``.
     :param rate: calls per second.
+    :param shown: a status that is shown in place of its own.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Campaign:
     running_since: float = 0.0
     started: bool = False
     no_attempt: int = 0
+    shown: str = ""
 
     def catch_up(self, now: float) -> None:
         """Make the changes of status that the clock brings."""
@@ -175,7 +177,7 @@ class Campaign:
             "custom_field": given.get("custom_field"),
             "date_created": written(self.created),
             "date_updated": written(self.updated),
-            "status": self.status,
+            "status": self.shown or self.status,
             "uri": f"/v2/accounts/{self.account}/campaigns/{self.id}",
             "report_url": f"https://campaigns-reports.example.com/{self.id}.csv",
             "call_status_callback_params": None,

@@ -90,6 +90,13 @@ class Ozonetel(Vendor):
             self.route("GET", "/ca_reports/fetchCdrByPagination", self.call_records),
         ]
 
+    def control(self, command: Mapping[str, Any]) -> None:
+        """Take ``{"campaign": name, "position": "ARCHIVED"}``: a position as it is to be read; else settings."""
+        if "campaign" in command:
+            self._known(str(command["campaign"])).shown = str(command["position"])
+        else:
+            super().control(command)
+
     def error(self, status: int, message: str | None = None) -> Response:
         """Return a refusal; an ended token is HTTP 200 like the vendor's other refusals."""
         word, usual = words.ERRORS[status]
@@ -164,7 +171,7 @@ class Ozonetel(Vendor):
         self._known(body["campaignName"])
         campaigns = self._up_to_date()
         positions = [
-            {"CampaignID": one.id, "CampaignName": one.name, "UserName": USER, "Position": one.position}
+            {"CampaignID": one.id, "CampaignName": one.name, "UserName": USER, "Position": one.shown or one.position}
             for one in campaigns
         ]
         return reply({"status": "success", "message": positions})

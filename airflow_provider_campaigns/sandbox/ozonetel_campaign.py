@@ -50,6 +50,8 @@ class Campaign:
     skills: dict[str, str] = field(default_factory=dict)
     """The numbers in the campaign, dialled or not, and their skill."""
     next_dial: float = 0.0
+    shown: str = ""
+    """A position that is shown in place of its own."""
 
     def is_kind(self, kind: str) -> bool:
         """Whether the name says that the campaign is ``kind``: inbound, agentwise or skillwise."""

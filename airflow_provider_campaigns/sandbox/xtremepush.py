@@ -62,6 +62,8 @@ class Xtremepush(Vendor):
         """Forget what was executed and which campaigns were switched."""
         self.settings = Settings()
         self.live_from: dict[str, float] = {}
+        self.shown: dict[str, Any] = {}
+        """``active`` of campaigns that are not live, unless it is 0."""
 
     def routes(self) -> list[Route]:
         """Return the documented paths."""
@@ -79,13 +81,19 @@ class Xtremepush(Vendor):
         return reply(body, 200 if self.settings.always_200 else status)
 
     def control(self, command: Mapping[str, Any]) -> None:
-        """Take ``{"campaign": id, "active": 0}`` or ``{"campaign": id, "live_in": seconds}``; else settings."""
+        """
+        Take ``{"campaign": id, "active": 0}`` or ``{"campaign": id, "live_in": seconds}``; else settings.
+
+        Another ``active`` than 0 and 1 is shown as it is, of a campaign that is not live.
+        """
         if "campaign" not in command:
             super().control(command)
             return
-        now = self.clock.now()
-        live_from = now + float(command["live_in"]) if "live_in" in command else now if command["active"] else math.inf
-        self.live_from[str(command["campaign"])] = live_from
+        campaign = str(command["campaign"])
+        active = 1 if "live_in" in command else command["active"]
+        in_seconds = float(command.get("live_in", 0)) if active == 1 else math.inf
+        self.live_from[campaign] = self.clock.now() + in_seconds
+        self.shown[campaign] = 0 if active in (0, 1) else active
 
     # -- calls
 
@@ -93,7 +101,7 @@ class Xtremepush(Vendor):
         """Execute a live template for some targets: ``reference/campaign-execute``."""
         body = self._body(call)
         campaign = self._campaign(body)
-        if not self._model(campaign)["active"]:
+        if self._model(campaign)["active"] != 1:
             return self.error(400, "Campaign is not active")
         kind = body.get("target_by", DEVICE)
         if kind not in TARGET_KINDS:
@@ -147,7 +155,8 @@ class Xtremepush(Vendor):
         return campaign
 
     def _model(self, campaign: str) -> dict[str, Any]:
-        active = int(self.live_from[campaign] <= self.clock.now())
+        live = self.live_from[campaign] <= self.clock.now()
+        active = 1 if live else self.shown.get(campaign, 0)
         title = f"Campaign {campaign}"
         return {"id": campaign, "title": title, "trigger": CAMPAIGN_TRIGGER_API, "active": active}
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
@@ -16,15 +18,18 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_campaigns.exceptions import CampaignError, CampaignFailedError
+from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, CampaignFailedError
+from airflow_provider_campaigns.protocol.watching import MAX_POLL_FAILURES, Ending, Progress, Watch, revived
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_campaigns.hooks.base import CampaignHook
-    from airflow_provider_campaigns.protocol.messages import Conversation
-    from airflow_provider_campaigns.protocol.watching import Progress
+    from airflow_provider_campaigns.sensors.record import WatchRecord
     from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
+
+# How long after the deadline Airflow itself ends a wait of which no triggerer took care.
+GRACE = timedelta(minutes=5)
 
 
 class CampaignFailed(CampaignFailedError, AirflowFailException):  # noqa: N818 - named after AirflowFailException
@@ -35,14 +40,32 @@ class CampaignSensor(BaseSensorOperator):
     """
     Base of the vendors' sensors.
 
-    Subclasses name their hook, the dialect's watching conversation and its arguments.
+    Subclasses name their hook, the dialect's watching conversation and its arguments. They behave alike in poke,
+    reschedule and deferrable mode:
+
+    - A look that fails because the vendor cannot be reached, answers with a server error or asks to wait is made again:
+      after ``poke_interval``, then after twice and at most four times as long (but not more than five minutes, unless
+      ``poke_interval`` is), and not before a ``Retry-After``. More than ``max_poll_failures`` in a row fail the task,
+      which Airflow may retry.
+    - A refusal (unknown campaign, 403, credentials) fails it at once. When credentials are not (or no longer) taken,
+      the sensor signs in again, looks the connection up again, and asks once more.
+    - A status that the vendor does not document is logged once and waited for.
+    - ``timeout`` is counted from the first look, across pokes, retries and restarts of the triggerer; what the task has
+      to remember is in its task state store (Airflow 3.3 and later) or in an Airflow Variable ``campaigns_ledger_…``
+      until it is over.
+    - ``soft_fail`` skips the task when the campaign failed or did not end in time; an error of the look still fails it.
+
+    ``exponential_backoff``, ``silent_fail`` and ``never_fail`` are Airflow's own and count in poke and reschedule mode.
 
     :param deferrable: wait in the triggerer instead of a worker; default: ``[operators] default_deferrable``.
+    :param max_poll_failures: looks in a row that may fail before the task does; default 10.
     :param poke_interval: seconds between two looks; default 60.
     :param timeout: seconds after which the sensor fails, in every mode; default 7 days.
     :return: ``{"status": <the vendor's word>, ...}`` with the vendor's counts.
     :raises CampaignFailed: the campaign ended in a failed state.
     :raises AirflowSensorTimeout: it did not end in time.
+    :raises VendorError: the vendor refused the look, or too many failed in a row; its HTTP status, code and message
+        are told.
     """
 
     watch: ClassVar[str]
@@ -55,10 +78,13 @@ class CampaignSensor(BaseSensorOperator):
         self,
         *,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        max_poll_failures: int = MAX_POLL_FAILURES,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.deferrable = deferrable
+        self.max_poll_failures = max_poll_failures
+        self._record: WatchRecord | None = None
 
     @cached_property
     def hook(self) -> CampaignHook:
@@ -75,17 +101,17 @@ class CampaignSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
-        progress = self._look()
-        return PokeReturnValue(progress.state == "done", self._result(progress.status, progress.details))
+        ending = self._look(self._begun(context))
+        return PokeReturnValue(ending is not None, ending and self._conclude(context, ending))
 
     def execute(self, context: Context) -> Any:
         """Wait for the campaign's end."""
+        self._record = None
         if not self.deferrable:
             return super().execute(context)
-        progress = self._look()
-        if progress.state == "done":
-            return self._result(progress.status, progress.details)
-        return self._defer()
+        record = self._begun(context)
+        ending = self._look(record)
+        return self._conclude(context, ending) if ending else self._defer(record.watch)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """
@@ -93,26 +119,7 @@ class CampaignSensor(BaseSensorOperator):
 
         :raises CampaignError: the event is none that the trigger sends, or tells of an error.
         """
-        event = event or {}
-        state, status, details = event.get("state"), str(event.get("status")), event.get("details") or {}
-        if state == "done":
-            return self._result(status, details)
-        if state == "failed":
-            raise self._failed(status, details)
-        if state == "timeout":
-            message = f"{self.task_id}: not over after {self.timeout} seconds; the last status was {status!r}"
-            raise (AirflowSkipException if self.soft_fail else AirflowSensorTimeout)(message)
-        raise CampaignError(
-            event.get("message") or f"the trigger sent an event that is not understood: state {state!r}"
-        )
-
-    def _look(self) -> Progress:
-        conversation: Conversation[Progress] = getattr(self.hook.dialect, self.watch)(**self.arguments())
-        progress = self.hook.run(conversation)
-        self.log.info("%s: %s (%s)", self.task_id, progress.status, progress.state.replace("_", " "))
-        if progress.state == "failed":
-            raise self._failed(progress.status, progress.details)
-        return progress
+        return self._conclude(context, event or {})
 
     def trigger_class(self) -> type[CampaignStatusTrigger]:
         """Return the trigger that watches in deferrable mode."""
@@ -120,25 +127,98 @@ class CampaignSensor(BaseSensorOperator):
 
         return CampaignStatusTrigger
 
-    def _defer(self) -> None:
+    def trigger(self, watch: Watch) -> CampaignStatusTrigger:
+        """
+        Return the trigger that goes on with a wait.
+
+        :raises InputError: Airflow could not store it; the arguments are at fault.
+        """
         hook = type(self.hook)
-        self.defer(
-            trigger=self.trigger_class()(
-                hook=f"{hook.__module__}.{hook.__qualname__}",
-                conn_id=self.hook.conn_id,
-                watch=self.watch,
-                arguments=dict(self.arguments()),
-                poll_interval=self.poke_interval,
-                deadline=time.time() + self.timeout,
-            ),
-            method_name="execute_complete",
+        return self.trigger_class()(
+            hook=f"{hook.__module__}.{hook.__qualname__}",
+            conn_id=self.hook.conn_id,
+            watch=self.watch,
+            arguments=dict(self.arguments()),
+            poll_interval=self.poke_interval,
+            deadline=watch.deadline,
+            look_at=time.time() + watch.pause(self.poke_interval),
+            max_poll_failures=watch.max_failures,
+            failures=watch.failures,
+            unknown=sorted(watch.unknown),
         )
 
-    def _result(self, status: str, details: Mapping[str, Any]) -> dict[str, Any]:
-        return {**details, "status": status}
+    def _begun(self, context: Context) -> WatchRecord:
+        """Return the wait that this process began or goes on with."""
+        if self._record is None:
+            self._record = self._recorded(context)
+            self._record.begin(self.timeout, self.max_poll_failures)
+        return self._record
+
+    def _recorded(self, context: Context) -> WatchRecord:
+        from airflow_provider_campaigns.sensors.record import WatchRecord
+
+        retries = self.retries or 0
+        return WatchRecord(context, retries=retries, needed=self.reschedule or retries > 0)
+
+    def _look(self, record: WatchRecord) -> Ending | None:
+        try:
+            progress = self._progress(record.watch)
+        except CampaignError as error:
+            ending = record.watch.failed(error)
+        else:
+            ending = record.watch.saw(progress)
+        if ending is None:
+            record.keep()
+        return ending
+
+    def _progress(self, watch: Watch) -> Progress:
+        try:
+            return self._ask(watch)
+        except CallRefusedError as error:
+            if error.status != HTTPStatus.UNAUTHORIZED:
+                raise
+        self.log.warning("The credentials are not taken; looking the connection up again")
+        self.__dict__.pop("hook")
+        return self._ask(watch)
+
+    def _ask(self, watch: Watch) -> Progress:
+        progress: Progress = self.hook.run(watch.look(self.hook.dialect, self.watch, self.arguments()))
+        return progress
+
+    def _get_next_poke_interval(
+        self, started_at: datetime | float, run_duration: Callable[[], float], poke_count: int
+    ) -> float:
+        regular: float = super()._get_next_poke_interval(started_at, run_duration, poke_count)
+        return self._record.watch.pause(regular) if self._record else regular
+
+    def _defer(self, watch: Watch) -> NoReturn:
+        self.defer(
+            trigger=self.trigger(watch),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=watch.left()) + GRACE,
+        )
+
+    def _conclude(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the result of a wait that ended well; raise what any other came to."""
+        state, status, details = event.get("state"), str(event.get("status")), event.get("details") or {}
+        if state not in {"done", "failed", "timeout"}:
+            raise revived(event)
+        self._recorded(context).forget()
+        if state == "done":
+            return {**details, "status": status}
+        ended = self._failed(status, details) if state == "failed" else self._timed_out(status, details)
+        if self.soft_fail:
+            raise AirflowSkipException(str(ended))
+        raise ended
 
     def _failed(self, status: str, details: Mapping[str, Any]) -> CampaignFailed:
         # The reason first: messages are cut when they are long.
         ordered = sorted(details.items(), key=lambda item: item[0] != "reason")
         told = ", ".join(f"{name} {value}" for name, value in ordered)
         return CampaignFailed(self.hook.conn_type, f"ended as {status}" + (f" ({told})" if told else ""))
+
+    def _timed_out(self, status: str, details: Mapping[str, Any]) -> AirflowSensorTimeout:
+        failure = f"; the last look failed: {details['failure']}" if "failure" in details else ""
+        return AirflowSensorTimeout(
+            f"{self.task_id}: not over after {self.timeout} seconds; the last status was {status!r}{failure}"
+        )

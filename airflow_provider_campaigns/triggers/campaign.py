@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.module_loading import import_string
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_campaigns.exceptions import CampaignError
+from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, InputError
+from airflow_provider_campaigns.protocol.watching import MAX_POLL_FAILURES, Ending, Progress, Watch, told
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.base import CampaignHook
-    from airflow_provider_campaigns.protocol.watching import Progress
+    from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
+
+KWARGS = (
+    "hook",
+    "conn_id",
+    "watch",
+    "arguments",
+    "poll_interval",
+    "deadline",
+    "look_at",
+    "max_poll_failures",
+    "failures",
+    "unknown",
+)
 
 
 class CampaignStatusTrigger(BaseTrigger):
     """
     Polls one campaign until it is over.
+
+    All times are absolute, so that a triggerer that restarts goes on with the same wait.
 
     :param hook: import path of the vendor's hook.
     :param conn_id: id of the Airflow connection; looked up in the triggerer.
@@ -27,6 +45,11 @@ class CampaignStatusTrigger(BaseTrigger):
     :param arguments: its arguments: ids and numbers, nothing secret.
     :param poll_interval: seconds between two looks.
     :param deadline: when to stop waiting, seconds since the epoch.
+    :param look_at: when to look first, likewise; default at once.
+    :param max_poll_failures: looks in a row that may fail.
+    :param failures: looks in a row that failed before.
+    :param unknown: undocumented statuses that were logged before.
+    :raises InputError: Airflow could not store one of these.
     """
 
     def __init__(
@@ -38,6 +61,10 @@ class CampaignStatusTrigger(BaseTrigger):
         arguments: dict[str, Any],
         poll_interval: float,
         deadline: float,
+        look_at: float = 0.0,
+        max_poll_failures: int = MAX_POLL_FAILURES,
+        failures: int = 0,
+        unknown: Sequence[str] = (),
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.hook = hook
@@ -46,30 +73,84 @@ class CampaignStatusTrigger(BaseTrigger):
         self.arguments = arguments
         self.poll_interval = poll_interval
         self.deadline = deadline
+        self.look_at = look_at
+        self.max_poll_failures = max_poll_failures
+        self.failures = failures
+        self.unknown = list(unknown)
+        self._connected: tuple[CampaignHook, AsyncTransport] | None = None
+        check_kwargs(self.serialize()[1])
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and its arguments, as Airflow stores them."""
-        names = ("hook", "conn_id", "watch", "arguments", "poll_interval", "deadline")
         path = f"{type(self).__module__}.{type(self).__qualname__}"
-        return path, {name: getattr(self, name) for name in names}
+        return path, {name: getattr(self, name) for name in KWARGS}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: ``state`` is done, failed, timeout or error."""
+        """Yield one event: ``state`` is done, failed, timeout or error; none when the trigger is cancelled."""
         try:
-            yield TriggerEvent(await self._wait())
+            event: Mapping[str, Any] = await self._wait()
         except CampaignError as error:
-            yield TriggerEvent({"state": "error", "message": str(error)})
+            event = told(error)
+        finally:
+            await self.cleanup()
+        yield TriggerEvent(dict(event))
 
-    async def _wait(self) -> dict[str, Any]:
-        hook: CampaignHook = import_string(self.hook)(self.conn_id)
-        async with await hook.async_transport() as transport:
-            while True:
-                progress: Progress = await transport.run(getattr(hook.dialect, self.watch)(**self.arguments))
-                event = {"state": progress.state, "status": progress.status, "details": dict(progress.details)}
-                if progress.state != "going_on":
-                    return event
-                left = self.deadline - time.time()
-                if left <= 0:
-                    return {**event, "state": "timeout"}
-                self.log.info("%s is %s", self.watch, progress.status)
-                await asyncio.sleep(min(self.poll_interval, left))
+    async def cleanup(self) -> None:
+        """Close the session; a later look would open another."""
+        connected, self._connected = self._connected, None
+        if connected is not None:
+            await connected[1].__aexit__()
+
+    async def connect(self) -> tuple[CampaignHook, AsyncTransport]:
+        """Return the hook and the only session of this trigger, opened when it is first needed."""
+        if self._connected is None:
+            hook: CampaignHook = import_string(self.hook)(self.conn_id)
+            transport = await hook.async_transport()
+            self._connected = hook, await transport.__aenter__()
+        return self._connected
+
+    async def _wait(self) -> Ending:
+        watch = Watch(self.deadline, self.max_poll_failures, self.failures, set(self.unknown))
+        await asyncio.sleep(max(0.0, min(self.look_at, self.deadline) - time.time()))
+        while True:
+            ending = await self._look(watch)
+            if ending is not None:
+                return ending
+            await asyncio.sleep(watch.pause(self.poll_interval))
+
+    async def _look(self, watch: Watch) -> Ending | None:
+        try:
+            progress = await self._progress(watch)
+        except CampaignError as error:
+            return watch.failed(error)
+        return watch.saw(progress)
+
+    async def _progress(self, watch: Watch) -> Progress:
+        try:
+            return await self._ask(watch)
+        except CallRefusedError as error:
+            if error.status != HTTPStatus.UNAUTHORIZED:
+                raise
+        self.log.warning("The credentials are not taken; looking the connection up again")
+        await self.cleanup()
+        return await self._ask(watch)
+
+    async def _ask(self, watch: Watch) -> Progress:
+        hook, transport = await self.connect()
+        progress: Progress = await transport.run(watch.look(hook.dialect, self.watch, self.arguments))
+        return progress
+
+
+def check_kwargs(kwargs: Mapping[str, Any]) -> None:
+    """
+    Make sure that a trigger's arguments come out of Airflow's database as they went in.
+
+    :raises InputError: one of them would not.
+    """
+    for name, value in kwargs.items():
+        try:
+            same = json.loads(json.dumps(value, allow_nan=False)) == value
+        except (TypeError, ValueError):
+            same = False
+        if not same:
+            raise InputError(name, "what JSON knows: text, numbers, true, false, null, lists, objects", repr(value))

@@ -1,10 +1,29 @@
-"""Watches an Exotel campaign from the triggerer, and pauses it when a person ends the task."""
+"""Watches Exotel's campaigns from the triggerer: one that a task waits for, or all of an account."""
 
 from __future__ import annotations
 
-from airflow_provider_campaigns.exceptions import CampaignError
-from airflow_provider_campaigns.hooks.exotel import ExotelHook
-from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
+import hashlib
+import json
+import logging
+from collections.abc import AsyncIterator, Hashable
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.triggers import BaseEventTrigger
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+from airflow.triggers.base import TriggerEvent
+
+from airflow_provider_campaigns.exceptions import CampaignError, InputError
+from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger, check_kwargs
+
+if TYPE_CHECKING:
+    from airflow.triggers.shared_stream import SharedStreamProducer
+
+    from airflow_provider_campaigns.triggers.finished import Look
+    from airflow_provider_campaigns.triggers.marks import MarkStore
+
+log = logging.getLogger(__name__)
 
 
 class PausingCampaignTrigger(CampaignStatusTrigger):
@@ -12,16 +31,127 @@ class PausingCampaignTrigger(CampaignStatusTrigger):
     A ``CampaignStatusTrigger`` of one Exotel campaign, for ``pause_on_kill``.
 
     Airflow calls ``on_kill`` from 3.3 on, when somebody clears or marks the deferred task; never when the triggerer
-    restarts.
+    restarts. Pausing is all that a trigger of this package ever writes at a vendor.
     """
 
     async def on_kill(self) -> None:
         """Pause the campaign; pausing twice does no harm."""
-        hook = ExotelHook(self.conn_id)
+        from airflow_provider_campaigns.vendors.exotel import Exotel
+
         campaign_id = self.arguments["campaign_id"]
         try:
-            async with await hook.async_transport() as transport:
-                await transport.run(hook.dialect.update_campaign(campaign_id, "pause"))
+            hook, transport = await self.connect()
+            assert isinstance(hook.dialect, Exotel)
+            await transport.run(hook.dialect.update_campaign(campaign_id, "pause"))
             self.log.info("Paused campaign %s", campaign_id)
         except CampaignError as error:
             self.log.warning("Campaign %s could not be paused: %s", campaign_id, error)
+
+
+class ExotelCampaignFinishedTrigger(BaseEventTrigger):  # type: ignore[misc, unused-ignore]
+    """
+    Fires when a campaign of an Exotel account reaches a final state, for an ``AssetWatcher`` (Airflow 3.0 and later).
+
+    .. code-block:: python
+
+        finished = Asset(
+            "exotel_campaigns",
+            watchers=[AssetWatcher(name="finished", trigger=ExotelCampaignFinishedTrigger(name="Renewals *"))],
+        )
+
+        with DAG("follow_up", schedule=[finished]): ...
+
+    The event's payload is ``{"campaign_id", "name", "status", "state", "counts"}``: ``state`` is ``done`` (Completed,
+    Archived) or ``failed`` (Failed, Canceled, Deleted, still Paused when ``end_at`` has passed; then with ``reason``),
+    ``counts`` are Exotel's ``stats``. It holds no phone number.
+
+    What was over before the watcher first looked does not fire. What was told is kept, so that a restart tells it not
+    again, and tells what happened meanwhile:
+
+    - Airflow 3.3 and later: in the asset's state store, once Airflow has stored the events; a triggerer that dies
+      between the two, within some seconds, fires them again. All watchers whose connection, ``poll_interval`` and
+      ``lookback_days`` are the same share one poll.
+    - Airflow 3.0 to 3.2, and a trigger that watches for several assets: in the Airflow Variable
+      ``campaigns_finished_…``, just before it fires; a triggerer that dies within that second never fires them. Each
+      trigger polls by itself.
+
+    Errors are logged and never end it: it looks again, after at most five minutes or ``poll_interval``.
+
+    :param exotel_conn_id: id of the Airflow connection.
+    :param name: only campaigns whose name fits this pattern, e.g. ``Renewals *`` (``*``, ``?``, ``[…]``, case counts);
+        default every one.
+    :param poll_interval: seconds between two looks; default 60.
+    :param lookback_days: how old a campaign may be, since it was created, when the watcher starts; default 60. Exotel's
+        own campaigns last 30 days unless ``end_at`` says otherwise.
+    :raises InputError: one of these cannot be used.
+    :raises CampaignError: this Airflow has no asset watchers.
+    """
+
+    def __init__(
+        self,
+        *,
+        exotel_conn_id: str = "exotel_default",
+        name: str = "*",
+        poll_interval: float = 60,
+        lookback_days: float = 60,
+    ) -> None:
+        if not AIRFLOW_V_3_0_PLUS:
+            raise CampaignError("ExotelCampaignFinishedTrigger needs Airflow 3.0 or later: asset watchers begin there")
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.exotel_conn_id = exotel_conn_id
+        self.name = name
+        self.poll_interval = poll_interval
+        self.lookback_days = lookback_days
+        check_kwargs(self.serialize()[1])
+        for field in ("poll_interval", "lookback_days"):
+            if not isinstance(getattr(self, field), (int, float)) or getattr(self, field) <= 0:
+                raise InputError(field, "a number above 0", repr(getattr(self, field)))
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class and its arguments, as Airflow stores them."""
+        names = ("exotel_conn_id", "name", "poll_interval", "lookback_days")
+        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield an event for each campaign that is newly over, from looks of its own."""
+        from airflow_provider_campaigns.triggers.finished import looks
+
+        store = await self._marks()
+        async for look in looks(self.exotel_conn_id, self.poll_interval, self.lookback_days):
+            news = self._news(store, look)
+            await look.settle()
+            for event in news:
+                yield event
+
+    def shared_stream_key(self) -> Hashable | None:
+        """Return what all watchers of one account have in common (Airflow 3.3 and later)."""
+        return "exotel", self.exotel_conn_id, float(self.poll_interval), float(self.lookback_days)
+
+    @classmethod
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
+        """Return what looks once for all of them, and stores their marks when Airflow has stored their events."""
+        from airflow_provider_campaigns.triggers.shared import SharedLooks
+
+        return SharedLooks(kwargs["exotel_conn_id"], kwargs["poll_interval"], kwargs["lookback_days"])
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Look]) -> AsyncIterator[TriggerEvent]:
+        """Yield an event for each campaign that is newly over, from the looks of all."""
+        store = await self._marks()
+        async for look in shared_stream:
+            for event in self._news(store, look):
+                yield event
+
+    def _news(self, store: MarkStore, look: Look) -> list[TriggerEvent]:
+        before = store.mark or look.before
+        if store.mark != look.after:
+            look.settled.append(partial(store.save, look.after))
+        store.mark = look.after
+        news = before.news(look.campaigns) if before else []
+        return [TriggerEvent(one.event()) for one in news if fnmatchcase(one.name, self.name)]
+
+    async def _marks(self) -> MarkStore:
+        from airflow_provider_campaigns.triggers.marks import mark_store
+
+        of_what = json.dumps([self.exotel_conn_id, self.name])
+        key = f"campaigns_finished_{hashlib.sha256(of_what.encode()).hexdigest()[:16]}"
+        return await mark_store(key, getattr(self, "asset_state_store", None))

@@ -37,6 +37,7 @@ COMPLETED = "completed"
 # The pages spell it "cancelled" where they list requests and "canceled" where they modify one. Past its due date
 # ("due") a request can still be completed, and an account may have statuses of its own: both go on.
 FAILED = frozenset({"error", "cancelled", "canceled", "archived"})
+GOING_ON = frozenset({"pending", "waiting", "due"})
 UNREADABLE = "unreadable"
 
 
@@ -253,4 +254,5 @@ def _progress(statuses: Mapping[str, str]) -> Progress:
         ", ".join(f"{number} {name}" for name, number in counts.items()) if len(statuses) > 1 else next(iter(counts))
     )
     unfinished_first = sorted(statuses.items(), key=lambda entry: entry[1] == COMPLETED)
-    return Progress(state, status, {"counts": dict(counts), "requests": dict(islice(unfinished_first, MOST_LISTED))})
+    details = {"counts": dict(counts), "requests": dict(islice(unfinished_first, MOST_LISTED))}
+    return Progress(state, status, details, unknown=counts.keys() - FAILED - GOING_ON - {COMPLETED})

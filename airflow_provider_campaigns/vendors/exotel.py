@@ -7,9 +7,9 @@ the Campaigns API work".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from airflow_provider_campaigns.exceptions import InputError, OutcomeUnknownError, VendorUnavailableError
@@ -20,7 +20,7 @@ from airflow_provider_campaigns.protocol.watching import Progress
 from airflow_provider_campaigns.vendors.exotel_account import results
 from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
 from airflow_provider_campaigns.vendors.exotel_contacts import ExotelContacts
-from airflow_provider_campaigns.vendors.instants import parse_instant
+from airflow_provider_campaigns.vendors.exotel_progress import created_at, progress
 from airflow_provider_campaigns.vendors.replies import mapping, text
 
 # "Rate limiting", on the new portal alone: requests a minute to the campaign API, for the whole account.
@@ -28,10 +28,8 @@ REQUESTS_A_MINUTE = 30
 # "Bulk campaign details": default 20, maximum 500. For calls only the default is documented.
 MOST_CAMPAIGNS_PER_PAGE = 500
 CALLS_PER_PAGE = 20
-
-# "How does the Campaigns API work" names the final states; archiving (update-campaign) needs a completed campaign.
-DONE = frozenset({"completed", "archived"})
-FAILED = frozenset({"failed", "canceled", "deleted"})
+# Fewer where only the newest matter: each campaign comes with its numbers, up to 5,000.
+RECENT_PER_PAGE = 50
 
 # "Update campaign": the actions, and why those that may be repeated contact nobody.
 ACTIONS = {
@@ -138,20 +136,21 @@ class Exotel(ExotelContacts):
         Look whether the campaign is over: completed or archived, or else failed, canceled or deleted.
 
         A campaign still paused at its end has failed too: the pages disagree on what becomes of it, but it does not
-        go on. Unknown words count as going on.
+        go on. Unknown words count as going on, and are told as such.
         """
-        campaign = yield from self.get_campaign(campaign_id)
-        status = text(campaign.get("status")) or ""
-        shown = {name: campaign.get(name) for name in ("name", "status", "stats", "summary", "report_url")}
-        details = {"campaign_id": campaign_id, **shown}
-        word = normalise(status)
-        if word in DONE:
-            return Progress("done", status, details)
-        if word in FAILED:
-            return Progress("failed", status, details)
-        if word == "paused" and _has_ended(campaign):
-            return Progress("failed", status, {**details, "reason": "paused when its end_at came"})
-        return Progress("going_on", status, details)
+        return progress((yield from self.get_campaign(campaign_id)), campaign_id)
+
+    def recent_campaigns(self, since: datetime, page_size: int = RECENT_PER_PAGE) -> Conversation[list[dict[str, Any]]]:
+        """Return the campaigns created at ``since`` or later, the newest first."""
+        found: list[dict[str, Any]] = []
+        filters = {"sort_by": "date_created:desc"}
+        while True:
+            page, total = yield from self._page(self._path("campaigns"), filters, len(found), page_size)
+            found += page
+            last = created_at(page[-1]) if page else None
+            ended = len(page) < page_size if total is None else len(found) >= total
+            if not page or ended or (last is not None and last < since):
+                return [campaign for campaign in found if (created_at(campaign) or since) >= since]
 
     def call_details(
         self,
@@ -172,17 +171,5 @@ class Exotel(ExotelContacts):
         return (yield from self._pages(path, filters, limit, page_size))
 
 
-def normalise(status: str) -> str:
-    """Return a status in one spelling: the pages write ``InProgress``, ``in-progress`` and ``in_progress``."""
-    return status.lower().translate(str.maketrans("", "", "-_ "))
-
-
 def _joined(status: str | Sequence[str] | None) -> str | None:
     return status if status is None or isinstance(status, str) else ",".join(status) or None
-
-
-def _has_ended(campaign: Mapping[str, Any]) -> bool:
-    try:
-        return parse_instant(str(mapping(campaign.get("schedule")).get("end_at"))) < datetime.now(UTC)
-    except ValueError:
-        return False

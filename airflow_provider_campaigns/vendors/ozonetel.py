@@ -47,6 +47,9 @@ TOKEN_MARGIN = 5 * 60.0
 MOST_CALLS_PER_PAGE = 500
 CALL_RECORD_PAGES_A_MINUTE = 2
 
+# "Campaign Status" shows READY and COMPLETED; the guide to outbound campaigns names all four.
+POSITIONS = frozenset({"ready", "running", "stopped", "completed"})
+
 SUCCESS = "success"
 FAILURES = frozenset({"false", "fail", "error", "failure"})
 """What ``status`` says of a refusal, in any case."""
@@ -219,7 +222,7 @@ class Ozonetel(Dialect):
         Look whether the campaign has reached ``target_status``, in any case.
 
         The guide names Ready, Running, Stopped and Completed; none is a failure: a stopped campaign can be started
-        again. Other words count as going on.
+        again. Other words count as going on, and are told as such.
 
         :param wait_for_start: whether a campaign that is still READY is waited for; otherwise it has failed.
         """
@@ -230,7 +233,7 @@ class Ozonetel(Dialect):
             return Progress("done", position, details)
         if position.casefold() == "ready" and not wait_for_start:
             return Progress("failed", position, {**details, "reason": "the campaign was not started"})
-        return Progress("going_on", position, details)
+        return Progress("going_on", position, details, unknown=() if position.casefold() in POSITIONS else (position,))
 
     def call_records(
         self, day: date, campaign_name: str | None = None, page_size: int = MOST_CALLS_PER_PAGE

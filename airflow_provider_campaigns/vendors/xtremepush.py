@@ -22,7 +22,8 @@ from airflow_provider_campaigns.vendors.replies import items, mapping, text, wor
 PAGE_SIZE = 50  # as in the vendor's samples of list methods; neither default nor maximum is published
 EXECUTE = "/api/external/execute/campaign"
 
-_LIVE = ("1", "true")
+_LIVE = frozenset({"1", "true"})
+_NOT_LIVE = frozenset({"0", "false"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,9 +112,11 @@ class Xtremepush(Dialect):
         """
         campaign = yield from self.campaign_info(campaign_id, select=["id", "title", "active"])
         active = campaign.get("active")
-        live = str(active).lower() in _LIVE
+        word = str(active).lower()
+        live = word in _LIVE
         details = {"active": active if isinstance(active, (int, str)) else None}
-        return Progress("done" if live else "going_on", "live" if live else "not live", details)
+        unknown = {f"active {active!r}"} if word not in _LIVE | _NOT_LIVE else ()
+        return Progress("done" if live else "going_on", "live" if live else "not live", details, unknown)
 
     def check(self) -> Conversation[str]:
         """

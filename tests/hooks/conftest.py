@@ -66,10 +66,12 @@ class Supervisor:
 
         time.sleep(0.005)
         with self._lock:
-            if isinstance(message, (comms.GetVariable, comms.PutVariable)) and self.failing:
+            if isinstance(message, (comms.GetVariable, comms.PutVariable, comms.DeleteVariable)) and self.failing:
                 return comms.ErrorResponse(error=ErrorType.API_SERVER_ERROR)
             if isinstance(message, comms.PutVariable):
                 self.values[message.key] = str(message.value)
+            if isinstance(message, comms.DeleteVariable):
+                self.values.pop(message.key, None)
             if isinstance(message, comms.GetVariable) and message.key in self.values:
                 return comms.VariableResult(key=message.key, value=self.values[message.key])
             if isinstance(message, comms.GetVariable):

@@ -20,6 +20,15 @@ def test_what_was_written_is_read(stored: Stored) -> None:
     assert set(stored()) == {"one", "two"}
 
 
+def test_what_was_deleted_is_gone(stored: Stored) -> None:
+    variables.write("one", "first", "")
+    variables.write("two", "other", "")
+    variables.delete("one")
+    variables.delete("one")
+    assert variables.read("one") is None
+    assert set(stored()) == {"two"}
+
+
 def test_what_another_process_wrote_is_read_at_once(stored: Stored, request: pytest.FixtureRequest) -> None:
     assert variables.read("one") is None, "nor is this remembered"
     variables.write("one", "first", "")
@@ -52,6 +61,8 @@ def test_a_database_that_fails_is_no_empty_one(database: Stored, tmp_path: Path)
         variables.read("one")
     with pytest.raises(Exception, match="no such table: variable"):
         variables.write("one", "first", "")
+    with pytest.raises(Exception, match="no such table: variable"):
+        variables.delete("one")
 
 
 if AIRFLOW_V_3_0_PLUS:
@@ -62,3 +73,5 @@ if AIRFLOW_V_3_0_PLUS:
             variables.read("one")
         with pytest.raises(Exception, match="API_SERVER_ERROR"):
             variables.write("one", "first", "")
+        with pytest.raises(Exception, match="API_SERVER_ERROR"):
+            variables.delete("one")

@@ -10,12 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.models.trigger import Trigger
 
 from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
-from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
-from airflow_provider_campaigns.triggers.exotel import PausingCampaignTrigger
 from tests.integration.conftest import AirflowProcess
 
 # -- who was contacted, and how often
@@ -329,20 +326,3 @@ def test_a_sensor_fails_for_good_with_its_campaign(
 
     assert run["wait"].state == "failed"
     assert run["wait"].try_number == 1
-
-
-@pytest.mark.parametrize("kind", [CampaignStatusTrigger, PausingCampaignTrigger])
-def test_a_trigger_survives_airflows_serializer(kind: type[CampaignStatusTrigger]) -> None:
-    trigger = kind(
-        hook="airflow_provider_campaigns.hooks.collect.CollectHook",
-        conn_id="collect_default",
-        watch="watch_requests",
-        arguments={"request_ids": ["a", "b"], "minimum": 2, "since": None, "wait_for_start": True},
-        poll_interval=0.5,
-        deadline=1.5e9,
-    )
-
-    row = Trigger.from_object(trigger)
-
-    assert (row.classpath, row.kwargs) == trigger.serialize()
-    assert kind(**row.kwargs).serialize() == trigger.serialize()

@@ -49,6 +49,9 @@ class FakeTaskStateStore:
     def set(self, key: str, value: Any, retention: Any = None) -> None:
         self.values[key] = json.dumps(value)
 
+    def delete(self, key: str) -> None:
+        self.values.pop(key, None)
+
 
 class FakeOutletEvents:
     """Airflow's ``outlet_events``: an event for each asset that is asked for."""

@@ -31,6 +31,9 @@ def round_trip(store: Any) -> None:
     store.set("try-2", 2)
     store.set("latest", [])
     assert (store.get("try-1"), store.get("try-2"), store.get("latest")) == (VALUE, 2, [])
+    store.delete("try-2")
+    store.delete("try-2")
+    assert (store.get("try-1"), store.get("try-2")) == (VALUE, None)
 
 
 # -- which store it is
@@ -117,6 +120,9 @@ class Supervised:
         if isinstance(message, comms.PutVariable):
             self.values[message.key] = message.value
             return comms.OKResponse(ok=True)
+        if isinstance(message, comms.DeleteVariable):
+            self.values.pop(message.key, None)
+            return comms.OKResponse(ok=True)
         assert isinstance(message, comms.GetVariable)
         if message.key not in self.values:
             return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND, detail={"key": message.key})
@@ -191,7 +197,14 @@ def test_variables_of_two_task_instances_are_apart(variables: Variables) -> None
     assert VariableStore("campaigns_ledger_abd").get("try-1") is None
 
 
-@pytest.mark.parametrize("use", [lambda store: store.get("try-1"), lambda store: store.set("try-1", VALUE)])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda store: store.get("try-1"),
+        lambda store: store.set("try-1", VALUE),
+        lambda store: store.delete("try-1"),
+    ],
+)
 def test_variables_that_cannot_be_asked_are_an_error(variables: Variables, use: Callable[[Any], Any]) -> None:
     store = VariableStore("campaigns_ledger_abc")
     store.set("try-1", VALUE)
@@ -252,6 +265,9 @@ if AIRFLOW_V_3_3_PLUS:
             def set(self, key: str, value: Any, *, retention: Any = None) -> None:
                 assert retention is NEVER_EXPIRE
                 self.values[key] = value
+
+            def delete(self, key: str) -> None:
+                self.values.pop(key, None)
 
         round_trip(TaskStateStore(Accessor()))
 

@@ -156,6 +156,23 @@ def test_waits_after_refusals_may_fill_max_wait_but_not_pass_it(dialect):
     assert str(played.error) == "hand: unavailable (HTTP 429): slow down"
 
 
+@pytest.mark.parametrize(
+    ("policy", "answer"),
+    [
+        (RetryPolicy(retry_limit=2, max_wait=30), throttled(31)),
+        (RetryPolicy(retry_limit=0, max_wait=60), Response(503, b'{"message": "soon"}', {"retry-after": "31"})),
+    ],
+)
+def test_an_error_says_when_the_vendor_wants_to_be_asked_again(policy, answer):
+    played = play(exchange(HandDialect(policy=policy), READ), answer)
+    assert isinstance(played.error, VendorUnavailableError)
+    assert played.error.retry_after == 31
+
+
+def test_an_error_says_nothing_where_the_vendor_said_nothing(dialect):
+    assert play(exchange(dialect, WRITE), BROKEN).error.retry_after is None
+
+
 def test_refusals_and_failures_are_counted_apart(dialect):
     answers = [NotSentError("a"), throttled(9), NotSentError("b"), throttled(9), throttled(9), OK]
     assert play(exchange(dialect, WRITE), *answers).result == OK

@@ -51,6 +51,17 @@ def test_a_campaign_goes_on_by_the_clock(sandbox: SandboxClient) -> None:
     assert item["data"]["report_url"].endswith(f"{identifier}.csv")
 
 
+def test_a_status_may_be_shown_in_place_of_its_own(sandbox: SandboxClient) -> None:
+    identifier = created(sandbox)
+    sandbox.control("exotel", campaign=identifier, status="Reviewing")
+    assert status(sandbox, identifier) == "Reviewing"
+    assert call(sandbox, "GET", "/campaigns", status="Created").json()["response"] == []
+    sandbox.control("exotel", campaign=identifier, status="")
+    assert status(sandbox, identifier) == "Created"
+    with pytest.raises(ValueError, match="there is no campaign 'another'"):
+        sandbox.control("exotel", campaign="another", status="Paused")
+
+
 def test_a_campaign_waits_for_its_time(sandbox: SandboxClient) -> None:
     send_at = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
     identifier = created(sandbox, schedule={"send_at": send_at})

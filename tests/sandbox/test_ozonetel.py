@@ -80,6 +80,13 @@ def test_a_campaign_is_dialled_by_the_clock(account: Account) -> None:
     assert account.position() == "RUNNING"
 
 
+def test_a_position_may_be_shown_in_place_of_its_own(account: Account) -> None:
+    account.sandbox.control("ozonetel", campaign="Demo", position="ARCHIVED")
+    assert account.position() == "ARCHIVED"
+    account.sandbox.control("ozonetel", campaign="Demo", position="")
+    assert account.position() == "READY"
+
+
 @pytest.mark.parametrize(
     ("action", "word", "position"), [("Start", "started", "RUNNING"), ("Stop", "stopped", "STOPPED")]
 )

@@ -110,6 +110,15 @@ def test_a_campaign_tells_whether_it_is_live(sandbox: SandboxClient) -> None:
     assert active(sandbox, "7") == 1
 
 
+def test_a_campaign_may_show_a_state_that_no_page_has(sandbox: SandboxClient) -> None:
+    sandbox.control("xtremepush", campaign="7", active=7)
+    assert active(sandbox, "7") == 7
+    response = post(sandbox, "execute/campaign", id="7", target=["ada"], target_by="user_id")
+    assert (response.status_code, response.json()["message"]) == (400, "Campaign is not active")
+    sandbox.control("xtremepush", campaign="7", active=1)
+    assert active(sandbox, "7") == 1
+
+
 def test_a_campaign_may_go_live_on_the_clock(sandbox: SandboxClient) -> None:
     sandbox.control("xtremepush", campaign="7", live_in=60)
     assert active(sandbox, "7") == 0

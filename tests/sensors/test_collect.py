@@ -1,18 +1,18 @@
-"""CollectRequestSensor against the sandbox."""
+"""CollectRequestSensor against the sandbox: what is not in the shared table of behaviours."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferred
 
-from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, InputError
+from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.sensors.base import CampaignFailed
 from airflow_provider_campaigns.sensors.collect import CollectRequestSensor
 from tests.connections import calls, connect
-from tests.sensors.watching import defer
+from tests.triggering import event_of
 
 CAMPAIGN = "xvr69EYLKXvTkfYuk"
 
@@ -33,15 +33,6 @@ def send(*names: str) -> list[str]:
     return [request["_id"] for request in reply["requests"]]
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
-def test_a_completed_request_is_seen_with_the_first_look(sandbox: SandboxClient, deferrable: bool) -> None:
-    (request,) = send("jo")
-    sandbox.clock(advance=61)
-    result = wait(request_id=request, deferrable=deferrable).execute({})
-    assert result == {"status": "completed", "counts": {"completed": 1}, "requests": {request: "completed"}}
-    assert calls(sandbox, "collect") == ["bulk", "get_request"]
-
-
 def test_poking_waits_until_all_are_completed(sandbox: SandboxClient) -> None:
     requests = send("jo", "mo")
     sandbox.clock(speed=600)
@@ -56,28 +47,19 @@ def test_poking_waits_until_all_are_completed(sandbox: SandboxClient) -> None:
 
 def test_the_trigger_waits_until_all_are_completed(sandbox: SandboxClient) -> None:
     requests = send("jo", "mo")
-    sandbox.clock(speed=600)
     sensor = wait(request_ids=requests, deferrable=True)
-    assert sensor.execute_complete({}, defer(sensor))["counts"] == {"completed": 2}
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.execute({})
+    sandbox.clock(speed=600)
+    assert sensor.execute_complete({}, event_of(deferred.value.trigger))["counts"] == {"completed": 2}
 
 
 @pytest.mark.parametrize("status", ["error", "cancelled", "archived"])
-def test_one_that_never_will_be_fails_it_for_good(sandbox: SandboxClient, status: str) -> None:
+def test_one_that_never_will_be_fails_it_whatever_the_others_do(sandbox: SandboxClient, status: str) -> None:
     request, other = send("jo", "mo")
     sandbox.control("collect", request=request, status=status)
-    with pytest.raises(CampaignFailed, match=f"1 {status}") as failed:
+    with pytest.raises(CampaignFailed, match=f"1 {status}, 1 pending"):
         wait(request_ids=[request, other]).execute({})
-    assert isinstance(failed.value, AirflowFailException)
-
-
-def test_a_failure_is_seen_by_the_trigger(sandbox: SandboxClient) -> None:
-    (request,) = send("error")
-    sandbox.clock(speed=600)
-    sensor = wait(request_id=request, deferrable=True)
-    event = defer(sensor)
-    assert (event["state"], event["status"]) == ("failed", "error")
-    with pytest.raises(CampaignFailed, match="ended as error"):
-        sensor.execute_complete({}, event)
 
 
 @pytest.mark.parametrize("status", ["due", "waiting", "with the notary"])
@@ -88,27 +70,14 @@ def test_another_status_is_waited_for(sandbox: SandboxClient, status: str) -> No
         wait(request_id=request, timeout=0).execute({})
 
 
-def test_its_timeout_counts_in_the_trigger_too() -> None:
-    (request,) = send("pending")
-    sensor = wait(request_id=request, deferrable=True, timeout=0)
-    event = defer(sensor)
-    assert (event["state"], event["status"]) == ("timeout", "pending")
-    with pytest.raises(AirflowSensorTimeout, match="the last status was 'pending'"):
-        sensor.execute_complete({}, event)
-
-
-def test_an_error_of_the_trigger_is_raised(sandbox: SandboxClient) -> None:
-    (request,) = send("jo")
-    sandbox.fault("unauthorized", vendor="collect", method="GET", skip=1)
-    sensor = wait(request_id=request, deferrable=True)
-    with pytest.raises(CampaignError, match="Your API key is wrong"):
-        sensor.execute_complete({}, defer(sensor))
-
-
-def test_an_unknown_request_fails_at_once(sandbox: SandboxClient) -> None:
-    with pytest.raises(CallRefusedError, match="could not be found"):
-        wait(request_id="another", deferrable=True).execute({})
-    assert calls(sandbox, "collect") == ["get_request"]
+@pytest.mark.parametrize(("status", "known"), [("due", True), ("waiting", True), ("with the notary", False)])
+def test_only_a_status_of_the_accounts_own_is_told(
+    sandbox: SandboxClient, status: str, *, known: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    request, other = send("jo", "mo")
+    sandbox.control("collect", request=request, status=status)
+    wait(request_ids=[request, other]).poke({})
+    assert ("'with the notary' is no status that the vendor documents" in caplog.text) is not known
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""XeboResponsesSensor against the sandbox."""
+"""XeboResponsesSensor against the sandbox: what is not in the shared table of behaviours."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
-from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, InputError
+from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.sandbox.xebo import export_id
 from airflow_provider_campaigns.sensors.xebo import XeboResponsesSensor
 from tests.connections import calls, connect
-from tests.sensors.watching import defer
 
 COLLECTOR = "66c70e71f57bd9efe12d691d"
 SURVEY = "0b5bd1a1-6d4c-4c41-8a5f-2f0f6f7a9b10"
@@ -37,24 +36,10 @@ def answer_in_a_moment(sandbox: SandboxClient, number: int) -> None:
     sandbox.clock(speed=600)
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
-def test_enough_responses_are_seen_with_the_first_look(sandbox: SandboxClient, deferrable: bool) -> None:
-    sandbox.control("xebo", answers=3, collector=COLLECTOR)
-    result = responses(deferrable=deferrable).execute({})
-    assert result == {"status": "3 of 2 responses", "responses": 3}
-    assert calls(sandbox, "xebo") == ["responses"]
-
-
 def test_poking_waits_for_them(sandbox: SandboxClient) -> None:
     answer_in_a_moment(sandbox, 2)
     assert responses().execute({})["responses"] == 2
     assert calls(sandbox, "xebo").count("responses") > 1
-
-
-def test_the_trigger_waits_for_them(sandbox: SandboxClient) -> None:
-    answer_in_a_moment(sandbox, 2)
-    sensor = responses(deferrable=True)
-    assert sensor.execute_complete({}, defer(sensor)) == {"status": "2 of 2 responses", "responses": 2}
 
 
 def test_it_counts_complete_responses_to_the_collectors_since_the_day(sandbox: SandboxClient) -> None:
@@ -73,29 +58,6 @@ def test_it_counts_no_further_than_it_needs(sandbox: SandboxClient) -> None:
     sandbox.control("xebo", answers=501, collector=COLLECTOR)
     assert responses(minimum_responses=251).execute({})["responses"] == 500
     assert calls(sandbox, "xebo") == ["responses", "responses"]
-
-
-def test_its_timeout_counts_in_the_trigger_too() -> None:
-    sensor = responses(deferrable=True, timeout=0)
-    event = defer(sensor)
-    assert event == {"state": "timeout", "status": "0 of 2 responses", "details": {"responses": 0}}
-    with pytest.raises(AirflowSensorTimeout, match="the last status was '0 of 2 responses'"):
-        sensor.execute_complete({}, event)
-
-
-def test_an_error_of_the_trigger_is_raised(sandbox: SandboxClient) -> None:
-    sandbox.fault("refuse", vendor="xebo", path="export", skip=1)
-    sensor = responses(deferrable=True)
-    event = defer(sensor)
-    assert event["state"] == "error"
-    with pytest.raises(CampaignError, match="Collector not found"):
-        sensor.execute_complete({}, event)
-
-
-def test_an_unknown_survey_fails_at_once(sandbox: SandboxClient) -> None:
-    with pytest.raises(CallRefusedError, match="Survey not found"):
-        responses(survey_id="unknown-survey", deferrable=True).execute({})
-    assert calls(sandbox, "xebo") == ["responses"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import datetime
 import hashlib
 import ipaddress
 import logging
+import os
 import socket
 import ssl
 import traceback
@@ -165,6 +166,16 @@ def test_what_is_trusted_can_be_set(driver, acme, tls, certificate, trusted):
     verify = {"file": str(certificate), "folder": str(certificate.parent), False: False}[trusted]
     with FaultyServer(tls=tls) as server:
         assert driver.run(TransportSettings(server.url, verify=verify), acme, exchange(acme, ADDITION)).ok
+
+
+def test_all_transports_share_what_is_trusted_until_it_changes(acme, certificate):
+    settings = TransportSettings("https://api.example.com", verify=str(certificate))
+
+    trusted = AsyncTransport(acme, settings)._tls
+    assert AsyncTransport(acme, settings)._tls is trusted
+
+    os.utime(certificate, (1, 1))
+    assert AsyncTransport(acme, settings)._tls is not trusted
 
 
 @pytest.fixture(params=["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])

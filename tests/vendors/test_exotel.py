@@ -23,8 +23,9 @@ from airflow_provider_campaigns.exceptions import (
 )
 from airflow_provider_campaigns.protocol.dialect import RetryPolicy
 from airflow_provider_campaigns.protocol.messages import Conversation, NoReplyError, Response
-from airflow_provider_campaigns.vendors.exotel import ACTIONS, Exotel, normalise
+from airflow_provider_campaigns.vendors.exotel import ACTIONS, Exotel
 from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
+from airflow_provider_campaigns.vendors.exotel_progress import normalise
 from tests.vendors.conversations import Script, drive
 from tests.vendors.exotel_replies import ACCOUNT, failure, listing
 from tests.vendors.malformed import damaged_replies

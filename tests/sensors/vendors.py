@@ -1,0 +1,224 @@
+"""The five vendors as the shared table of behaviours needs them: what is waited for, and how it is moved on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from airflow_provider_campaigns.hooks.collect import CollectHook
+from airflow_provider_campaigns.hooks.exotel import ExotelHook
+from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
+from airflow_provider_campaigns.sandbox import exotel, ozonetel
+from airflow_provider_campaigns.sandbox.testing import SandboxClient
+from airflow_provider_campaigns.sandbox.xebo import COMPLETE
+from airflow_provider_campaigns.sensors.base import CampaignSensor
+from airflow_provider_campaigns.sensors.collect import CollectRequestSensor
+from airflow_provider_campaigns.sensors.exotel import ExotelCampaignSensor
+from airflow_provider_campaigns.sensors.ozonetel import OzonetelCampaignSensor
+from airflow_provider_campaigns.sensors.xebo import XeboResponsesSensor
+from airflow_provider_campaigns.sensors.xtremepush import XtremepushCampaignSensor
+from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
+
+HOUR = 3600.0
+
+
+class Waiting:
+    """
+    Something at a vendor that is not over, and its sensor.
+
+    ``failures`` end it badly: what does so, and the words that the task's failure then holds.
+    """
+
+    vendor: str
+    look: str
+    """The journal's name of the call that a look makes."""
+    path: str
+    """Part of its path."""
+    signs_in = False
+    status: str
+    """While it is waited for."""
+    done: dict[str, Any]
+    """Part of the sensor's result."""
+    unknown: str | None
+    """The undocumented status that ``become_unknown`` gives it, as the log has it; None: no status is read."""
+
+    def __init__(self, sandbox: SandboxClient) -> None:
+        self.sandbox = sandbox
+        self.failures: dict[str, tuple[Callable[[], object], str]] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin it."""
+
+    def finish(self) -> None:
+        """End it well."""
+        raise NotImplementedError
+
+    def become_unknown(self) -> None:
+        """Give it a status that no page has."""
+        raise NotImplementedError
+
+    def sensor(self, **options: Any) -> CampaignSensor:
+        """Return the sensor."""
+        raise NotImplementedError
+
+    def missing(self, **options: Any) -> CampaignSensor:
+        """Return the sensor of something that does not exist."""
+        raise NotImplementedError
+
+
+class Exotel(Waiting):
+    vendor, look, path = "exotel", "get_campaign", "/campaigns/"
+    status = "Created"
+    unknown = "Reviewing"
+
+    def begin(self) -> None:
+        numbers = ["+447700900100", "+447700900991"]
+        campaign = CreateCampaign(name="Spring", caller_id="02025550100", read_via_text="Hello there", numbers=numbers)
+        self.id = str(ExotelHook().create_campaign(campaign)["id"])
+        self.done = {"status": "Completed", "campaign_id": self.id}
+        self.failures = {
+            "Failed": (lambda: self.show("Failed"), "ended as Failed"),
+            "Canceled": (self.cancel, "ended as Canceled"),
+            "Deleted": (self.delete, "ended as Deleted"),
+        }
+
+    def show(self, status: str) -> None:
+        self.sandbox.control("exotel", campaign=self.id, status=status)
+
+    def cancel(self) -> None:
+        ExotelHook().update_campaign(self.id, "pause")
+        self.sandbox.clock(advance=31 * 24 * HOUR)
+
+    def delete(self) -> None:
+        ExotelHook().call("DELETE", f"/v2/accounts/{exotel.ACCOUNT_SID}/campaigns/{self.id}")
+
+    def finish(self) -> None:
+        self.show("")
+        self.sandbox.clock(advance=HOUR)
+
+    def become_unknown(self) -> None:
+        self.show("Reviewing")
+
+    def sensor(self, **options: Any) -> CampaignSensor:
+        return ExotelCampaignSensor(**{"campaign_id": self.id, **options})
+
+    def missing(self, **options: Any) -> CampaignSensor:
+        return self.sensor(campaign_id="unknown", **options)
+
+
+class Ozonetel(Waiting):
+    vendor, look, path = "ozonetel", "get_status", "campaignStatus"
+    signs_in = True
+    status = "READY"
+    unknown = "ARCHIVED"
+    done = {"status": "COMPLETED", "position": "COMPLETED"}  # noqa: RUF012
+
+    def begin(self) -> None:
+        body = {"campaignName": "Demo", "phoneNumber": "+447700900100", "userName": ozonetel.USER}
+        OzonetelHook().call("POST", "/ca_apis/AddCampaignData", json=body)
+
+    def finish(self) -> None:
+        self.show("COMPLETED")
+
+    def show(self, position: str) -> None:
+        self.sandbox.control("ozonetel", campaign="Demo", position=position)
+
+    def become_unknown(self) -> None:
+        self.show("ARCHIVED")
+
+    def sensor(self, **options: Any) -> CampaignSensor:
+        return OzonetelCampaignSensor(**{"campaign_name": "Demo", **options})
+
+    def missing(self, **options: Any) -> CampaignSensor:
+        return self.sensor(campaign_name="unknown", **options)
+
+
+class Collect(Waiting):
+    vendor, look, path = "collect", "get_request", "/v1/requests/"
+    status = "pending"
+    unknown = "with the notary"
+
+    def begin(self) -> None:
+        (request,) = CollectHook().send_requests("xvr69EYLKXvTkfYuk", [{"email": "pending@example.com"}])["requests"]
+        self.id = request["_id"]
+        self.done = {"status": "completed", "counts": {"completed": 1}, "requests": {self.id: "completed"}}
+        self.failures = {
+            status: (lambda status=status: self.show(status), f"ended as {status}")
+            for status in ("error", "cancelled", "archived")
+        }
+
+    def show(self, status: str) -> None:
+        self.sandbox.control("collect", request=self.id, status=status)
+
+    def finish(self) -> None:
+        self.show("completed")
+
+    def become_unknown(self) -> None:
+        self.show("with the notary")
+
+    def sensor(self, **options: Any) -> CampaignSensor:
+        return CollectRequestSensor(**{"request_id": self.id, **options})
+
+    def missing(self, **options: Any) -> CampaignSensor:
+        return self.sensor(request_id="another", **options)
+
+
+class Xtremepush(Waiting):
+    vendor, look, path = "xtremepush", "info", "info/campaign"
+    status = "not live"
+    unknown = "active 7"
+    done = {"status": "live", "active": 1}  # noqa: RUF012
+
+    def begin(self) -> None:
+        self.show(0)
+
+    def show(self, active: int) -> None:
+        self.sandbox.control("xtremepush", campaign="7345", active=active)
+
+    def finish(self) -> None:
+        self.show(1)
+
+    def become_unknown(self) -> None:
+        self.show(7)
+
+    def sensor(self, **options: Any) -> CampaignSensor:
+        return XtremepushCampaignSensor(**{"campaign_id": "7345", **options})
+
+    def missing(self, **options: Any) -> CampaignSensor:
+        return self.sensor(campaign_id="unknown-1", **options)
+
+
+class Xebo(Waiting):
+    vendor, look, path = "xebo", "responses", "export/responses"
+    signs_in = True
+    status = "0 of 2 responses"
+    unknown = None
+    done = {"status": "2 of 2 responses", "responses": 2}  # noqa: RUF012
+
+    def answer(self, status: int) -> None:
+        self.sandbox.control("xebo", answers=2, collector="66c70e71f57bd9efe12d691d", status=status)
+
+    def finish(self) -> None:
+        self.answer(COMPLETE)
+
+    def become_unknown(self) -> None:
+        self.answer(7)
+
+    def sensor(self, **options: Any) -> CampaignSensor:
+        survey = "0b5bd1a1-6d4c-4c41-8a5f-2f0f6f7a9b10"
+        return XeboResponsesSensor(**{"survey_id": survey, "minimum_responses": 2, **options})
+
+    def missing(self, **options: Any) -> CampaignSensor:
+        return self.sensor(survey_id="unknown-survey", **options)
+
+
+VENDORS: dict[str, type[Waiting]] = {one.vendor: one for one in (Collect, Exotel, Ozonetel, Xebo, Xtremepush)}
+FAILURES = [
+    ("collect", "error"),
+    ("collect", "cancelled"),
+    ("collect", "archived"),
+    ("exotel", "Failed"),
+    ("exotel", "Canceled"),
+    ("exotel", "Deleted"),
+]

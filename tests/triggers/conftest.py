@@ -1,0 +1,40 @@
+"""Fixtures for triggers that watch Exotel campaigns at the sandbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from airflow_provider_campaigns.hooks.exotel import ExotelHook
+from airflow_provider_campaigns.sandbox.testing import SandboxClient
+from airflow_provider_campaigns.transports import asynchronous
+from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
+from tests.connections import connect
+
+
+@pytest.fixture(autouse=True)
+def connection(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient) -> None:
+    """The connection ``exotel_default``."""
+    connect(monkeypatch, sandbox, "exotel")
+
+
+@pytest.fixture
+def sessions(monkeypatch: pytest.MonkeyPatch) -> list[aiohttp.ClientSession]:
+    """The HTTP sessions that were opened, in order."""
+    opened: list[aiohttp.ClientSession] = []
+    real = aiohttp.ClientSession
+
+    def session(**options: Any) -> aiohttp.ClientSession:
+        opened.append(real(**options))
+        return opened[-1]
+
+    monkeypatch.setattr(asynchronous.aiohttp, "ClientSession", session)
+    return opened
+
+
+def create(name: str = "Spring", numbers: tuple[str, ...] = ("+447700900100",)) -> str:
+    """Create a campaign and return its id; it is over within an hour, and Failed if its number ends in 900993."""
+    campaign = CreateCampaign(name=name, caller_id="02025550100", read_via_text="Hello there", numbers=list(numbers))
+    return str(ExotelHook().create_campaign(campaign)["id"])

@@ -1,0 +1,623 @@
+"""The trigger for asset watchers: which campaigns it fires for, and what a restart, a bad day or a sibling changes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
+
+from airflow_provider_campaigns.exceptions import CampaignError, InputError
+from airflow_provider_campaigns.hooks import variables
+from airflow_provider_campaigns.hooks.exotel import ExotelHook
+from airflow_provider_campaigns.sandbox import exotel
+from airflow_provider_campaigns.sandbox.server import SandboxServer
+from airflow_provider_campaigns.sandbox.testing import SandboxClient
+from airflow_provider_campaigns.triggers import finished
+from airflow_provider_campaigns.triggers.exotel import ExotelCampaignFinishedTrigger
+from airflow_provider_campaigns.vendors import exotel_progress
+from tests.connections import calls, connect
+from tests.triggering import rebuilt, stored
+from tests.triggers.conftest import create
+
+HOUR = 3600.0
+ACCOUNT = f"/v2/accounts/{exotel.ACCOUNT_SID}/campaigns"
+
+
+@pytest.fixture(scope="module")
+def sandbox_server() -> Iterator[SandboxServer]:
+    """A sandbox that counts no requests per minute."""
+    with SandboxServer(limits=False) as server:
+        yield server
+
+
+class Looks:
+    """Holds the pauses between the looks, so that the test says when the next one is."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.pauses: list[float] = []
+        self._asleep, self._wake = asyncio.Event(), asyncio.Event()
+        monkeypatch.setattr(finished, "asyncio", self)
+
+    async def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self._asleep.set()
+        await self._wake.wait()
+        self._wake.clear()
+
+    async def next(self, times: int = 1) -> None:
+        """Return when the next look is over and its events have fired."""
+        for _ in range(times):
+            if self.pauses:
+                self._asleep.clear()
+                self._wake.set()
+            await asyncio.wait_for(self._asleep.wait(), 10)
+            for _ in range(200):
+                await asyncio.sleep(0)
+
+
+class AssetStates:
+    """Airflow's asset state store for one asset, over a dict that outlives the trigger."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self.values = values
+
+    async def aget(self, key: str) -> Any:
+        return json.loads(self.values.get(key, "null"))
+
+    async def aset(self, key: str, value: Any) -> None:
+        self.values[key] = json.dumps(value)
+
+
+class SeveralAssets:
+    """The store of a trigger that several assets share, as Airflow has it."""
+
+    async def aget(self, _: str) -> Any:
+        raise ValueError("Task has 2 concrete inlets and outlets")
+
+
+@asynccontextmanager
+async def fired(one: Any) -> AsyncIterator[list[dict[str, Any]]]:
+    """Run a trigger as a triggerer does, and yield the list that its payloads go to; cancel it at the end."""
+    payloads: list[dict[str, Any]] = []
+
+    async def run() -> None:
+        async for event in one.run():
+            payloads.append(json.loads(json.dumps(event.payload)))  # noqa: PERF401 - one after the other
+
+    task = asyncio.create_task(run())
+    try:
+        yield payloads
+        assert not task.done(), task.exception()
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        await one.cleanup()
+
+
+if not AIRFLOW_V_3_0_PLUS:
+
+    def test_it_says_that_airflow_2_has_no_asset_watchers() -> None:
+        with pytest.raises(CampaignError, match="asset watchers begin there"):
+            ExotelCampaignFinishedTrigger()
+
+
+if AIRFLOW_V_3_0_PLUS:
+
+    @pytest.fixture
+    def states(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+        """What is kept in Airflow: Variables, or the state of the asset."""
+        values: dict[str, str] = {}
+        monkeypatch.setattr(variables, "read", values.get)
+        monkeypatch.setattr(variables, "write", lambda name, text, description: values.__setitem__(name, text))
+        return values
+
+    @pytest.fixture(params=["asset", "variable"])
+    def watcher(request: pytest.FixtureRequest, states: dict[str, str]) -> Callable[..., Any]:
+        """Return what makes a trigger anew, with each kind of state that Airflow may give it."""
+
+        def make(**options: Any) -> Any:
+            one = rebuilt(ExotelCampaignFinishedTrigger(**options))
+            one.asset_state_store = AssetStates(states) if request.param == "asset" else None
+            return one
+
+        return make
+
+    def delete(identifier: str) -> None:
+        ExotelHook().call("DELETE", f"{ACCOUNT}/{identifier}")
+
+    # -- for which campaigns it fires
+
+    ENDS: dict[str, tuple[Callable[[SandboxClient, str], object], str]] = {
+        "Completed": (lambda sandbox, _: sandbox.clock(advance=HOUR), "done"),
+        "Deleted": (lambda _, identifier: delete(identifier), "failed"),
+        "Failed": (lambda sandbox, one: sandbox.control("exotel", campaign=one, status="Failed"), "failed"),
+        "canceled": (lambda sandbox, one: sandbox.control("exotel", campaign=one, status="canceled"), "failed"),
+        "Archived": (lambda sandbox, one: sandbox.control("exotel", campaign=one, status="Archived"), "done"),
+    }
+
+    @pytest.mark.parametrize("status", ENDS)
+    def test_it_fires_once_when_a_campaign_reaches_a_final_state(
+        monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any], status: str
+    ) -> None:
+        end, state = ENDS[status]
+
+        async def test() -> None:
+            looks, identifier = Looks(monkeypatch), create("Spring")
+            async with fired(watcher()) as events:
+                await looks.next(2)
+                assert events == []
+                end(sandbox, identifier)
+                await looks.next(3)
+                expected = {"campaign_id": identifier, "name": "Spring", "status": status, "state": state}
+                assert events == [{**expected, "counts": events[0]["counts"]}]
+                assert looks.pauses == [60.0] * 5
+
+        asyncio.run(test())
+
+    def test_its_payload_holds_counts_and_no_phone_number(
+        monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
+    ) -> None:
+        async def test() -> None:
+            looks = Looks(monkeypatch)
+            create("Spring", ("+447700900100", "+447700900991"))
+            async with fired(watcher()) as events:
+                await looks.next()
+                sandbox.clock(advance=HOUR)
+                await looks.next()
+                assert (events[0]["counts"]["completed"], events[0]["counts"]["failed"]) == (1, 1)
+                assert "7700900" not in json.dumps(events)
+                assert exotel.API_TOKEN not in json.dumps(events)
+
+        asyncio.run(test())
+
+    def test_it_fires_with_the_reason_for_a_campaign_still_paused_after_its_end(
+        monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
+    ) -> None:
+        class Later(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> Any:
+                return datetime(2100, 1, 1, tzinfo=tz)
+
+        async def test() -> None:
+            looks, identifier = Looks(monkeypatch), create("Spring")
+            sandbox.control("exotel", campaign=identifier, status="Paused")
+            async with fired(watcher()) as events:
+                await looks.next(2)
+                assert events == []
+                monkeypatch.setattr(exotel_progress, "datetime", Later)
+                await looks.next()
+                assert (events[0]["state"], events[0]["reason"]) == ("failed", "paused when its end_at came")
+                sandbox.control("exotel", campaign=identifier, status="Canceled")
+                await looks.next()
+                assert len(events) == 1
+
+        asyncio.run(test())
+
+    def test_what_was_over_before_the_first_look_does_not_fire(
+        monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
+    ) -> None:
+        async def test() -> None:
+            looks = Looks(monkeypatch)
+            old = create("Autumn")
+            sandbox.clock(advance=HOUR)
+            async with fired(watcher()) as events:
+                await looks.next(2)
+                ExotelHook().update_campaign(old, "archive")
+                await looks.next()
+                assert events == []
+
+        asyncio.run(test())
+
+    def test_a_campaign_that_comes_and_ends_between_two_looks_fires(
+        monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
+    ) -> None:
+        async def test() -> None:
+            looks = Looks(monkeypatch)
+            async with fired(watcher()) as events:
+                await looks.next()
+                create("Quick")
+                sandbox.clock(advance=HOUR)
+                await looks.next()
+                assert [event["name"] for event in events] == ["Quick"]
+
+        asyncio.run(test())
+
+    def test_only_campaigns_whose_name_fits_fire(
+        monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
+    ) -> None:
+        async def test() -> None:
+            looks = Looks(monkeypatch)
+            for name in ("Renewals 1a2b3c4d", "Reminders 5e6f7a8b", "renewals 9c0d1e2f"):
+                create(name)
+            async with fired(watcher(name="Renewals *")) as events:
+                await looks.next()
+                sandbox.clock(advance=HOUR)
+                await looks.next()
+                assert [event["name"] for event in events] == ["Renewals 1a2b3c4d"]
+
+        asyncio.run(test())
+
+    def test_accounts_of_many_pages_are_read_whole_once_and_then_only_as_far_as_need_be(
+        monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
+    ) -> None:
+        fields = {"caller_id": "02025550100", "read_via_text": "Hello there", "from": ["+447700900100"]}
+        many = [{**fields, "name": f"Campaign {number}"} for number in range(120)]
+
+        async def test() -> None:
+            looks = Looks(monkeypatch)
+            ExotelHook().call("POST", ACCOUNT, json={"campaigns": many[:119]})
+            sandbox.clock(advance=2 * HOUR)
+            ExotelHook().call("POST", ACCOUNT, json={"campaigns": many[119:]})
+            async with fired(watcher()) as events:
+                await looks.next()
+                assert calls(sandbox, "exotel").count("list_campaigns") == 3
+                await looks.next()
+                assert calls(sandbox, "exotel").count("list_campaigns") == 4
+                sandbox.clock(advance=HOUR)
+                await looks.next()
+                assert [event["name"] for event in events] == ["Campaign 119"]
+
+        asyncio.run(test())
+
+    # -- a restart
+
+    def test_a_restart_fires_for_what_ended_meanwhile_and_for_nothing_again(
+        monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
+    ) -> None:
+        async def test() -> None:
+            looks = Looks(monkeypatch)
+            create("Before")
+            async with fired(watcher()) as events:
+                await looks.next()
+                sandbox.clock(advance=HOUR)
+                await looks.next()
+                assert [event["name"] for event in events] == ["Before"]
+            create("Meanwhile")
+            sandbox.clock(advance=HOUR)
+            looks = Looks(monkeypatch)
+            async with fired(watcher()) as events:
+                await looks.next(2)
+                assert [event["name"] for event in events] == ["Meanwhile"]
+            looks = Looks(monkeypatch)
+            async with fired(watcher(poll_interval=5)) as events:
+                await looks.next(2)
+                assert events == []
+
+        asyncio.run(test())
+
+    def test_a_mark_that_cannot_be_stored_is_told_and_the_event_fires(
+        monkeypatch: pytest.MonkeyPatch,
+        sandbox: SandboxClient,
+        states: dict[str, str],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        def fail(*_: str) -> None:
+            raise RuntimeError("database is locked")
+
+        async def test() -> None:
+            looks = Looks(monkeypatch)
+            create("Spring")
+            async with fired(ExotelCampaignFinishedTrigger()) as events:
+                await looks.next()
+                monkeypatch.setattr(variables, "write", fail)
+                sandbox.clock(advance=HOUR)
+                await looks.next()
+                assert [event["name"] for event in events] == ["Spring"]
+
+        asyncio.run(test())
+        assert "could not be stored, and may be told again: database is locked" in caplog.text
+
+    def test_a_mark_that_cannot_be_read_fires_nothing(monkeypatch: pytest.MonkeyPatch, states: dict[str, str]) -> None:
+        def fail(_: str) -> None:
+            raise RuntimeError("database is locked")
+
+        monkeypatch.setattr(variables, "read", fail)
+        with pytest.raises(RuntimeError, match="database is locked"):
+            asyncio.run(anext(ExotelCampaignFinishedTrigger().run()))
+
+    def test_watchers_of_other_names_or_connections_keep_marks_of_their_own(
+        monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any], states: dict[str, str]
+    ) -> None:
+        async def test() -> None:
+            for options in ({}, {"name": "A*"}, {"name": "B*"}, {"poll_interval": 5}):
+                looks = Looks(monkeypatch)
+                async with fired(watcher(**options)):
+                    await looks.next()
+
+        asyncio.run(test())
+        assert len(states) == 3
+        assert all(key.startswith("campaigns_finished_") for key in states)
+
+    def test_a_trigger_of_several_assets_keeps_its_mark_in_a_variable(
+        monkeypatch: pytest.MonkeyPatch, states: dict[str, str]
+    ) -> None:
+        async def test() -> None:
+            looks, one = Looks(monkeypatch), ExotelCampaignFinishedTrigger()
+            one.asset_state_store = SeveralAssets()
+            async with fired(one):
+                await looks.next()
+
+        asyncio.run(test())
+        assert len(states) == 1
+
+    # -- bad days
+
+    def test_a_vendor_that_is_down_is_looked_at_again_after_longer_and_longer(
+        monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
+    ) -> None:
+        async def test() -> None:
+            looks = Looks(monkeypatch)
+            create("Spring")
+            async with fired(watcher()) as events:
+                await looks.next()
+                sandbox.fault("500", vendor="exotel", times=20)
+                await looks.next(20)
+                sandbox.clock(advance=HOUR)
+                await looks.next()
+                assert [event["name"] for event in events] == ["Spring"]
+                assert looks.pauses[0] == looks.pauses[-1] == 60
+                assert 60 <= looks.pauses[1] < looks.pauses[2] < looks.pauses[3]
+                assert all(240 <= pause <= 264 for pause in looks.pauses[3:-1])
+
+        asyncio.run(test())
+
+    def test_a_connection_that_is_mended_counts_at_the_next_look(
+        monkeypatch: pytest.MonkeyPatch,
+        sandbox: SandboxClient,
+        watcher: Callable[..., Any],
+        caplog: pytest.LogCaptureFixture,
+        sessions: list[aiohttp.ClientSession],
+    ) -> None:
+        async def test() -> None:
+            looks = Looks(monkeypatch)
+            create("Spring")
+            connect(monkeypatch, sandbox, "exotel", password="wrong")
+            async with fired(watcher()) as events:
+                await looks.next(2)
+                connect(monkeypatch, sandbox, "exotel")
+                await looks.next()
+                sandbox.clock(advance=HOUR)
+                await looks.next()
+                assert [event["name"] for event in events] == ["Spring"]
+                assert looks.pauses == [300, 300, 60, 60]
+
+        with caplog.at_level(logging.ERROR):
+            asyncio.run(test())
+        assert "Exotel's campaigns cannot be watched: exotel: call refused (HTTP 401" in caplog.text
+        assert [session.closed for session in sessions] == [True, True, True]
+
+    def test_a_connection_that_does_not_exist_yet_is_looked_for_again(
+        monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
+    ) -> None:
+        async def test() -> None:
+            looks = Looks(monkeypatch)
+            monkeypatch.delenv("AIRFLOW_CONN_EXOTEL_DEFAULT")
+            async with fired(watcher()):
+                await looks.next()
+                connect(monkeypatch, sandbox, "exotel")
+                await looks.next()
+                assert looks.pauses == [300, 60]
+
+        asyncio.run(test())
+
+    def test_an_undocumented_status_is_logged_once_and_does_not_fire(
+        monkeypatch: pytest.MonkeyPatch,
+        sandbox: SandboxClient,
+        watcher: Callable[..., Any],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        async def test() -> None:
+            looks, identifier = Looks(monkeypatch), create("Spring")
+            sandbox.control("exotel", campaign=identifier, status="Reviewing")
+            async with fired(watcher()) as events:
+                await looks.next(3)
+                assert events == []
+
+        asyncio.run(test())
+        assert caplog.text.count("'Reviewing' is no status that the vendor documents") == 1
+
+    def test_it_only_reads_and_leaves_no_session_open_when_it_is_cancelled(
+        sandbox: SandboxClient, states: dict[str, str], sessions: list[aiohttp.ClientSession]
+    ) -> None:
+        async def test() -> None:
+            sandbox.latency(0.3)
+            async with fired(ExotelCampaignFinishedTrigger()) as events:
+                await asyncio.sleep(0.15)
+            assert events == []
+
+        asyncio.run(test())
+        sandbox.latency(0)
+        assert set(calls(sandbox, "exotel")) <= {"list_campaigns"}
+        assert [session.closed for session in sessions] == [True]
+        assert states == {}
+
+    # -- what Airflow stores of it
+
+    def test_it_comes_out_of_airflows_table_as_it_went_in_and_holds_no_secret() -> None:
+        given = {"exotel_conn_id": "exotel_in", "name": "Renewals *", "poll_interval": 30, "lookback_days": 90}
+        one = ExotelCampaignFinishedTrigger(**given)
+        assert one.serialize() == ("airflow_provider_campaigns.triggers.exotel.ExotelCampaignFinishedTrigger", given)
+        assert stored(one) == one.serialize()
+
+    def test_airflow_recognizes_it_when_it_parses_the_dag_again() -> None:
+        from airflow.triggers.base import BaseEventTrigger
+
+        one = ExotelCampaignFinishedTrigger(name="Renewals *")
+        assert BaseEventTrigger.hash(*stored(one)) == BaseEventTrigger.hash(*one.serialize())
+
+    def test_a_dag_may_be_scheduled_by_it() -> None:
+        from airflow.sdk import DAG, Asset, AssetWatcher
+        from airflow.serialization import serialized_objects
+
+        trigger = ExotelCampaignFinishedTrigger(name="Renewals *")
+        asset = Asset("finished", watchers=[AssetWatcher(name="watcher", trigger=trigger)])
+        with DAG("follow_up", schedule=[asset], start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+            pass
+        serializer: Any = getattr(serialized_objects, "DagSerialization", None) or serialized_objects.SerializedDAG
+        assert "ExotelCampaignFinishedTrigger" in json.dumps(serializer.to_dict(dag))
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"poll_interval": 0}, "poll_interval: expected a number above 0"),
+            ({"poll_interval": "60"}, "poll_interval: expected a number above 0"),
+            ({"lookback_days": -1}, "lookback_days: expected a number above 0"),
+            ({"name": {"a"}}, "name: expected what JSON knows"),
+        ],
+    )
+    def test_what_cannot_be_used_is_refused_when_the_dag_is_parsed(options: dict[str, Any], message: str) -> None:
+        with pytest.raises(InputError, match=message):
+            ExotelCampaignFinishedTrigger(**options)
+
+
+if AIRFLOW_V_3_3_PLUS:
+    from airflow.triggers.shared_stream import SharedStreamManager
+
+    @asynccontextmanager
+    async def watching(
+        manager: SharedStreamManager, trigger_id: int, one: Any, *, confirm: bool = True
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """Run a trigger as a triggerer does that shares streams; ``confirm``: its events are stored."""
+        payloads: list[dict[str, Any]] = []
+        key = one.shared_stream_key()
+
+        async def run() -> None:
+            stream = manager.subscribe(trigger_id=trigger_id, trigger=one, key=key)
+            async for event in one.filter_shared_stream(stream):
+                number = manager.bind_pending_event(trigger_id=trigger_id, key=key)
+                payloads.append(event.payload)
+                if confirm and number is not None:
+                    manager.confirm_persisted([number])
+
+        task = asyncio.create_task(run())
+        try:
+            yield payloads
+            assert not task.done(), task.exception()
+        finally:
+            await manager.unsubscribe(trigger_id, key)
+            task.cancel()
+            await asyncio.wait([task])
+
+    def with_state(values: dict[str, str], **options: Any) -> Any:
+        one = ExotelCampaignFinishedTrigger(**options)
+        one.asset_state_store = AssetStates(values)
+        return one
+
+    def test_a_hundred_watchers_of_one_account_look_once_an_interval(
+        monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, sessions: list[aiohttp.ClientSession]
+    ) -> None:
+        async def test() -> None:
+            looks, manager = Looks(monkeypatch), SharedStreamManager()
+            create("Renewals 1")
+            create("Reminders 1")
+            all_states: list[dict[str, str]] = [{} for _ in range(100)]
+            async with asyncio.timeout(30):
+                watchers = [
+                    watching(manager, number, with_state(values, name="Renewals *" if number % 2 else "*"))
+                    for number, values in enumerate(all_states)
+                ]
+                lists = [await one.__aenter__() for one in watchers]
+                await looks.next(2)
+                sandbox.clock(advance=HOUR)
+                await looks.next(3)
+                for one in watchers:
+                    await one.__aexit__(None, None, None)
+            assert calls(sandbox, "exotel").count("list_campaigns") == 5
+            for number, events in enumerate(lists):
+                expected = ["Renewals 1"] if number % 2 else ["Reminders 1", "Renewals 1"]
+                assert sorted(event["name"] for event in events) == expected
+            assert all(all_states)
+
+        asyncio.run(test())
+        assert [session.closed for session in sessions] == [True]
+
+    def test_watchers_of_other_accounts_look_for_themselves(
+        monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient
+    ) -> None:
+        connect(monkeypatch, sandbox, "exotel")
+        monkeypatch.setenv("AIRFLOW_CONN_EXOTEL_OTHER", json.dumps({"conn_type": "exotel", "host": sandbox.url}))
+        one, other = ExotelCampaignFinishedTrigger(), ExotelCampaignFinishedTrigger(exotel_conn_id="exotel_other")
+        assert one.shared_stream_key() == ExotelCampaignFinishedTrigger(name="A*").shared_stream_key()
+        assert one.shared_stream_key() != other.shared_stream_key()
+        assert hash(one.shared_stream_key())
+
+    def test_a_mark_is_stored_when_airflow_has_stored_the_event_and_not_before(
+        monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient
+    ) -> None:
+        values: dict[str, str] = {}
+
+        async def test() -> None:
+            looks, manager = Looks(monkeypatch), SharedStreamManager()
+            create("Spring")
+            async with watching(manager, 1, with_state(values), confirm=False) as events:
+                await looks.next()
+                (before,) = values.values()
+                sandbox.clock(advance=HOUR)
+                await looks.next()
+                assert len(events) == 1
+                assert list(values.values()) == [before]
+                manager.confirm_persisted(range(10))
+                await looks.next()
+                assert list(values.values()) != [before]
+
+        asyncio.run(test())
+
+    def test_a_triggerer_that_dies_before_that_fires_again(
+        monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient
+    ) -> None:
+        values: dict[str, str] = {}
+
+        async def fires(*, confirm: bool) -> list[str]:
+            looks, manager = Looks(monkeypatch), SharedStreamManager()
+            async with watching(manager, 1, with_state(values), confirm=confirm) as events:
+                await looks.next()
+                sandbox.clock(advance=HOUR)
+                await looks.next(2)
+            return [event["name"] for event in events]
+
+        create("Spring")
+        assert asyncio.run(fires(confirm=False)) == ["Spring"]
+        assert asyncio.run(fires(confirm=True)) == ["Spring"]
+        assert asyncio.run(fires(confirm=True)) == []
+
+    def test_a_watcher_that_joins_late_fires_for_what_ends_from_then_on(
+        monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient
+    ) -> None:
+        async def test() -> None:
+            looks, manager = Looks(monkeypatch), SharedStreamManager()
+            create("Early")
+            async with watching(manager, 1, with_state({})) as first:
+                await looks.next()
+                sandbox.clock(advance=HOUR)
+                await looks.next()
+                create("Late")
+                await looks.next()
+                async with watching(manager, 2, with_state({})) as second:
+                    sandbox.clock(advance=HOUR)
+                    await looks.next(2)
+                    assert [event["name"] for event in first] == ["Early", "Late"]
+                    assert [event["name"] for event in second] == ["Late"]
+
+        asyncio.run(test())
+
+    def test_watchers_survive_a_bad_day_together(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient) -> None:
+        async def test() -> None:
+            looks, manager = Looks(monkeypatch), SharedStreamManager()
+            create("Spring")
+            async with watching(manager, 1, with_state({})) as one, watching(manager, 2, with_state({})) as other:
+                await looks.next()
+                sandbox.fault("unauthorized", vendor="exotel", times=15)
+                await looks.next(15)
+                sandbox.clock(advance=HOUR)
+                await looks.next()
+                assert [event["name"] for event in one] == [event["name"] for event in other] == ["Spring"]
+
+        asyncio.run(test())
