@@ -33,7 +33,7 @@ def answer_in_a_moment(sandbox: SandboxClient, number: int) -> None:
     """Invite so many contacts; they answer after some looks."""
     contacts = [{"extUniqueId": f"user-{index}"} for index in range(number)]
     responses().hook.links(COLLECTOR, "", contacts)
-    sandbox.clock(speed=600)
+    sandbox.clock(speed=60)
 
 
 def test_poking_waits_for_them(sandbox: SandboxClient) -> None:
