@@ -54,8 +54,8 @@ class CreateExotelCampaignOperator(CampaignSensor):
     :param numbers: who is rung: a list of phone numbers (also an upstream task's output, or JSON text); this,
         ``lists`` or ``contacts``; sent as given (templated)
     :param lists: ids of contact lists at Exotel (templated)
-    :param contacts: a list of dicts with ``number``, or the path or URL of a .csv, .jsonl or .json file with a column
-        ``number``; other columns are not sent (templated)
+    :param contacts: a list of dicts with ``number``, or the path or URL of a .csv, .jsonl, .json or .parquet file with
+        a column ``number``; other columns are not sent (templated)
     :param region: country of numbers without ``+``, two letters, e.g. ``IN``; default the connection's ``region``.
         Without either they are only checked for 6 to 15 digits (templated)
     :param call_retries: when to ring again: ``{"number_of_retries": 0 to 3, "interval_mins": minutes, "mechanism":

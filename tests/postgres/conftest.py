@@ -34,6 +34,8 @@ def execute(server: PostgresServer) -> Iterator[Execute]:
             cursor.execute(sql, values or None)
             return cursor.fetchall() if cursor.description else []
 
+    # A test that failed may have left a connection behind, and with it locks.
+    execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = user")
     execute("DROP SCHEMA public CASCADE")
     execute("CREATE SCHEMA public")
     yield execute

@@ -54,6 +54,7 @@ def change(execute: Execute) -> None:
 
 
 @pytest.mark.usefixtures("connect")
+@pytest.mark.timeout(300)
 def test_a_table_that_changes_between_tries_sends_nobody_twice_and_loses_nobody(
     sandbox: SandboxClient, execute: Execute, tmp_path: Path
 ) -> None:
