@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import json
+import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
@@ -161,6 +165,20 @@ CreateExotelCampaignOperator(task_id="create", name="Reminder", caller_id="+4420
 
 
 # -- the ways into an operator
+
+
+def test_how_far_a_delivery_came_is_in_the_ui(airflow: AirflowProcess, sandbox: SandboxClient) -> None:
+    send = airflow.run(source("ozonetel"))["send"]
+
+    if AIRFLOW_V_3_3_PLUS:
+        with closing(sqlite3.connect(airflow.home / "airflow.db")) as database:
+            (value,) = database.execute(
+                "SELECT value FROM task_state_store WHERE key = 'progress' ORDER BY updated_at DESC"
+            ).fetchone()
+        note = json.loads(value)
+    else:
+        note = send.xcoms["progress"]
+    assert (note["contacts"], note["done"], note["accepted"]) == (len(PHONES),) * 3
 
 
 def test_mapped_tasks_keep_their_contacts_apart(airflow: AirflowProcess, sandbox: SandboxClient) -> None:
