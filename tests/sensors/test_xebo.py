@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -28,15 +27,6 @@ def connection(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient) -> None:
 def responses(**changes: Any) -> XeboResponsesSensor:
     parameters = {"task_id": "wait", "survey_id": SURVEY, "minimum_responses": 2, "poke_interval": 0.02, **changes}
     return XeboResponsesSensor(**parameters)
-
-
-def test_poking_waits_for_them(sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    sensor = responses(poke_interval=60)
-    sensor.hook.links(COLLECTOR, "", [{"extUniqueId": f"user-{index}"} for index in range(2)])
-    monkeypatch.setattr(time, "sleep", lambda seconds: sandbox.clock(advance=seconds))
-
-    assert sensor.execute({})["responses"] == 2
-    assert calls(sandbox, "xebo").count("responses") == 2
 
 
 def test_it_counts_complete_responses_to_the_collectors_since_the_day(sandbox: SandboxClient) -> None:

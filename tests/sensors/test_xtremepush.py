@@ -23,12 +23,6 @@ def live(**changes: Any) -> XtremepushCampaignSensor:
     return XtremepushCampaignSensor(**parameters)
 
 
-def test_poking_waits_until_it_is_live(sandbox: SandboxClient) -> None:
-    sandbox.control("xtremepush", campaign="7345", live_in=0.1)
-    assert live().execute({}) == {"status": "live", "active": 1}
-    assert len(calls(sandbox, "xtremepush")) > 1
-
-
 def test_one_that_is_not_live_is_waited_for_until_the_timeout() -> None:
     with pytest.raises(AirflowSensorTimeout, match="the last status was 'not live'"):
         live(campaign_id="draft-1", timeout=0).execute({})
