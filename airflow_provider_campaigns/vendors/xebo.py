@@ -290,7 +290,9 @@ def _filters(
         raise InputError("since", "a first day when until is given", since)
     if since:
         # Tomorrow, for the vendor's day may have begun before ours.
-        first, last = _day("since", since), _day("until", until or datetime.now(UTC).date() + timedelta(days=1))
+        first = _day("since", since)
+        tomorrow = (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
+        last = _day("until", until) if until else max(first, tomorrow)
         if last < first:
             raise InputError("until", f"{first} or a later day", last)
         body["date_filter"] = {"operand": [first, last], "type": "between"}
