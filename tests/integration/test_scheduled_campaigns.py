@@ -10,8 +10,11 @@ import pytest
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, contacted
-from tests.integration.scheduler import Run, ScheduledAirflow, wait_for
+from tests.integration.scheduler import WAIT_SECONDS, Run, ScheduledAirflow, wait_for
 from tests.operators.deliveries import write_csv
+
+# A busy machine takes minutes for what Airflow's processes do in seconds on an idle one.
+pytestmark = pytest.mark.timeout(400)
 
 PEOPLE = [f"+447700900{number:03}" for number in range(30)]
 # Sandbox seconds after which a campaign has rung all of them.
@@ -55,7 +58,7 @@ def test_a_triggerer_that_is_killed_while_it_waits(
     with airflow.triggerer():
         run.until("is deferred", lambda task: task.state == "deferred")
         before = looks(sandbox)
-        wait_for("looks of the triggerer", lambda: looks(sandbox) > before + 2, 60)
+        wait_for("looks of the triggerer", lambda: looks(sandbox) > before + 2, WAIT_SECONDS)
         links = run.links()
     sandbox.clock(advance=LONG)
     with airflow.triggerer():
@@ -77,7 +80,7 @@ def test_a_worker_that_is_killed_between_the_request_and_the_stored_id(
     sandbox.fault("hang-after", vendor="exotel", method="POST", path="/campaigns", seconds=60)
     run = begin("Worker")
 
-    wait_for("the campaign", lambda: bool(contacted(sandbox, "exotel")), 60)
+    wait_for("the campaign", lambda: bool(contacted(sandbox, "exotel")), WAIT_SECONDS)
     run.signal(signal.SIGKILL)
     with airflow.triggerer():
         run.until("is deferred", lambda task: task.state == "deferred")
