@@ -128,10 +128,11 @@ class Connection:
     async def reset(self, _: Response, __: Fault) -> None:
         """Break the connection off with a TCP reset."""
         transport = self._transport()
-        # A duplicate of the descriptor: uvloop's own socket object cannot set options.
-        with socket.socket(fileno=socket.dup(transport.get_extra_info("socket").fileno())) as twin:
-            twin.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
-        transport.abort()
+        if not transport.is_closing():  # the client may have left while the reply was held back
+            # A duplicate of the descriptor: uvloop's own socket object cannot set options.
+            with socket.socket(fileno=socket.dup(transport.get_extra_info("socket").fileno())) as twin:
+                twin.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+            transport.abort()
         await self._gone()
 
     async def hang(self, _: Response, fault: Fault) -> None:

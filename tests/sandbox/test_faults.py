@@ -134,6 +134,17 @@ def test_reset_breaks_the_connection_off(sandbox: SandboxClient) -> None:
     assert last_request(sandbox)["status"] is None
 
 
+def test_a_client_that_left_before_the_reset_is_no_error(
+    sandbox: SandboxClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.latency(FAST)
+    sandbox.fault("reset")
+    with pytest.raises(TimeoutError):
+        exchange(sandbox, wait=FAST / 5)
+    time.sleep(2 * FAST)
+    assert caplog.messages == []
+
+
 def test_drop_ends_the_connection_without_a_byte(sandbox: SandboxClient) -> None:
     sandbox.fault("drop")
     assert exchange(sandbox) == b""
