@@ -19,6 +19,8 @@ import pytest
 from dag_runs import DagRun
 
 from airflow_provider_campaigns.sandbox.server import SandboxServer
+from airflow_provider_campaigns.sandbox.testing import SandboxClient
+from tests.integration.scheduler import ScheduledAirflow
 
 ROOT = Path(__file__).parents[2]
 
@@ -121,3 +123,17 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, sandbox_server: SandboxSer
     """An Airflow whose connections lead to the sandbox."""
     with AirflowProcess(tmp_path_factory.mktemp("airflow"), sandbox_server.url) as process:
         yield process
+
+
+@pytest.fixture(scope="package")
+def unlimited() -> Iterator[SandboxClient]:
+    """A sandbox without limits; it keeps what earlier tests did, unless it is reset."""
+    with SandboxServer(limits=False) as server:
+        yield SandboxClient(server.url)
+
+
+@pytest.fixture(scope="package")
+def scheduled(tmp_path_factory: pytest.TempPathFactory, unlimited: SandboxClient) -> Iterator[ScheduledAirflow]:
+    """A whole Airflow whose connections lead to the sandbox without limits."""
+    with ScheduledAirflow(tmp_path_factory.mktemp("airflow"), unlimited.url) as airflow:
+        yield airflow

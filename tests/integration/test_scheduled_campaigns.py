@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, contacted
 from tests.integration.scheduler import WAIT_SECONDS, Run, ScheduledAirflow, wait_for
@@ -21,28 +20,16 @@ PEOPLE = [f"+447700900{number:03}" for number in range(30)]
 LONG = 3_600
 
 
-@pytest.fixture(scope="module")
-def vendors() -> Iterator[SandboxClient]:
-    with SandboxServer(limits=False) as server:
-        yield SandboxClient(server.url)
-
-
-@pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory, vendors: SandboxClient) -> Iterator[ScheduledAirflow]:
-    with ScheduledAirflow(tmp_path_factory.mktemp("airflow"), vendors.url) as airflow:
-        yield airflow
+@pytest.fixture
+def sandbox(unlimited: SandboxClient) -> SandboxClient:
+    unlimited.reset()
+    return unlimited
 
 
 @pytest.fixture
-def sandbox(vendors: SandboxClient) -> SandboxClient:
-    vendors.reset()
-    return vendors
-
-
-@pytest.fixture
-def begin(airflow: ScheduledAirflow) -> Callable[[str], Run]:
-    contacts = write_csv(airflow.home / "contacts.csv", [{"number": number} for number in PEOPLE])
-    return lambda name: airflow.trigger("campaign", name=name, contacts=contacts)
+def begin(scheduled: ScheduledAirflow) -> Callable[[str], Run]:
+    contacts = write_csv(scheduled.home / "contacts.csv", [{"number": number} for number in PEOPLE])
+    return lambda name: scheduled.trigger("campaign", name=name, contacts=contacts)
 
 
 def looks(sandbox: SandboxClient) -> int:
@@ -51,17 +38,17 @@ def looks(sandbox: SandboxClient) -> int:
 
 
 def test_a_triggerer_that_is_killed_while_it_waits(
-    airflow: ScheduledAirflow, sandbox: SandboxClient, begin: Callable[[str], Run]
+    scheduled: ScheduledAirflow, sandbox: SandboxClient, begin: Callable[[str], Run]
 ) -> None:
     run = begin("Triggerer")
 
-    with airflow.triggerer():
+    with scheduled.triggerer():
         run.until("is deferred", lambda task: task.state == "deferred")
         before = looks(sandbox)
         wait_for("looks of the triggerer", lambda: looks(sandbox) > before + 2, WAIT_SECONDS)
         links = run.links()
     sandbox.clock(advance=LONG)
-    with airflow.triggerer():
+    with scheduled.triggerer():
         ended = run.end()
 
     assert (ended.state, ended.try_number) == ("success", 1)
@@ -75,14 +62,14 @@ def test_a_triggerer_that_is_killed_while_it_waits(
 
 
 def test_a_worker_that_is_killed_between_the_request_and_the_stored_id(
-    airflow: ScheduledAirflow, sandbox: SandboxClient, begin: Callable[[str], Run]
+    scheduled: ScheduledAirflow, sandbox: SandboxClient, begin: Callable[[str], Run]
 ) -> None:
     sandbox.fault("hang-after", vendor="exotel", method="POST", path="/campaigns", seconds=60)
     run = begin("Worker")
 
     wait_for("the campaign", lambda: bool(contacted(sandbox, "exotel")), WAIT_SECONDS)
     run.signal(signal.SIGKILL)
-    with airflow.triggerer():
+    with scheduled.triggerer():
         run.until("is deferred", lambda task: task.state == "deferred")
         sandbox.clock(advance=LONG)
         ended = run.end()

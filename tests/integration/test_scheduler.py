@@ -5,12 +5,11 @@ from __future__ import annotations
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import psutil
 import pytest
 
-from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.integration.crashes import LATENCY, Send
 from tests.integration.scheduler import Run, ScheduledAirflow
@@ -21,31 +20,18 @@ pytestmark = pytest.mark.timeout(300)
 KILLS = 3
 
 
-@pytest.fixture(scope="module")
-def vendors() -> Iterator[SandboxClient]:
-    """A sandbox without limits; tests tell their requests apart by their campaigns."""
-    with SandboxServer(limits=False) as server:
-        yield SandboxClient(server.url)
-
-
-@pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory, vendors: SandboxClient) -> Iterator[ScheduledAirflow]:
-    with ScheduledAirflow(tmp_path_factory.mktemp("airflow"), vendors.url) as airflow:
-        yield airflow
-
-
 @pytest.fixture
-def sandbox(vendors: SandboxClient) -> SandboxClient:
-    vendors.latency(LATENCY)
-    return vendors
+def sandbox(unlimited: SandboxClient) -> SandboxClient:
+    unlimited.latency(LATENCY)
+    return unlimited
 
 
 @pytest.mark.parametrize("name", ["ozonetel", "ozonetel-checked"])
 def test_a_task_that_is_killed_again_and_again_contacts_nobody_twice_and_loses_nobody(
-    airflow: ScheduledAirflow, sandbox: SandboxClient, name: str
+    scheduled: ScheduledAirflow, sandbox: SandboxClient, name: str
 ) -> None:
     dice = random.Random(7)
-    send = Send.begin(airflow, sandbox, name, 200, on_unknown="fail")
+    send = Send.begin(scheduled, sandbox, name, 200, on_unknown="fail")
 
     for _ in range(KILLS):
         assert send.kill(dice, 20)
@@ -70,9 +56,9 @@ def test_a_task_that_is_killed_again_and_again_contacts_nobody_twice_and_loses_n
 
 @pytest.mark.parametrize("marked", [False, True], ids=["cleared", "marked failed and cleared"])
 def test_a_task_that_is_cleared_half_way_goes_on(
-    airflow: ScheduledAirflow, sandbox: SandboxClient, marked: bool
+    scheduled: ScheduledAirflow, sandbox: SandboxClient, marked: bool
 ) -> None:
-    send = Send.begin(airflow, sandbox, "ozonetel", 600)
+    send = Send.begin(scheduled, sandbox, "ozonetel", 600)
     send.wait_for_requests(send.requests_before + 60)
 
     if marked:
@@ -94,11 +80,11 @@ ENDS: dict[str, tuple[str, Callable[[Run], None]]] = {
 
 @pytest.mark.parametrize("how", ENDS)
 def test_a_task_that_is_told_to_end_settles_what_it_sent(
-    airflow: ScheduledAirflow, sandbox: SandboxClient, how: str
+    scheduled: ScheduledAirflow, sandbox: SandboxClient, how: str
 ) -> None:
     sandbox.latency(1)
     dag_id, end = ENDS[how]
-    send = Send.begin(airflow, sandbox, "ozonetel", 100, dag_id=dag_id)
+    send = Send.begin(scheduled, sandbox, "ozonetel", 100, dag_id=dag_id)
     send.wait_for_requests(send.requests_before + 20)
     process = psutil.Process(send.run.running().pid)
 
