@@ -4,12 +4,16 @@ PYTHON ?= python3.11
 PYTEST_ARGS ?=
 JOBS ?= 2
 
-# The first is the one that `make check`, `make test`, `make demo` and `make standalone` use, in .venv; the others have .venv-<version>.
+# The newest is the one that `make check`, `make test`, `make demo` and `make standalone` use, in .venv; the others have .venv-<version>.
 VERSIONS := 3.3 3.1 2.11
-NEWEST := $(firstword $(VERSIONS))
+NEWEST := 3.3
 OLDER := $(filter-out $(NEWEST),$(VERSIONS))
 # Versions that `make matrix` leaves out because an earlier command has just tested them.
 TESTED ?=
+# What `make soak` does: kills per scenario, which sends (default all), and the seed of everything random.
+SOAK_KILLS ?= 50
+SOAK_SENDS ?=
+SOAK_SEED ?=
 UNTESTED := $(filter-out $(TESTED),$(VERSIONS))
 
 # What `make constraints` resolves: the release, and the last day whose packages count. 3.1 does not start with packages
@@ -34,13 +38,14 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: help check format test matrix integration bench demo standalone constraints clean \
-	$(VERSIONS:%=test-%) $(VERSIONS:%=matrix-%) $(VERSIONS:%=integration-%)
+.PHONY: help check format test matrix integration soak bench demo standalone constraints clean \
+	$(VERSIONS:%=test-%) $(VERSIONS:%=matrix-%) $(VERSIONS:%=integration-%) $(VERSIONS:%=soak-%)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'make test-X       The tests on Airflow X alone, X one of: $(VERSIONS)'
-	@echo 'Variables: PYTHON ($(PYTHON)), PYTEST_ARGS, SECTIONS, JOBS ($(JOBS): versions that make matrix tests at a time)'
+	@echo 'Variables: PYTHON ($(PYTHON)), PYTEST_ARGS, SECTIONS, JOBS ($(JOBS): versions that make matrix tests at a time),'
+	@echo '           VERSIONS, SOAK_KILLS ($(SOAK_KILLS)), SOAK_SENDS (for example: xebo exotel), SOAK_SEED'
 
 check: .venv/.installed ## Lint, formatting, types, and who may import whom
 	.venv/bin/ruff check
@@ -83,6 +88,14 @@ $(VERSIONS:%=integration-%): integration-%: $$(call venv,$$*)/home/airflow.db
 
 bench: .venv/.installed ## Measure, against other ways of doing the same; writes benchmarks/results.md (SECTIONS: only these, writes nothing)
 	PYTHONPATH=scripts .venv/bin/python -m benchmarks $(SECTIONS)
+
+soak: ## Kill tasks of a real scheduler, again and again, on every Airflow, and count who was contacted (hours)
+	@failed=0; for version in $(VERSIONS); do $(MAKE) soak-$$version || failed=1; done; exit $$failed
+
+$(VERSIONS:%=soak-%): soak-%: $$(call venv,$$*)/.installed
+	@home=$$(mktemp -d -t airflow-soak.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
+	AIRFLOW_HOME="$$home" PYTHONPATH=scripts $(call venv,$*)/bin/python -m tests.integration.soak \
+		--kills $(SOAK_KILLS) $(SOAK_SEED:%=--seed %) $(SOAK_SENDS)
 
 demo: .venv/.installed ## Run the examples against the sandbox, once, and show what became of each contact
 	.venv/bin/python scripts/demo.py

@@ -15,8 +15,8 @@ from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.delivery.engine import AHEAD
 from airflow_provider_campaigns.delivery.outcomes import STATUSES, Outcome
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
-from tests.integration.scheduler import FINISHED, Run, ScheduledAirflow
-from tests.integration.sends import SENDS, SendKind
+from tests.integration.scheduler import FINISHED, Run, ScheduledAirflow, Task
+from tests.integration.sends import PHONES, SENDS, SendKind
 from tests.operators.deliveries import write_csv
 
 LATENCY = 0.2
@@ -27,7 +27,15 @@ UNANSWERED = frozenset({"500", "500-after", "cut", "drop", "hang", "hang-after",
 # What a contact may end as when nothing refuses it.
 DELIVERED = ("accepted", "unknown")
 
+# Where the creation of an Exotel campaign is killed; in the middle of its request, by us.
+IN_THE_REQUEST = "in the request"
+# The intent is stored, but the request has not left: a later try finds no campaign, and must not create one.
+NOBODY_KNOWS = "after intended"
+POINTS = ("before intended", NOBODY_KNOWS, IN_THE_REQUEST, "before id", "after id")
+NUMBERS_PER_CAMPAIGN = 5
+
 _numbers = count(1)
+_creations = count()
 
 
 @dataclass
@@ -52,6 +60,7 @@ class Send:
         *,
         dag_id: str | None = None,
         on_unknown: str = "skip",
+        impatient: bool = False,
     ) -> Send:
         """Trigger a send to so many people, to a campaign of its own."""
         kind = SENDS[name]
@@ -59,10 +68,15 @@ class Send:
         campaign = kind.campaign_form.format(number)
         keys = kind.people(people)
         contacts = write_csv(airflow.home / f"contacts-{number}.csv", [{kind.column: key} for key in keys])
-        conf = {"campaign": campaign, "contacts": contacts, "on_unknown": on_unknown}
+        conf = {
+            "campaign": campaign,
+            "contacts": contacts,
+            "outcomes": str(airflow.home / "outcomes"),
+            "on_unknown": on_unknown,
+            "conn_id": f"{kind.vendor}_{'impatient' if impatient else 'default'}",
+        }
         before = sandbox.counts(kind.vendor)["requests"]
-        run = airflow.trigger(dag_id or name, outcomes=str(airflow.home / "outcomes"), **conf)
-        return cls(kind, sandbox, run, campaign, keys, before)
+        return cls(kind, sandbox, airflow.trigger(dag_id or name, **conf), campaign, keys, before)
 
     # -- under way
 
@@ -103,10 +117,17 @@ class Send:
         ours = (line for line in contacts if line["campaign"] == self.campaign and line["outcome"] == "accepted")
         return Counter(line["contact"] for line in ours)
 
-    def struck(self) -> int:
-        """Return how many of its requests a fault left without an answer that tells what became of them."""
+    def sent(self) -> list[dict[str, Any]]:
+        """Return the requests that took contacts to the vendor; the only ones, if no other send is under way."""
         requests = self.sandbox.received(self.kind.vendor)["requests"][self.requests_before :]
-        return sum(self.kind.path in request["path"] and request["fault"] in UNANSWERED for request in requests)
+        return [request for request in requests if request["method"] == "POST" and self.kind.path in request["path"]]
+
+    def most_unknown(self) -> int:
+        """Return how many contacts may be unknown: of requests that were open at a kill, or never got an answer."""
+        if self.kind.safe:
+            return 0
+        unanswered = sum(request["fault"] in UNANSWERED for request in self.sent())
+        return (self.kills * AHEAD * self.kind.max_concurrency + unanswered) * self.kind.batch_size
 
     def problems(self, receipt: Mapping[str, Any]) -> list[str]:
         """Return in what a send that is over broke the promise: nobody twice, nobody lost, no needless doubt."""
@@ -114,7 +135,6 @@ class Send:
         accepted, unknown = ({line["key"] for line in outcomes if line["status"] == status} for status in DELIVERED)
         counts = Counter(line["status"] for line in outcomes)
         rows, all_rows = Counter(line["row"] for line in outcomes), range(1, len(self.people) + 1)
-        bound = (self.kills * AHEAD * self.kind.max_concurrency + self.struck()) * self.kind.batch_size
         twice = {} if self.kind.contacts_nobody else {key for key, times in received.items() if times > 1}
         found = {
             "contacted twice": twice,
@@ -122,6 +142,47 @@ class Send:
             "neither accepted nor unknown": {*self.people} - accepted - unknown,
             "rows without exactly one outcome": {row for row in {*all_rows, *rows} if rows[row] != 1},
             "differences between receipt and outcomes": {name for name in STATUSES if receipt[name] != counts[name]},
-            "more unknown than may be": max(0, counts["unknown"] - (0 if self.kind.safe else bound)),
+            "more unknown than may be": max(0, counts["unknown"] - self.most_unknown()),
         }
         return [f"{what}: {those}" for what, those in found.items() if those]
+
+
+@dataclass
+class Creation:
+    """A run that creates an Exotel campaign, for numbers that no other run has, and is killed at one of ``POINTS``."""
+
+    sandbox: SandboxClient
+    run: Run
+    point: str
+    numbers: Sequence[str]
+
+    @classmethod
+    def begin(cls, airflow: ScheduledAirflow, sandbox: SandboxClient, point: str) -> Creation:
+        """Trigger it, and kill it if it does not die by itself."""
+        first = next(_creations) * NUMBERS_PER_CAMPAIGN
+        numbers = PHONES[first : first + NUMBERS_PER_CAMPAIGN]
+        before = sandbox.counts("exotel")["requests"]
+        creation = cls(sandbox, airflow.trigger("exotel", dies=point, numbers=numbers), point, numbers)
+        if point == IN_THE_REQUEST:
+            creation.run.wait("a request", lambda: sandbox.counts("exotel")["requests"] > before, poll=LOOK_SECONDS)
+            creation.run.signal(signal.SIGKILL)
+        return creation
+
+    def received(self) -> int:
+        """Return how many campaigns there are for its numbers."""
+        campaigns = Counter(contact["contact"] for contact in self.sandbox.received("exotel")["contacts"])
+        (received,) = {campaigns[number] for number in self.numbers}
+        return received
+
+    def problems(self, ended: Task) -> list[str]:
+        """Return in what it broke the promise: one campaign; none only if the task failed since nobody knows."""
+        received = self.received()
+        expected = 1 if ended.state == "success" else 0
+        found = []
+        if received > 1 or received < expected:
+            found.append(f"{received} campaigns, the task ended as {ended.state}")
+        if ended.state == "failed" and "Nobody knows whether the campaign" not in self.run.log():
+            found.append("it failed for another reason than that nobody knows")
+        if ended.try_number < 2:
+            found.append("it was not killed")
+        return [f"{self.point}: {problem}" for problem in found]

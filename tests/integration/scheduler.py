@@ -33,6 +33,9 @@ START_SECONDS = 100.0
 # A task starts within seconds; on a busy machine that has to notice a dead supervisor first, it takes longer.
 WAIT_SECONDS = 100.0
 ANSWER_SECONDS = 20.0
+IMPATIENT_SECONDS = 2.0
+# Characters of a log that are shown when something was waited for in vain.
+LAST = 4000
 POLL_SECONDS = 0.1
 # Seconds without a heartbeat after which a task counts as dead.
 HEARTBEAT_SECONDS = 10
@@ -72,8 +75,9 @@ class ScheduledAirflow:
         self._guard = self._start(self._commands())
         try:
             wait_for("Airflow's REST API", self._answers, START_SECONDS)
-        except BaseException:
+        except BaseException as error:
             self.__exit__()
+            error.add_note(self.logs())
             raise
         return self
 
@@ -132,7 +136,7 @@ class ScheduledAirflow:
 
     def logs(self) -> str:
         """Return what scheduler, API server and DAG processor printed last."""
-        return "\n".join(f"== {log.name}\n{log.read_text(errors='replace')[-4000:]}" for log in self.home.glob("*.log"))
+        return "\n".join(f"== {log.name}\n{log.read_text(errors='replace')[-LAST:]}" for log in self.home.glob("*.log"))
 
     def _asked(self, method: str, path: str, **body: Any) -> requests.Response:
         version = "v2" if AIRFLOW_3 else "v1"
@@ -189,11 +193,18 @@ class Run:
             found[:] = [self.task()]
             return reached(found[0])
 
-        try:
-            wait_for(f"{self.dag_id}, which {what}", is_reached, seconds)
-        except TimeoutError as error:
-            raise TimeoutError(f"{error}: {found}\n{self.log()[-4000:]}\n{self.airflow.logs()}") from None
+        self.wait(f"a task that {what}", is_reached, seconds)
         return found[0]
+
+    def wait(
+        self, what: str, condition: Callable[[], bool], seconds: float = WAIT_SECONDS, poll: float = POLL_SECONDS
+    ) -> None:
+        """Return once ``condition`` holds, as ``wait_for``; what is waited for in vain is told with all logs."""
+        try:
+            wait_for(f"{what} of {self.dag_id}", condition, seconds, poll)
+        except TimeoutError as error:
+            error.add_note("\n".join((str(self.task()), self.log()[-LAST:], self.airflow.logs())))
+            raise
 
     def clear(self) -> None:
         """Clear the task, as a person does, once more if need be: a scheduler that is just ending the run undoes it."""
@@ -206,7 +217,7 @@ class Run:
                 self._clear()
             return False
 
-        wait_for(f"{self.dag_id}, which is cleared", is_cleared, WAIT_SECONDS)
+        self.wait("a task that is cleared", is_cleared)
 
     def _clear(self) -> None:
         if not AIRFLOW_3 and self.task().state == "running":
@@ -265,9 +276,9 @@ class Run:
         return f"{self._run_path}/taskInstances/send"
 
 
-def wait_for(what: str, condition: Callable[[], bool], seconds: float) -> None:
+def wait_for(what: str, condition: Callable[[], bool], seconds: float, poll: float = POLL_SECONDS) -> None:
     """
-    Return once ``condition`` holds.
+    Return once ``condition``, looked at every ``poll`` seconds, holds.
 
     :raises TimeoutError: it did not for so long.
     """
@@ -275,7 +286,7 @@ def wait_for(what: str, condition: Callable[[], bool], seconds: float) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds:g} s for {what}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(poll)
 
 
 def _inherited() -> dict[str, str]:
@@ -289,8 +300,10 @@ def _inherited() -> dict[str, str]:
 
 def _configuration(home: Path, port: int, sandbox_url: str) -> dict[str, str]:
     """Return Airflow's settings: those it needs, and those that make it notice and start things quickly."""
+    environment = dag_runs.environment(home, DAGS, sandbox_url)
     return {
-        **dag_runs.environment(home, DAGS, sandbox_url),
+        **environment,
+        **_impatient(environment),
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
         "PYTHONPATH": os.pathsep.join((str(home / "installed"), str(ROOT / "scripts"), str(ROOT))),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor" if AIRFLOW_3 else "SequentialExecutor",
@@ -313,6 +326,17 @@ def _configuration(home: Path, port: int, sandbox_url: str) -> dict[str, str]:
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
         "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": str(HEARTBEAT_SECONDS),
+    }
+
+
+def _impatient(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return a second connection for each, ``<vendor>_impatient``, which does not wait long for an answer."""
+    connections = {name: json.loads(text) for name, text in environment.items() if name.startswith("AIRFLOW_CONN_")}
+    return {
+        name.replace("_DEFAULT", "_IMPATIENT"): json.dumps(
+            fields | {"extra": fields.get("extra", {}) | {"timeout": IMPATIENT_SECONDS}}
+        )
+        for name, fields in connections.items()
     }
 
 

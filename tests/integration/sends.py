@@ -62,6 +62,7 @@ class SendKind:
             contacts="{{ dag_run.conf['contacts'] }}",
             outcomes_path="{{ dag_run.conf['outcomes'] }}",
             on_unknown="{{ dag_run.conf['on_unknown'] }}",
+            **{f"{self.vendor}_conn_id": "{{ dag_run.conf['conn_id'] }}"},
             batch_size=self.batch_size,
             max_concurrency=self.max_concurrency,
             **self.parameters,
