@@ -10,7 +10,7 @@ NEWEST := 3.3
 OLDER := $(filter-out $(NEWEST),$(VERSIONS))
 # Versions that `make matrix` leaves out because an earlier command has just tested them.
 TESTED ?=
-# What `make soak` does: kills per scenario, which sends (default all), and the seed of everything random.
+# What `make soak` does: kills per send, which sends (default all), and the seed of everything random.
 SOAK_KILLS ?= 50
 SOAK_SENDS ?=
 SOAK_SEED ?=
@@ -44,7 +44,7 @@ MAKEFLAGS += --no-print-directory
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'make test-X       The tests on Airflow X alone, X one of: $(VERSIONS)'
-	@echo 'Variables: PYTHON ($(PYTHON)), PYTEST_ARGS, SECTIONS, JOBS ($(JOBS): versions that make matrix tests at a time),'
+	@echo 'Variables: PYTHON ($(PYTHON)), PYTEST_ARGS, SECTIONS, JOBS ($(JOBS): versions at a time in make matrix and soak),'
 	@echo '           VERSIONS, SOAK_KILLS ($(SOAK_KILLS)), SOAK_SENDS (for example: xebo exotel), SOAK_SEED'
 
 check: .venv/.installed ## Lint, formatting, types, and who may import whom
@@ -90,7 +90,7 @@ bench: .venv/.installed ## Measure, against other ways of doing the same; writes
 	PYTHONPATH=scripts .venv/bin/python -m benchmarks $(SECTIONS)
 
 soak: ## Kill tasks of a real scheduler, again and again, on every Airflow, and count who was contacted (hours)
-	@failed=0; for version in $(VERSIONS); do $(MAKE) soak-$$version || failed=1; done; exit $$failed
+	@$(MAKE) --jobs=$(JOBS) --keep-going $(VERSIONS:%=soak-%)
 
 $(VERSIONS:%=soak-%): soak-%: $$(call venv,$$*)/.installed
 	@home=$$(mktemp -d -t airflow-soak.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \

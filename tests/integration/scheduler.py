@@ -37,8 +37,9 @@ IMPATIENT_SECONDS = 2.0
 # Characters of a log that are shown when something was waited for in vain.
 LAST = 4000
 POLL_SECONDS = 0.1
-# Seconds without a heartbeat after which a task counts as dead.
-HEARTBEAT_SECONDS = 10
+# Seconds without a heartbeat after which a task counts as dead, and a triggerer.
+HEARTBEAT_SECONDS = 15
+TRIGGERER_SECONDS = 10
 
 FINISHED = frozenset({"success", "failed"})
 SECRET = "known to the processes of this Airflow alone, and to whoever reads its tests"
@@ -325,7 +326,7 @@ def _configuration(home: Path, port: int, sandbox_url: str) -> dict[str, str]:
         "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "2",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": str(HEARTBEAT_SECONDS),
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": str(TRIGGERER_SECONDS),
     }
 
 
