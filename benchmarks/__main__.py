@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from airflow import __version__ as airflow_version
 
-from benchmarks import imports, memory, rates, throughput
+from benchmarks import imports, memory, rates, throughput, triggers
 from benchmarks.report import Table
 
 RESULTS = Path(__file__).with_name("results.md")
@@ -35,6 +35,7 @@ SECTIONS: dict[str, Callable[[Path], Iterable[Table]]] = {
     "rates": lambda folder: [rates.table(folder)],
     "memory": lambda folder: [memory.table(folder)],
     "imports": lambda folder: [imports.table()],
+    "triggers": lambda folder: [triggers.table()],
 }
 
 

@@ -247,9 +247,13 @@ class CreateExotelCampaignOperator(CampaignSensor):
         """
         from airflow_provider_campaigns.operators.exotel_lists import ContactLists
         from airflow_provider_campaigns.operators.exotel_recipients import recipients
+        from airflow_provider_campaigns.protocol.watching import Watch
         from airflow_provider_campaigns.vendors.exotel_campaign import MOST_NUMBERS
 
         check_on_cleared(self.on_cleared)
+        if self.wait_for_completion and self.deferrable:
+            # What Airflow could not store must come out before there is a campaign.
+            self.trigger(Watch(deadline=0.0))
         whom = recipients(
             self.hook,
             numbers=shown(self.numbers),

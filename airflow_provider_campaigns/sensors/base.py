@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, CampaignFailedError
+from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, CampaignFailedError, InputError
 from airflow_provider_campaigns.protocol.watching import MAX_POLL_FAILURES, Ending, Progress, Watch, revived
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class CampaignSensor(BaseSensorOperator):
     :param poke_interval: seconds between two looks; default 60.
     :param timeout: seconds after which the sensor fails, in every mode; default 7 days.
     :return: ``{"status": <the vendor's word>, ...}`` with the vendor's counts.
+    :raises InputError: a parameter is wrong.
     :raises CampaignFailed: the campaign ended in a failed state.
     :raises AirflowSensorTimeout: it did not end in time.
     :raises VendorError: the vendor refused the look, or too many failed in a row; its HTTP status, code and message
@@ -82,6 +83,8 @@ class CampaignSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if not isinstance(max_poll_failures, int) or max_poll_failures < 0:
+            raise InputError("max_poll_failures", "a whole number from 0", repr(max_poll_failures))
         self.deferrable = deferrable
         self.max_poll_failures = max_poll_failures
         self._record: WatchRecord | None = None

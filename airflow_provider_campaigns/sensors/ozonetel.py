@@ -17,7 +17,7 @@ class OzonetelCampaignSensor(CampaignSensor):
     Wait until a campaign reaches a status, by default until it has dialled all its leads.
 
     The vendor has no failure status: a stopped campaign can be started again and is waited for. A completed campaign
-    that gets more leads and is started leaves COMPLETED again, so put this sensor behind the task that adds the leads.
+    that gets more leads stays COMPLETED until it is started, so put this sensor behind the task that starts it.
 
     .. seealso:: https://docs.ozonetel.com/reference/get_ca-apis-campaignstatus
 

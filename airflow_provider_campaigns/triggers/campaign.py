@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from http import HTTPStatus
@@ -45,7 +46,8 @@ class CampaignStatusTrigger(BaseTrigger):
     :param arguments: its arguments: ids and numbers, nothing secret.
     :param poll_interval: seconds between two looks.
     :param deadline: when to stop waiting, seconds since the epoch.
-    :param look_at: when to look first, likewise; default at once.
+    :param look_at: when to look first, likewise; default at once. One that is late, as after a restart of the
+        triggerer, looks within one ``poll_interval``, at a time of its own.
     :param max_poll_failures: looks in a row that may fail.
     :param failures: looks in a row that failed before.
     :param unknown: undocumented statuses that were logged before.
@@ -111,12 +113,19 @@ class CampaignStatusTrigger(BaseTrigger):
 
     async def _wait(self) -> Ending:
         watch = Watch(self.deadline, self.max_poll_failures, self.failures, set(self.unknown))
-        await asyncio.sleep(max(0.0, min(self.look_at, self.deadline) - time.time()))
+        await asyncio.sleep(min(self._first_pause(), watch.left()))
         while True:
             ending = await self._look(watch)
             if ending is not None:
                 return ending
             await asyncio.sleep(watch.pause(self.poll_interval))
+
+    def _first_pause(self) -> float:
+        if not self.look_at:
+            return 0.0
+        pause = self.look_at - time.time()
+        # A triggerer that starts again has many that are late, and would look at every vendor a thousand times at once.
+        return pause if pause > 0 else random.uniform(0, self.poll_interval)  # noqa: S311
 
     async def _look(self, watch: Watch) -> Ending | None:
         try:

@@ -331,6 +331,27 @@ def test_a_sensor_waits_for_the_end(airflow: AirflowProcess, sandbox: SandboxCli
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_a_sensor_counts_the_looks_that_fail(airflow: AirflowProcess, sandbox: SandboxClient, mode: str) -> None:
+    sandbox.fault("500", vendor="xtremepush", times=-1)
+
+    run = airflow.run(wait("xtremepush", mode).replace("timeout=60", "timeout=60, max_poll_failures=2, retries=1"))
+
+    assert (run["wait"].state, run["wait"].try_number) == ("failed", 2)
+    assert sandbox.received("xtremepush")["counts"]["xtremepush"]["requests"] == 2 * 3
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_sensor_ends_at_its_deadline_and_no_retry_puts_that_off(
+    airflow: AirflowProcess, sandbox: SandboxClient, mode: str
+) -> None:
+    sandbox.control("xtremepush", campaign="7", active=0)
+
+    run = airflow.run(wait("xtremepush", mode).replace("timeout=60", "timeout=1, retries=1"))
+
+    assert (run["wait"].state, run["wait"].try_number) == ("failed", 1)
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
     ("vendor", "healthy", "ill"),
     [("exotel", PHONES[0], "+447700900993"), ("collect", EMAILS[0], "error@example.com")],

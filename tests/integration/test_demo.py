@@ -61,7 +61,8 @@ def test_every_example_does_what_it_says(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "the sandbox received what the receipts say, contact by contact" in ran.stdout
     for example in EXAMPLES.glob("*.py"):
-        assert f"{example.stem} ..." in ran.stdout.splitlines()
+        left_out = '"live"' in example.read_text()
+        assert left_out or f"{example.stem} ..." in ran.stdout.splitlines()
 
 
 def test_the_demo_fails_when_the_sandbox_received_something_else(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import logging
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 
-from airflow_provider_campaigns.exceptions import CallRefusedError, VendorUnavailableError
+from airflow_provider_campaigns.exceptions import CallRefusedError, InputError, VendorUnavailableError
 from airflow_provider_campaigns.sensors.base import CampaignFailed
 from tests.connections import calls
 from tests.sensors.modes import INTERVAL, Run, Time
@@ -125,6 +125,13 @@ def test_how_many_may_fail_is_a_parameter(run: Run, waiting: Waiting) -> None:
     with pytest.raises(VendorUnavailableError, match="3 looks in a row failed"):
         run.to_end(max_poll_failures=2)
     assert looks(waiting) == 3
+
+
+@pytest.mark.parametrize("wrong", [-1, 2.5, "ten", None])
+@pytest.mark.parametrize("waiting", ["collect"], indirect=True)
+def test_how_many_may_fail_is_a_whole_number(run: Run, wrong: object) -> None:
+    with pytest.raises(InputError, match="max_poll_failures: expected a whole number from 0"):
+        run.sensor(max_poll_failures=wrong)
 
 
 def test_a_vendor_that_asks_to_wait_a_moment_is_asked_again_by_the_same_look(

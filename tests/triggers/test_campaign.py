@@ -153,6 +153,14 @@ def test_it_looks_first_when_it_was_told_to(sandbox: SandboxClient) -> None:
     assert calls(sandbox, "exotel").count("get_campaign") == 1
 
 
+def test_those_that_are_late_after_a_restart_do_not_look_all_at_once() -> None:
+    late = trigger("c-1", look_at=time.time() - 1, poll_interval=1000)
+    pauses = {late._first_pause() for _ in range(50)}
+    assert len(pauses) == 50
+    assert all(0 <= pause <= 1000 for pause in pauses)
+    assert trigger("c-1", poll_interval=1000)._first_pause() == 0
+
+
 def test_one_that_is_started_again_after_the_deadline_looks_a_last_time(sandbox: SandboxClient) -> None:
     over, going_on = create(), create()
     late = {"deadline": time.time() - 60, "look_at": time.time() - 120}

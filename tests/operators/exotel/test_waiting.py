@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferred
 
+from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.sensors.base import CampaignFailed
 from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
@@ -120,6 +121,15 @@ class TestDeferring:
         sandbox.clock(advance=3600)
         campaign = create(wait_for_completion=True, deferrable=True).execute(make_context(2, 1, state=state))
         assert campaign["status"] == "Completed"
+
+    def test_what_airflow_could_not_store_comes_out_before_there_is_a_campaign(
+        self, sandbox: SandboxClient, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        operator = create(wait_for_completion=True, deferrable=True)
+        monkeypatch.setattr(operator, "arguments", lambda: {"campaign_id": {1}})
+        with pytest.raises(InputError, match="arguments: expected what JSON knows"):
+            operator.execute(make_context())
+        assert posts(sandbox) == 0
 
     def test_killed_the_trigger_pauses_the_campaign(self, sandbox: SandboxClient, make_context: MakeContext) -> None:
         operator = create(wait_for_completion=True, deferrable=True, pause_on_kill=True)
