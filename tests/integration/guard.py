@@ -1,5 +1,6 @@
 """
-Runs commands until stdin ends, then kills all that they started, whatever became of the process at stdin's other end.
+Runs commands, again when one ends, until stdin ends; then kills all that they started, whatever became of the process
+at stdin's other end.
 
 The first line of stdin is a JSON object ``{log file: command}``. What the commands start stays in the session of this
 process: Airflow gives its tasks process groups of their own, but no sessions.
@@ -9,12 +10,16 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+# Seconds between two looks whether all of them still run.
+BETWEEN_LOOKS = 1.0
 
 
 def others() -> list[psutil.Process]:
@@ -28,12 +33,21 @@ def others() -> list[psutil.Process]:
     return found
 
 
+def start(log: str, command: list[str]) -> subprocess.Popen[bytes]:
+    """Start a command, whose output goes to the end of a file."""
+    with Path(log).open("ab") as output:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+
+
 def main() -> None:
     """Start, wait, kill; look again each time: a process may have started another one meanwhile."""
-    for log, command in json.loads(sys.stdin.readline()).items():
-        with Path(log).open("wb") as output:
-            subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-    sys.stdin.read()
+    commands = json.loads(sys.stdin.readline())
+    running = {log: start(log, command) for log, command in commands.items()}
+    while not select.select([sys.stdin], [], [], BETWEEN_LOOKS)[0]:
+        for log, process in running.items():
+            # As a service manager does: 3.1's scheduler ends when a task is cleared in the moment it is scheduled.
+            if process.poll() is not None:
+                running[log] = start(log, commands[log])
     while left := others():
         for process in left:
             with suppress(psutil.NoSuchProcess):
