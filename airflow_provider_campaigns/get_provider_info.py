@@ -186,6 +186,12 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": modules("hooks"),
         "operators": modules("operators"),
         "sensors": modules("sensors"),
+        "triggers": [
+            {
+                "integration-name": _EXOTEL["hook-name"],
+                "python-modules": ["airflow_provider_campaigns.triggers.exotel"],
+            }
+        ],
         "extra-links": [f"airflow_provider_campaigns.links.{link}" for link in _LINKS],
         "connection-types": [copy.deepcopy(vendor) for vendor, _ in _VENDORS],
     }

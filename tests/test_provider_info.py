@@ -88,11 +88,14 @@ def test_the_hook_is_the_connection_types(kind: str) -> None:
     assert hook(**{hook.conn_name_attr: "another"}).conn_id == "another"
 
 
-@pytest.mark.parametrize("part", ["hooks", "operators", "sensors"])
-def test_every_module_is_there(part: str) -> None:
+@pytest.mark.parametrize(
+    ("part", "number"),
+    [*((part, len(CONNECTION_TYPES)) for part in ("hooks", "operators", "sensors")), ("triggers", 1)],
+)
+def test_every_module_is_there(part: str, number: int) -> None:
     listed = [module for one in INFO[part] for module in one["python-modules"]]
 
-    assert len(listed) == len(CONNECTION_TYPES)
+    assert len(listed) == number
     for module in listed:
         import_module(module)
 

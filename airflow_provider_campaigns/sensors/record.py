@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_campaigns.operators import state
 from airflow_provider_campaigns.protocol.watching import Watch
+
+log = logging.getLogger(__name__)
 
 KEY = "watch"
 
@@ -57,6 +60,9 @@ class WatchRecord:
             self._kept = record
 
     def forget(self) -> None:
-        """Remove what was stored: the wait is over."""
-        if self._store:
-            self._store.delete(KEY)
+        """Remove what was stored, for the wait is over; when that fails, it is only logged."""
+        try:
+            if self._store:
+                self._store.delete(KEY)
+        except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the wait is over
+            log.warning("What the wait had stored could not be removed: %s", error)

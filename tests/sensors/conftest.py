@@ -28,7 +28,7 @@ def waiting(request: pytest.FixtureRequest, sandbox: SandboxClient, monkeypatch:
     """Something at each vendor in turn, or at the one that a test names, that is not over."""
     keep_tokens_in_memory(monkeypatch)
     connect(monkeypatch, sandbox, request.param)
-    return VENDORS[request.param](sandbox)
+    return VENDORS[request.param](sandbox, monkeypatch)
 
 
 @pytest.fixture(params=MODES)

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSen
 from airflow_provider_campaigns.exceptions import CallRefusedError, InputError, VendorUnavailableError
 from airflow_provider_campaigns.sensors.base import CampaignFailed
 from tests.connections import calls
+from tests.operators.conftest import FakeTaskStateStore
 from tests.sensors.modes import INTERVAL, Run, Time
 from tests.sensors.vendors import FAILURES, Waiting
 
@@ -264,6 +265,19 @@ def test_a_cleared_task_has_the_whole_time_again(run: Run, waiting: Waiting, clo
     with pytest.raises(AirflowSensorTimeout):
         run.to_end(timeout=600, try_number=2, max_tries=2, retries=1)
     assert sum(clock.pauses) - before == pytest.approx(600, abs=1)
+
+
+def test_what_cannot_be_removed_does_not_fail_it(
+    run: Run, waiting: Waiting, clock: Time, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("database is locked")
+
+    monkeypatch.setattr(FakeTaskStateStore, "delete", fail)
+    clock.meanwhile.append(waiting.finish)
+
+    assert run.to_end(max_tries=1).items() >= waiting.done.items()
+    assert "could not be removed: database is locked" in caplog.text
 
 
 def test_nothing_is_left_in_the_state_of_a_task_that_is_done(run: Run, waiting: Waiting, clock: Time) -> None:

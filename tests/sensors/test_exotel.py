@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from airflow_provider_campaigns.hooks.exotel import ExotelHook
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.sensors.base import CampaignFailed
 from airflow_provider_campaigns.sensors.exotel import ExotelCampaignSensor
-from airflow_provider_campaigns.vendors import exotel_progress
 from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
 from tests.connections import connect
 
@@ -86,24 +84,6 @@ def test_a_campaign_of_which_no_call_could_be_made(sandbox: SandboxClient) -> No
     sandbox.clock(advance=3600)
     with pytest.raises(CampaignFailed, match="exotel: campaign failed: ended as Failed"):
         sensor(identifier).poke({})
-
-
-@pytest.mark.parametrize("deferrable", [False, True])
-def test_a_campaign_still_paused_after_its_end_fails_with_the_reason(
-    sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch, *, deferrable: bool
-) -> None:
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> Any:
-            return datetime(2100, 1, 1, tzinfo=tz)
-
-    identifier = create(end_at=datetime(2099, 1, 1, tzinfo=UTC))
-    sandbox.control("exotel", campaign=identifier, status="Paused")
-    assert not sensor(identifier).poke({}).is_done
-
-    monkeypatch.setattr(exotel_progress, "datetime", Later)
-    with pytest.raises(CampaignFailed, match=r"ended as Paused \(reason paused when its end_at came"):
-        sensor(identifier, deferrable=deferrable).execute({})
 
 
 def test_its_fields_are_templates() -> None:

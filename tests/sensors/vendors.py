@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+
+import pytest
 
 from airflow_provider_campaigns.hooks.collect import CollectHook
 from airflow_provider_campaigns.hooks.exotel import ExotelHook
@@ -17,9 +20,18 @@ from airflow_provider_campaigns.sensors.exotel import ExotelCampaignSensor
 from airflow_provider_campaigns.sensors.ozonetel import OzonetelCampaignSensor
 from airflow_provider_campaigns.sensors.xebo import XeboResponsesSensor
 from airflow_provider_campaigns.sensors.xtremepush import XtremepushCampaignSensor
+from airflow_provider_campaigns.vendors import exotel_progress
 from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
 
 HOUR = 3600.0
+
+
+class Later(datetime):
+    """A clock by which every campaign's end has come."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> Any:
+        return datetime(2100, 1, 1, tzinfo=tz)
 
 
 class Waiting:
@@ -42,8 +54,9 @@ class Waiting:
     unknown: str | None
     """The undocumented status that ``become_unknown`` gives it, as the log has it; None: no status is read."""
 
-    def __init__(self, sandbox: SandboxClient) -> None:
+    def __init__(self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sandbox = sandbox
+        self.monkeypatch = monkeypatch
         self.failures: dict[str, tuple[Callable[[], object], str]] = {}
         self.begin()
 
@@ -81,6 +94,7 @@ class Exotel(Waiting):
             "Failed": (lambda: self.show("Failed"), "ended as Failed"),
             "Canceled": (self.cancel, "ended as Canceled"),
             "Deleted": (self.delete, "ended as Deleted"),
+            "Paused": (self.pause_beyond_its_end, r"ended as Paused \(reason paused when its end_at came"),
         }
 
     def show(self, status: str) -> None:
@@ -89,6 +103,10 @@ class Exotel(Waiting):
     def cancel(self) -> None:
         ExotelHook().update_campaign(self.id, "pause")
         self.sandbox.clock(advance=31 * 24 * HOUR)
+
+    def pause_beyond_its_end(self) -> None:
+        self.show("Paused")
+        self.monkeypatch.setattr(exotel_progress, "datetime", Later)
 
     def delete(self) -> None:
         ExotelHook().call("DELETE", f"/v2/accounts/{exotel.ACCOUNT_SID}/campaigns/{self.id}")
@@ -221,4 +239,5 @@ FAILURES = [
     ("exotel", "Failed"),
     ("exotel", "Canceled"),
     ("exotel", "Deleted"),
+    ("exotel", "Paused"),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -32,6 +34,15 @@ def sessions(monkeypatch: pytest.MonkeyPatch) -> list[aiohttp.ClientSession]:
 
     monkeypatch.setattr(asynchronous.aiohttp, "ClientSession", session)
     return opened
+
+
+async def until(begun: Callable[[], object]) -> None:
+    """Return when something has begun."""
+    for _ in range(2_000):
+        if begun():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError
 
 
 def create(name: str = "Spring", numbers: tuple[str, ...] = ("+447700900100",)) -> str:

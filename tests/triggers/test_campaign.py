@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
 from airflow_provider_campaigns.triggers.exotel import PausingCampaignTrigger
 from tests.connections import calls, connect
 from tests.triggering import event_of, rebuilt, stored
-from tests.triggers.conftest import create
+from tests.triggers.conftest import create, until
 
 KINDS = [CampaignStatusTrigger, PausingCampaignTrigger]
 KWARGS: dict[str, Any] = {
@@ -197,15 +198,16 @@ def test_a_wrong_connection_is_told(monkeypatch: pytest.MonkeyPatch, sandbox: Sa
 # -- a triggerer that restarts cancels it
 
 
-async def cancelled(one: Any, after: float) -> list[Any]:
-    """Cancel a trigger after some seconds, as the triggerer does, and return its events."""
+async def cancelled(one: Any, begun: Callable[[], object]) -> list[Any]:
+    """Cancel a trigger a moment after it has begun, as the triggerer does, and return its events."""
     events = []
 
     async def run() -> None:
         events.extend([event async for event in one.run()])
 
     task = asyncio.create_task(run())
-    await asyncio.sleep(after)
+    await until(begun)
+    await asyncio.sleep(0.1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -220,12 +222,13 @@ def test_cancelled_it_fires_nothing_and_writes_nothing(
 ) -> None:
     identifier = create()
     one = trigger(identifier, kind, poll_interval=30)
+    begun = lambda: "get_campaign" in calls(sandbox, "exotel")  # noqa: E731
     if where == "before the first look":
-        one = trigger(identifier, kind, look_at=time.time() + 30)
+        one, begun = trigger(identifier, kind, look_at=time.time() + 30), lambda: True
     if where == "in a look":
-        sandbox.latency(1)
+        sandbox.latency(10)
 
-    assert asyncio.run(cancelled(rebuilt(one), after=0.3)) == []
+    assert asyncio.run(cancelled(rebuilt(one), begun)) == []
 
     assert [session.closed for session in sessions] == ([] if where == "before the first look" else [True])
     assert set(calls(sandbox, "exotel")) <= {"create_campaign", "get_campaign"}
@@ -236,13 +239,16 @@ def test_cancelled_it_fires_nothing_and_writes_nothing(
 def test_cancelled_while_its_connection_is_looked_up_it_fires_nothing(
     monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient
 ) -> None:
-    async def never(_: str) -> Connection:
+    asked = []
+
+    async def never(conn_id: str) -> Connection:
+        asked.append(conn_id)
         await asyncio.sleep(30)
         raise AssertionError
 
     monkeypatch.setattr(hooks, "get_async_connection", never)
 
-    assert asyncio.run(cancelled(trigger("c-1"), after=0.1)) == []
+    assert asyncio.run(cancelled(trigger("c-1"), lambda: asked)) == []
     assert calls(sandbox, "exotel") == []
 
 
@@ -266,7 +272,7 @@ def test_killed_by_a_person_it_pauses_the_campaign_and_writes_nothing_else(
     async def kill() -> None:
         one = rebuilt(trigger(identifier, PausingCampaignTrigger, poll_interval=30))
         task = asyncio.create_task(anext(one.run()))
-        await asyncio.sleep(0.3)
+        await until(lambda: "get_campaign" in calls(sandbox, "exotel"))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -24,8 +24,9 @@ from airflow_provider_campaigns.triggers import finished
 from airflow_provider_campaigns.triggers.exotel import ExotelCampaignFinishedTrigger
 from airflow_provider_campaigns.vendors import exotel_progress
 from tests.connections import calls, connect
+from tests.sensors.vendors import Later
 from tests.triggering import rebuilt, stored
-from tests.triggers.conftest import create
+from tests.triggers.conftest import create, until
 
 HOUR = 3600.0
 ACCOUNT = f"/v2/accounts/{exotel.ACCOUNT_SID}/campaigns"
@@ -181,11 +182,6 @@ if AIRFLOW_V_3_0_PLUS:
     def test_it_fires_with_the_reason_for_a_campaign_still_paused_after_its_end(
         monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
     ) -> None:
-        class Later(datetime):
-            @classmethod
-            def now(cls, tz: Any = None) -> Any:
-                return datetime(2100, 1, 1, tzinfo=tz)
-
         async def test() -> None:
             looks, identifier = Looks(monkeypatch), create("Spring")
             sandbox.control("exotel", campaign=identifier, status="Paused")
@@ -428,9 +424,9 @@ if AIRFLOW_V_3_0_PLUS:
         sandbox: SandboxClient, states: dict[str, str], sessions: list[aiohttp.ClientSession]
     ) -> None:
         async def test() -> None:
-            sandbox.latency(0.3)
+            sandbox.latency(10)
             async with fired(ExotelCampaignFinishedTrigger()) as events:
-                await asyncio.sleep(0.15)
+                await until(lambda: calls(sandbox, "exotel"))
             assert events == []
 
         asyncio.run(test())

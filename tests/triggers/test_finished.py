@@ -130,7 +130,7 @@ CAMPAIGN = st.tuples(st.floats(0, 50 * DAY), st.floats(60, 9 * DAY), st.sampled_
 LOOK = st.tuples(st.floats(60, 2 * DAY), st.booleans())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(campaigns=st.lists(CAMPAIGN, max_size=12), steps=st.lists(LOOK, min_size=1, max_size=60))
 def test_whatever_happens_each_end_is_told_once(
     campaigns: list[tuple[float, float, str]], steps: list[tuple[float, bool]]
