@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_campaigns.delivery.outcomes import Outcome, outcome
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 # Rows that are not sent are settled with the batch around them; this many close a batch by themselves.
 MOST_ROWS = 5_000
+
+# Rows that are checked at a time: for each visit to the keys on disk another thread takes over for a moment.
+ROWS_AT_A_TIME = 200
 
 # What is written between the digits of a phone number.
 _SEPARATORS = re.compile(r"[\s().-]")
@@ -47,6 +50,16 @@ class Keys:
     def add(self, key: str) -> bool:
         """Add ``key``; return whether it is new."""
         return self._db.execute("INSERT OR IGNORE INTO keys VALUES (?)", (key,)).rowcount == 1
+
+    def add_all(self, keys: Collection[str]) -> set[str]:
+        """Add a few hundred different ``keys``; return those that were there."""
+        if not keys:
+            return set()
+        one_of, all_of = ", ".join("?" * len(keys)), ", ".join(["(?)"] * len(keys))
+        found = self._db.execute(f"SELECT key FROM keys WHERE key IN ({one_of})", tuple(keys))  # noqa: S608 - marks only
+        there = {key for (key,) in found}
+        self._db.execute(f"INSERT OR IGNORE INTO keys VALUES {all_of}", tuple(keys))  # noqa: S608
+        return there
 
     def __contains__(self, key: str) -> bool:
         return self._db.execute("SELECT 1 FROM keys WHERE key = ?", (key,)).fetchone() is not None
@@ -123,13 +136,14 @@ class Reading:
 
     def entries(self, rows: Iterable[Row]) -> Iterator[Entry]:
         """Yield every row as a contact, or as the outcome it ends with when it is not to be sent."""
+        rows = iter(rows)
         seen = Keys()
         fingerprint = b""
-        for row in rows:
-            contact = self._contact(row, seen)
-            key = contact["key"] if isinstance(contact, dict) else contact.key
-            fingerprint = hashlib.sha256(fingerprint + f"{row.number}\0{key}".encode()).digest()
-            yield Entry(row.number, contact, fingerprint)
+        while some := [(row.number, self._contact(row)) for row in islice(rows, ROWS_AT_A_TIME)]:
+            for number, contact in some if self.allow_repeats else _without_repeats(some, seen):
+                key = contact["key"] if isinstance(contact, dict) else contact.key
+                fingerprint = hashlib.sha256(fingerprint + f"{number}\0{key}".encode()).digest()
+                yield Entry(number, contact, fingerprint)
 
     def batches(
         self, source: Source, size: int, settled: RowSet | None = None, unresolved: RowSet | None = None
@@ -155,7 +169,7 @@ class Reading:
             if known != "settled":
                 yield from _chunks(entries, size, earlier=known == "earlier")
 
-    def _contact(self, row: Row, seen: Keys) -> Contact | Outcome:
+    def _contact(self, row: Row) -> Contact | Outcome:
         if row.problem:
             return outcome(row.number, None, "invalid", row.problem)
         try:
@@ -166,9 +180,23 @@ class Reading:
             return outcome(row.number, contact.key, "invalid", EXCLUDED)
         if self.only_recipients and not allowed(contact, self.only_recipients):
             return outcome(row.number, contact.key, "invalid", NOT_ALLOWED)
-        if not seen.add(contact.identity or contact.key) and not self.allow_repeats:
-            return outcome(row.number, contact.key, "duplicate", REPEATED)
         return contact
+
+
+def _without_repeats(
+    rows: Sequence[tuple[int, Contact | Outcome]], seen: Keys
+) -> Iterator[tuple[int, Contact | Outcome]]:
+    """Yield ``rows``, but for a contact that is in ``seen`` or was among them before: its outcome."""
+    identities = [None if isinstance(contact, dict) else contact.identity or contact.key for _, contact in rows]
+    there = seen.add_all(dict.fromkeys(identity for identity in identities if identity is not None))
+    for (number, contact), identity in zip(rows, identities, strict=True):
+        if identity is None or isinstance(contact, dict):
+            yield number, contact
+        elif identity in there:
+            yield number, outcome(number, contact.key, "duplicate", REPEATED)
+        else:
+            there.add(identity)
+            yield number, contact
 
 
 def _chunks(entries: Iterable[Entry], size: int, *, earlier: bool) -> Iterator[Batch]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
+from itertools import count
 
 from airflow_provider_campaigns.delivery.batches import LEFT_OUT, Reading
 from airflow_provider_campaigns.delivery.sources import Source
@@ -32,8 +34,9 @@ def check(reading: Reading, source: Source, row: int = 0) -> Checked:
     :param row: up to which row the fingerprint is wanted; 0 for none.
     :raises InputError: the source cannot be read to its end, holds nothing, or lacks a column.
     """
-    rows = source.rows_with(reading.required())
-    number, fingerprint, somebody, broken = 0, "", False, None
+    read = count()
+    rows = (row for row, _ in zip(source.rows_with(reading.required()), read, strict=False))
+    fingerprint, somebody, broken = "", False, None
     for number, contact, mark in reading.entries(rows):
         if isinstance(contact, dict):
             broken = broken or (contact["reason"] if contact["reason"] not in LEFT_OUT else None)
@@ -43,7 +46,8 @@ def check(reading: Reading, source: Source, row: int = 0) -> Checked:
             fingerprint = mark.hex()
         if somebody and number >= row:
             break
-    return Checked(number + sum(1 for _ in rows), fingerprint, None if somebody else broken)
+    deque(rows, maxlen=0)
+    return Checked(next(read), fingerprint, None if somebody else broken)
 
 
 def count_recipients(reading: Reading, source: Source) -> int:

@@ -17,13 +17,15 @@ hands those on to be sent: so no request waits for the ledger as long as others 
 
 from __future__ import annotations
 
+import gc
 import math
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
@@ -119,6 +121,8 @@ class Delivery:
     _requests: int = 0
     _error: BaseException | None = None
     _told_to_end: float | None = None
+    _storing: float = 0.0
+    _prepared: deque[Batch] = field(default_factory=deque)
     begun: bool = False
 
     def __post_init__(self) -> None:
@@ -148,7 +152,7 @@ class Delivery:
         self._recall()
         self.begun = True
         self._check_anybody()
-        with DeferredSignals(self.end) as signals, self.senders:
+        with DeferredSignals(self.end) as signals, self.senders, _unburdened():
             self._send_all()
         signals.act()
         if isinstance(self._error, SendWindowClosedError) and next(self._batches(), None) is None:
@@ -237,6 +241,7 @@ class Delivery:
                 self._submit(*tickets)
                 tickets = []
                 if self._in_flight:
+                    self._prepare(batches)
                     self._collect()
                 elif self._exhausted or self._error:
                     break
@@ -249,13 +254,19 @@ class Delivery:
                 f"safe: {self.send.safe_to_resend}"
             )
 
+    def _prepare(self, batches: Iterator[Batch]) -> None:
+        """Read the next batches while requests are under way, so that no request waits for them."""
+        missing = self.max_concurrency - len(self._prepared)
+        if self._answered:
+            self._prepared.extend(islice(batches, missing))
+
     def _ahead(self, batches: Iterator[Batch]) -> list[Ticket]:
         """Return the next batches to intend, as many as may be open; settle those that need no request."""
         tickets: list[Ticket] = []
         # The first request goes alone: a wrong campaign or password is refused once, not once per request in flight.
         most = AHEAD * self.max_concurrency if self._answered else 1
         while self._open < most and len(self._lines) < MOST_LINES and not self._error:
-            batch = next(batches, None)
+            batch = self._prepared.popleft() if self._prepared else next(batches, None)
             if batch is None:
                 self._exhausted = True
                 break
@@ -290,6 +301,7 @@ class Delivery:
 
     def _store(self, tickets: Sequence[Ticket]) -> None:
         """Store what was answered, then what comes next: outcomes, then settlements and intents in one write."""
+        began = self.clock()
         self._write()
         if self._done or self._released or self._requests or tickets:
             counts = count(self._lines)
@@ -301,6 +313,7 @@ class Delivery:
             self.ledger.record(self._done, counts, intended, self._released, checkpoint)
         self._lines, self._done, self._released, self._requests = [], [], [], 0
         self._lines_stored = False
+        self._storing = self.clock() - began
         self.progress(self._counts)
 
     def _write(self) -> None:
@@ -316,11 +329,8 @@ class Delivery:
 
     def _collect(self) -> None:
         """Wait for answers and take them in; a delivery that was told to end gives them only so long."""
-        patience = None
-        if self._told_to_end is not None:
-            patience = max(0.0, self._told_to_end + GRACE - self.clock())
-        answers = self._gather(self._until_closing() if patience is None else patience)
-        if patience is not None and not answers and self.clock() >= self._told_to_end + GRACE:  # type: ignore[operator]
+        answers = self._gather()
+        if self._told_to_end is not None and not answers and self._patience() == 0:
             self.senders.abandon()
             answers = self.senders.collect(None)
         for answer in answers:
@@ -328,19 +338,34 @@ class Delivery:
         if verdict := self._watch.verdict(self._counts + count(self._lines)):
             self._stop(verdict)
 
-    def _until_closing(self) -> float | None:
-        """Return the seconds until no request may leave, None when that is of no matter (any more)."""
-        seconds = self.closes_in()
-        return None if self._error or seconds == math.inf else max(0.0, seconds)
+    def _until_closing(self) -> float:
+        """Return the seconds until no request may leave, infinity when that is of no matter (any more)."""
+        return math.inf if self._error else max(0.0, self.closes_in())
 
-    def _gather(self, patience: float | None) -> list[Answer]:
-        """Return answers worth a round: enough that those sent meanwhile last, or what comes within a moment."""
-        answers = self.senders.collect(patience)
+    def _patience(self) -> float:
+        """Return the seconds that may be spent on waiting for answers."""
+        if self._told_to_end is not None:
+            return max(0.0, self._told_to_end + GRACE - self.clock())
+        return self._until_closing()
+
+    def _gather(self) -> list[Answer]:
+        """
+        Return answers worth a round: all of them, if they come within the time that storing them takes, else enough
+        that those sent meanwhile last, or what comes within a moment. An error is worth one by itself.
+        """
+        began = self.clock()
+        answers = self._wait(self._patience())
         enough = int(SHARE_OF_ROUND * self.max_concurrency)
-        linger = self.clock() + LINGER
-        while 0 < len(answers) < min(enough, self._in_flight) and (left := linger - self.clock()) > 0:
-            answers += self.senders.collect(left)
+        for most, until in (self._in_flight, began + min(self._storing, LINGER)), (enough, self.clock() + LINGER):
+            while answers and (missing := min(most, self._in_flight) - len(answers)) > 0:
+                left = min(until - self.clock(), self._patience())
+                if left <= 0 or any(answer.error for answer in answers):
+                    break
+                answers += self._wait(left, missing)
         return answers
+
+    def _wait(self, seconds: float, least: int = 1) -> list[Answer]:
+        return self.senders.collect(None if seconds == math.inf else seconds, least)
 
     def _rescue(self, tickets: Sequence[Ticket]) -> None:
         """
@@ -414,3 +439,20 @@ class Delivery:
         if self._error is None:
             self._error = error
             self.senders.stop()
+
+
+@contextmanager
+def _unburdened() -> Iterator[None]:
+    """
+    Spare the garbage collector what was there before.
+
+    A task of Airflow holds a million objects; to look through them takes a quarter of a second, in which nothing is
+    sent, and millions of contacts make it look often.
+    """
+    frozen = gc.get_freeze_count()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        if not frozen:
+            gc.unfreeze()

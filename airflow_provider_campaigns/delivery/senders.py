@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
 from typing import Any, Protocol, Self
 
 from airflow_provider_campaigns.delivery.batches import Batch
+from airflow_provider_campaigns.delivery.mailbox import Mailbox
 from airflow_provider_campaigns.delivery.outcomes import Outcome
 from airflow_provider_campaigns.protocol.messages import T
 from airflow_provider_campaigns.protocol.pace import Pace, StoppedError, paced
@@ -60,8 +60,12 @@ class Senders(Protocol):
     def submit(self, *tickets: Ticket) -> None:
         """Send each ticket as soon as its turn comes."""
 
-    def collect(self, timeout: float | None) -> list[Answer]:
-        """Return the answers there are; wait up to ``timeout`` seconds for the first (None: as long as it takes)."""
+    def collect(self, timeout: float | None, least: int = 1) -> list[Answer]:
+        """
+        Return the answers there are.
+
+        :param timeout: seconds to wait for ``least`` of them, None for as long as it takes; it may return earlier.
+        """
 
     def stop(self) -> None:
         """Let no further request leave; those in flight go on. May be called from a signal handler."""
@@ -92,7 +96,7 @@ class ThreadedSenders:
         self._make_transport = make_transport
         self._concurrency = concurrency
         self._pace = Pace(per_minute)
-        self._answers: SimpleQueue[Answer | _Errand | None] = SimpleQueue()
+        self._answers: Mailbox[Answer] = Mailbox()
         self._waiting: asyncio.Queue[Ticket] = asyncio.Queue()
         self._loop: asyncio.AbstractEventLoop
         self._stopping = asyncio.Event()
@@ -119,7 +123,7 @@ class ThreadedSenders:
 
     def _end(self) -> None:
         while self._thread.is_alive():
-            self._run_errands()
+            self._answers.collect(0)
             self._thread.join(0.05)
         self._loop.close()
 
@@ -131,23 +135,13 @@ class ThreadedSenders:
         for ticket in tickets:
             self._waiting.put_nowait(ticket)
 
-    def collect(self, timeout: float | None) -> list[Answer]:
+    def collect(self, timeout: float | None, least: int = 1) -> list[Answer]:
         """Return the answers there are, and meanwhile run what the senders need done in this thread."""
-        found: list[Answer] = []
-        try:
-            item = self._answers.get(timeout=timeout) if timeout != 0 else self._answers.get_nowait()
-            while True:
-                if isinstance(item, Answer):
-                    found.append(item)
-                elif item is not None:
-                    item.run()
-                item = self._answers.get_nowait()
-        except Empty:
-            return found
+        return self._answers.collect(timeout, least)
 
     def wake(self) -> None:
         """Let a waiting ``collect`` return; may be called from a signal handler."""
-        self._answers.put(None)
+        self._answers.ring()
 
     def stop(self) -> None:
         """Let no further request leave; pacing and backing off end at once."""
@@ -170,13 +164,7 @@ class ThreadedSenders:
         """Run ``do`` in the thread that collects the answers, and return or raise what it does."""
         if threading.get_ident() == self._main:
             return do()
-        errand = _Errand(do)
-        self._answers.put(errand)
-        result: T = errand.done.result()
-        return result
-
-    def _run_errands(self) -> None:
-        self.collect(0)
+        return self._answers.ask(do)
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -221,18 +209,3 @@ class ThreadedSenders:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
             return
-
-
-class _Errand:
-    """Something to be done in the main thread."""
-
-    def __init__(self, do: Callable[[], Any]) -> None:
-        self._do = do
-        self.done: Future[Any] = Future()
-
-    def run(self) -> None:
-        """Do it, and hand the result or the error to whoever waits."""
-        try:
-            self.done.set_result(self._do())
-        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
-            self.done.set_exception(error)

@@ -60,6 +60,7 @@ log = logging.getLogger(__name__)
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 60.0
 JITTER = 1.0
+BACKOFF = wait_exponential(multiplier=FIRST_BACKOFF, max=LONGEST_BACKOFF) + wait_random(0, JITTER)
 
 
 class _AgainError(Exception):
@@ -83,7 +84,6 @@ class _Exchange:
         self.failures = 0
         self.waited = 0.0
         self.unanswered = False
-        self._backoff = wait_exponential(multiplier=FIRST_BACKOFF, max=LONGEST_BACKOFF) + wait_random(0, JITTER)
 
     def attempt(self) -> Conversation[Response]:
         """Send the request once (twice if the token had ended) and return a reply worth reading."""
@@ -163,7 +163,7 @@ class _Exchange:
     def wait(self, state: RetryCallState) -> float:
         """Seconds before the next attempt (a tenacity wait)."""
         again = _last(state)
-        return self._backoff(state) if again.wait is None else max(again.wait, FIRST_BACKOFF)
+        return BACKOFF(state) if again.wait is None else max(again.wait, FIRST_BACKOFF)
 
     def give_up(self, state: RetryCallState) -> Response:
         """Raise what the repeats ended with (tenacity's callback when they are spent)."""

@@ -8,10 +8,10 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Self
 
 import aiohttp
@@ -82,10 +82,9 @@ class AsyncTransport:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=_Connector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._settings.timeout),
-            trace_configs=[_trace()],
         )
         return self
 
@@ -138,10 +137,11 @@ class AsyncTransport:
         outer = sys.exception()
         wire = wire_request(request, self._settings)
         progress = _Progress()
+        _progress.set(progress)
         async with self._slots:
             started = time.monotonic()
             try:
-                response = await self._exchange(self._session, wire, progress)
+                response = await self._exchange(self._session, wire)
             except Exception as error:  # noqa: BLE001 - the libraries' errors hold the address, headers and body
                 kind = NoReplyError if progress.connected else NotSentError
                 failure = kind(short_reason(error, self._settings.timeout, outer))
@@ -152,7 +152,7 @@ class AsyncTransport:
         # Raised here, outside "except", so that no traceback shows the library's error.
         raise failure
 
-    async def _exchange(self, session: aiohttp.ClientSession, wire: WireRequest, progress: _Progress) -> Response:
+    async def _exchange(self, session: aiohttp.ClientSession, wire: WireRequest) -> Response:
         async with session.request(
             wire.method,
             URL(wire.url, encoded=True),
@@ -161,7 +161,6 @@ class AsyncTransport:
             proxy=self._proxy(wire.url),
             ssl=self._tls if wire.url.startswith("https:") else True,
             allow_redirects=False,
-            trace_request_ctx=progress,
         ) as reply:
             headers = {name.lower(): value for name, value in reply.headers.items()}
             return Response(reply.status, await reply.read(), headers)
@@ -199,23 +198,22 @@ class _Progress:
     connected: bool = False
 
 
-def _trace() -> aiohttp.TraceConfig:
+# Of the request that the running task makes.
+_progress: ContextVar[_Progress] = ContextVar("progress")
+
+
+class _Connector(aiohttp.TCPConnector):
     """
-    Return what keeps each request's ``_Progress``, and each request from being sent twice.
+    Keeps each request's ``_Progress``, and each request from being sent twice.
 
     aiohttp sends GET, PUT and DELETE again when a kept-alive connection dies under them; it then asks for a second one.
     """
 
-    async def connecting(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
-        if context.trace_request_ctx.connected:
+    async def connect(self, *args: Any, **options: Any) -> Any:
+        """Return a connection for one request."""
+        progress = _progress.get()
+        if progress.connected:
             raise aiohttp.ServerDisconnectedError
-
-    async def connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
-        context.trace_request_ctx.connected = True
-
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_create_start.append(connecting)
-    trace.on_connection_create_end.append(connected)
-    trace.on_connection_reuseconn.append(connecting)
-    trace.on_connection_reuseconn.append(connected)
-    return trace
+        connection = await super().connect(*args, **options)
+        progress.connected = True
+        return connection

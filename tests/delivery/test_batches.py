@@ -370,6 +370,27 @@ def test_keys_are_a_set() -> None:
     assert "b" not in keys
 
 
+def test_many_keys_are_added_at_once_and_those_that_were_there_are_told() -> None:
+    keys = Keys()
+    keys.add("a")
+
+    assert keys.add_all(["a", "b", "c"]) == {"a"}
+    assert keys.add_all(["c", "d"]) == {"c"}
+    assert keys.add_all([]) == set()
+    assert all(key in keys for key in "abcd")
+
+
+@pytest.mark.parametrize("apart", [1, 2, 199, 200, 201, 1_000])
+def test_a_repeat_is_found_however_far_apart(apart: int) -> None:
+    rows = phones(apart + 1)
+    rows[apart] = rows[0]
+
+    entries = list(reading().entries(source(rows).read()))
+
+    assert [entry.row for entry in entries if not entry.is_contact] == [apart + 1]
+    assert [entry.row for entry in entries] == list(range(1, apart + 2))
+
+
 def test_memory_stays_flat_however_many_contacts(tmp_path: Path) -> None:
     path = tmp_path / "contacts.csv"
     with path.open("w") as file:

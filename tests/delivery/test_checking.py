@@ -53,9 +53,10 @@ def test_the_source_is_read_once(counting: type[CountingSend]) -> None:
     assert reads == 1
 
 
-@pytest.mark.parametrize(("row", "made"), [(0, 1), (1, 1), (70, 70), (100, 100), (101, 100)])
+@pytest.mark.parametrize(("row", "made"), [(0, 200), (1, 200), (200, 200), (201, 400), (450, 450), (451, 450)])
 def test_rows_become_contacts_only_as_far_as_must_be(counting: type[CountingSend], row: int, made: int) -> None:
-    assert check(Reading(counting()), people(*phones(100)), row).rows == 100
+    """They do so some hundred at a time."""
+    assert check(Reading(counting()), people(*phones(450)), row).rows == 450
 
     assert counting.made == made
 

@@ -58,9 +58,9 @@ def test_what_is_in_flight_at_closing_gets_the_time_it_needs(tmp_path: Path) -> 
     collect = delivery.senders.collect
     delivery.closes_in = lambda: -1.0 if waits else 60.0
 
-    def slow(timeout: float | None) -> list[object]:
+    def slow(timeout: float | None, least: int = 1) -> list[object]:
         waits.append(timeout)
-        return collect(timeout) if timeout is None else []
+        return collect(timeout, least) if timeout is None else []
 
     delivery.senders.collect = slow
     with pytest.raises(SendWindowClosedError):

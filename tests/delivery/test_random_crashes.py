@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter, deque
+from itertools import accumulate
 from types import MappingProxyType
 
 import pytest
@@ -117,7 +118,7 @@ class FakeSenders:
     def abandon(self) -> None:
         return None
 
-    def collect(self, timeout):
+    def collect(self, timeout, least=1):
         dice = self.world.dice
         tickets = list(self.waiting)
         dice.shuffle(tickets)
@@ -179,6 +180,7 @@ def one_try(world: World, number: int, rows: list[dict], send: FakeSend, plan: d
         batch_size=world.dice.randint(1, send.batch_limit),
         max_concurrency=plan["concurrency"],
         limits=Limits("skip"),
+        clock=accumulate(iter(lambda: world.dice.uniform(0, 0.04), None)).__next__,
     )
     try:
         receipt = delivery.deliver({"campaign": "c"})

@@ -55,19 +55,20 @@ def _rows(lines: Any, columns: list[str], where: str) -> Iterator[Row]:
     while True:
         line = lines.line_num
         try:
-            values = next(lines)
-        except StopIteration:
-            return
+            # A million rows are read in a loop, not one by one.
+            for values in lines:
+                line = lines.line_num
+                if len(values) == width:
+                    number += 1
+                    yield Row(number, dict(zip(columns, values, strict=False)))
+                elif values:
+                    number += 1
+                    yield Row(number, {}, f"{len(values)} values for {width} columns")
         except csv.Error as error:
             number += 1
             if lines.line_num > line + 1 or str(error) == _ENDS_IN_QUOTES:
                 # A quote that was not closed in its line has swallowed others, nobody knows how many.
                 raise InputError(where, "CSV", f"row {number}: {error}") from None
             yield Row(number, {}, f"not CSV: {error}")
-            continue
-        if len(values) == width:
-            number += 1
-            yield Row(number, dict(zip(columns, values, strict=False)))
-        elif values:
-            number += 1
-            yield Row(number, {}, f"{len(values)} values for {width} columns")
+        else:
+            return
