@@ -17,25 +17,24 @@ hands those on to be sent: so no request waits for the ledger as long as others 
 
 from __future__ import annotations
 
-import gc
 import math
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from operator import itemgetter
 from typing import Any
 
 from airflow_provider_campaigns.delivery.answers import Watch, outcomes_of, replies_of
-from airflow_provider_campaigns.delivery.batches import REPEATED, Batch, Reading
+from airflow_provider_campaigns.delivery.batches import Batch, Reading
 from airflow_provider_campaigns.delivery.checking import Checked, check
+from airflow_provider_campaigns.delivery.garbage import spared
 from airflow_provider_campaigns.delivery.ledger import Ledger
-from airflow_provider_campaigns.delivery.outcomes import STATUSES, Outcome, Outcomes, Status, count, outcome
-from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
+from airflow_provider_campaigns.delivery.outcomes import Outcomes, count
+from airflow_provider_campaigns.delivery.past import Past, unfinished
 from airflow_provider_campaigns.delivery.receipt import Receipt, make_receipt
+from airflow_provider_campaigns.delivery.record import Record
 from airflow_provider_campaigns.delivery.senders import Answer, Senders, Ticket
 from airflow_provider_campaigns.delivery.signals import DeferredSignals
 from airflow_provider_campaigns.delivery.sources import Source
@@ -52,10 +51,8 @@ from airflow_provider_campaigns.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.protocol.pace import StoppedError
-from airflow_provider_campaigns.protocol.sending import LooksUp, Send
+from airflow_provider_campaigns.protocol.sending import Send
 
-# How often ``on_unknown="resend"`` sends a batch again within one try.
-RESENDS = 3
 # Airflow kills a task 5 seconds after it told it to end; requests in flight get this long.
 GRACE = 4.0
 
@@ -69,10 +66,6 @@ MOST_LINES = 10_000
 
 # Errors that tell that a request surely did not arrive: refused, never connected, stopped, not even made.
 NOT_ARRIVED = (CallRefusedError, VendorUnavailableError, StoppedError, InputError)
-
-# Status and reason of contacts that were not dealt with when a try ended.
-UNSENT: tuple[Status, str] = ("unsent", "the run ended first")
-UNRESOLVED: tuple[Status, str] = ("unknown", "a try ended while it was being sent")
 
 
 @dataclass
@@ -105,24 +98,17 @@ class Delivery:
     progress: Callable[[Mapping[str, int]], None] = lambda counts: None
     closes_in: Callable[[], float] = lambda: math.inf
     clock: Callable[[], float] = time.monotonic
-    _counts: Counter[str] = field(default_factory=Counter)
-    _settled: RowSet = field(default_factory=RowSet)
-    _unresolved: RowSet = field(default_factory=RowSet)
-    _stored: dict[int, Outcome] = field(default_factory=dict)
-    _lines: list[Outcome] = field(default_factory=list)
-    _lines_stored: bool = False
-    _done: list[Rows] = field(default_factory=list)
-    _released: list[Rows] = field(default_factory=list)
     _in_flight: int = 0
     _answered: bool = False
     _exhausted: bool = False
     _open: int = 0
     _left_open: int = 0
-    _requests: int = 0
     _error: BaseException | None = None
     _told_to_end: float | None = None
     _storing: float = 0.0
     _prepared: deque[Batch] = field(default_factory=deque)
+    _past: Past = field(init=False)
+    _record: Record = field(init=False)
     begun: bool = False
 
     def __post_init__(self) -> None:
@@ -149,10 +135,11 @@ class Delivery:
         self._check_fingerprint()
         self.ledger.start(header)
         self.outcomes.begin()
-        self._recall()
+        self._past = Past(self.send, self.ledger, self.outcomes, resend=self.limits.on_unknown == "resend")
+        self._record = Record(self.ledger, self.outcomes, self._past)
         self.begun = True
         self._check_anybody()
-        with DeferredSignals(self.end) as signals, self.senders, _unburdened():
+        with DeferredSignals(self.end) as signals, self.senders, spared():
             self._send_all()
         signals.act()
         if isinstance(self._error, SendWindowClosedError) and next(self._batches(), None) is None:
@@ -160,14 +147,14 @@ class Delivery:
             self._error = None
         if self._error:
             raise self._error
-        receipt = self._receipt(count(self.outcomes.read()) if self.ledger.began else self._counts)
+        receipt = self._receipt(count(self.outcomes.read()) if self.ledger.began else self._record.counts)
         self.outcomes.forget_unsent()
         self.ledger.finish(receipt)
         return receipt
 
     def leave(self) -> Receipt:
         """Write down what a try that ended early leaves unsent, and return the receipt of all tries so far."""
-        self.outcomes.write_unsent(self._left())
+        self.outcomes.write_unsent(unfinished(self._batches()))
         return self._receipt(count(self.outcomes.read()))
 
     def end(self, why: str) -> None:
@@ -196,36 +183,17 @@ class Delivery:
                 f"clear the task with on_cleared='resend' to send to everybody again"
             )
 
-    def _recall(self) -> None:
-        """Take over what earlier tries settled, and what they left open."""
-        self._settled, self._unresolved = self.ledger.rows()
-        if self._unresolved:
-            last = self.outcomes.last_parts()
-            self._stored = {line["row"]: line for line in last if line["row"] in self._unresolved}
-        self._counts.update({status: self.ledger.counts[status] for status in STATUSES})
-        if self.limits.on_unknown == "resend" and self.ledger.began:
-            unknown = RowSet((line["row"], line["row"]) for line in self.outcomes.read() if line["status"] == "unknown")
-            self._settled.discard(unknown)
-            self._unresolved.update(unknown)
-            self._counts["unknown"] = 0
-
     def _check_anybody(self) -> None:
         """Refuse contacts of which not one can be sent, unless they are left out on purpose."""
         if nobody := self.checked.nobody:
             raise DeliveryError(f"{self.source.name}: no contact can be sent; the first one: {nobody}", final=True)
 
     def _batches(self) -> Iterator[Batch]:
-        return self.reading.batches(self.source, self.batch_size, self._settled.copy(), self._unresolved.copy())
+        past = self._past
+        return self.reading.batches(self.source, self.batch_size, past.settled.copy(), past.unresolved.copy())
 
     def _receipt(self, counts: Mapping[str, int]) -> Receipt:
         return make_receipt(self.send.vendor, self.send.campaign, counts, self.ledger.requests, self.outcomes.path)
-
-    def _left(self) -> Iterator[Outcome]:
-        """Yield the outcomes of the rows that no part holds."""
-        for batch in self._batches():
-            status, reason = UNRESOLVED if batch.earlier else UNSENT
-            lines = [outcome(row, contact.key, status, reason) for row, contact in batch.contacts]
-            yield from sorted([*batch.outcomes, *lines], key=itemgetter("row"))
 
     # --- rounds
 
@@ -265,63 +233,25 @@ class Delivery:
         tickets: list[Ticket] = []
         # The first request goes alone: a wrong campaign or password is refused once, not once per request in flight.
         most = AHEAD * self.max_concurrency if self._answered else 1
-        while self._open < most and len(self._lines) < MOST_LINES and not self._error:
+        while self._open < most and len(self._record.lines) < MOST_LINES and not self._error:
             batch = self._prepared.popleft() if self._prepared else next(batches, None)
             if batch is None:
                 self._exhausted = True
                 break
-            ticket = self._ticket(batch)
-            if ticket:
+            ticket = self._past.ticket(batch)
+            if ticket.contacts:
                 tickets.append(ticket)
                 self._open += 1
+            else:
+                self._record.settle(batch.rows, ticket.others)
         return tickets
 
-    def _ticket(self, batch: Batch) -> Ticket | None:
-        """Return how a batch is to be dealt with; None when it is dealt with."""
-        resend = self.limits.on_unknown == "resend"
-        known = [line for line in self._stored_of(batch) if not (resend and line["status"] == "unknown")]
-        rows = {line["row"] for line in known}
-        contacts = [one for one in batch.contacts if one[0] not in rows] if rows else batch.contacts
-        others = [*known, *(line for line in batch.outcomes if line["row"] not in rows)]
-        if not contacts:
-            self._settle(batch.rows, others)
-            return None
-        if batch.earlier and not (resend or self.send.safe_to_resend):
-            if not isinstance(self.send, LooksUp):
-                unknown = [outcome(row, contact.key, *UNRESOLVED) for row, contact in contacts]
-                self._settle(batch.rows, [*others, *unknown])
-                return None
-            return Ticket(batch, contacts, others, resent=True, looks_up_since=self.ledger.began_at)
-        return Ticket(batch, contacts, others, resent=batch.earlier, resends=RESENDS if resend else 0)
-
-    def _stored_of(self, batch: Batch) -> list[Outcome]:
-        """Return the outcomes of a batch that an earlier try stored, and did not settle."""
-        rows = range(batch.rows.first, batch.rows.last + 1) if batch.earlier else ()
-        return [self._stored[row] for row in rows if row in self._stored]
-
     def _store(self, tickets: Sequence[Ticket]) -> None:
-        """Store what was answered, then what comes next: outcomes, then settlements and intents in one write."""
+        """Store what was answered, then what comes next."""
         began = self.clock()
-        self._write()
-        if self._done or self._released or self._requests or tickets:
-            counts = count(self._lines)
-            self._counts.update(counts)
-            counts["requests"] = self._requests
-            counts["repeated"] = sum(line["reason"] == REPEATED for line in self._lines)
-            checkpoint = (tickets[-1].batch.rows.last, tickets[-1].batch.fingerprint) if tickets else None
-            intended = [ticket.batch.rows for ticket in tickets]
-            self.ledger.record(self._done, counts, intended, self._released, checkpoint)
-        self._lines, self._done, self._released, self._requests = [], [], [], 0
-        self._lines_stored = False
+        self._record.store(tickets)
         self._storing = self.clock() - began
-        self.progress(self._counts)
-
-    def _write(self) -> None:
-        """Store the outcomes since the last settlement, in one part."""
-        if self._lines:
-            self.outcomes.write(self._lines, again=self._lines_stored)
-            self._lines_stored = True
-            self._settled.update(self._done)
+        self.progress(self._record.counts)
 
     def _submit(self, *tickets: Ticket) -> None:
         self.senders.submit(*tickets)
@@ -335,7 +265,7 @@ class Delivery:
             answers = self.senders.collect(None)
         for answer in answers:
             self._take(answer)
-        if verdict := self._watch.verdict(self._counts + count(self._lines)):
+        if verdict := self._watch.verdict(self._record.counts):
             self._stop(verdict)
 
     def _until_closing(self) -> float:
@@ -377,13 +307,7 @@ class Delivery:
         self._told_to_end = self._told_to_end or self.clock()
         while self._in_flight:
             self._collect()
-        # Unless it can be stored, nobody will know what became of them.
-        self._unresolved.update(self._done)
-        try:
-            self._write()
-        finally:
-            with suppress(Exception):
-                self.ledger.record(released=[*self._released, *(ticket.batch.rows for ticket in tickets)])
+        self._record.rescue(tickets)
 
     # --- answers
 
@@ -397,7 +321,8 @@ class Delivery:
             if not isinstance(error, StoppedError):
                 self._stop(error)
             return
-        self._requests += ticket.looks_up_since is None
+        if ticket.looks_up_since is None:
+            self._record.request()
         if isinstance(error, OutcomeUnknownError):
             if ticket.resends and not self._error and self._told_to_end is None:
                 ticket.resends, ticket.resent = ticket.resends - 1, True
@@ -409,14 +334,10 @@ class Delivery:
                 return
         replies = replies_of(answer)
         self._open -= 1
-        self._settle(ticket.batch.rows, outcomes_of(answer, replies))
+        self._record.settle(ticket.batch.rows, outcomes_of(answer, replies))
         self._watch.saw(replies)
         if error and not isinstance(error, (RequestRejectedError, OutcomeUnknownError)):
             self._stop(error)
-
-    def _settle(self, rows: Rows, lines: Sequence[Outcome]) -> None:
-        self._lines += lines
-        self._done.append(rows)
 
     def _return(self, ticket: Ticket) -> None:
         """Give back a ticket whose request surely did not arrive; one before it may have."""
@@ -424,13 +345,13 @@ class Delivery:
             self._leave_open(ticket)
         else:
             self._open -= 1
-            self._released.append(ticket.batch.rows)
+            self._record.release(ticket.batch.rows)
 
     def _leave_open(self, ticket: Ticket) -> None:
         """Leave an intent unresolved, for a later try to resolve."""
         self._open -= 1
         self._left_open += len(ticket.contacts)
-        self._unresolved.add(ticket.batch.rows)
+        self._past.unresolved.add(ticket.batch.rows)
 
     # --- when to stop
 
@@ -439,20 +360,3 @@ class Delivery:
         if self._error is None:
             self._error = error
             self.senders.stop()
-
-
-@contextmanager
-def _unburdened() -> Iterator[None]:
-    """
-    Spare the garbage collector what was there before.
-
-    A task of Airflow holds a million objects; to look through them takes a quarter of a second, in which nothing is
-    sent, and millions of contacts make it look often.
-    """
-    frozen = gc.get_freeze_count()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        if not frozen:
-            gc.unfreeze()

@@ -1,0 +1,95 @@
+"""What became of requests, from the answer until it is stored: outcomes first, then settlements, in one write each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+
+from airflow_provider_campaigns.delivery.batches import REPEATED
+from airflow_provider_campaigns.delivery.ledger import Ledger
+from airflow_provider_campaigns.delivery.outcomes import Outcome, Outcomes, count
+from airflow_provider_campaigns.delivery.past import Past
+from airflow_provider_campaigns.delivery.ranges import Rows
+from airflow_provider_campaigns.delivery.senders import Ticket
+
+
+class Record:
+    """
+    What is known and not yet stored.
+
+    :param ledger: gets settlements, intents and counts.
+    :param outcomes: gets a part for every ``store``.
+    :param past: what earlier tries did; it learns what is stored here.
+    """
+
+    def __init__(self, ledger: Ledger, outcomes: Outcomes, past: Past) -> None:
+        self._ledger = ledger
+        self._outcomes = outcomes
+        self._past = past
+        self._stored: Counter[str] = past.counts
+        self._lines_written = False
+        self._clear()
+
+    def _clear(self) -> None:
+        self.lines: list[Outcome] = []
+        self._settled: list[Rows] = []
+        self._released: list[Rows] = []
+        self._requests = 0
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Contacts by status, of all tries, whether stored or not."""
+        return self._stored + count(self.lines) if self.lines else self._stored
+
+    def request(self) -> None:
+        """Count a request that took contacts to the vendor."""
+        self._requests += 1
+
+    def settle(self, rows: Rows, lines: Sequence[Outcome]) -> None:
+        """Take the outcomes of a range."""
+        self.lines += lines
+        self._settled.append(rows)
+
+    def release(self, rows: Rows) -> None:
+        """Take note that an intended range surely did not arrive."""
+        self._released.append(rows)
+
+    def store(self, tickets: Sequence[Ticket]) -> None:
+        """
+        Store what is known, and what is to be sent next.
+
+        :param tickets: nothing of them may leave before this returns.
+        """
+        self._write()
+        if self._settled or self._released or self._requests or tickets:
+            counts = count(self.lines)
+            self._stored.update(counts)
+            counts["requests"] = self._requests
+            counts["repeated"] = sum(line["reason"] == REPEATED for line in self.lines)
+            checkpoint = (tickets[-1].batch.rows.last, tickets[-1].batch.fingerprint) if tickets else None
+            intended = [ticket.batch.rows for ticket in tickets]
+            self._ledger.record(self._settled, counts, intended, self._released, checkpoint)
+        self._clear()
+        self._lines_written = False
+
+    def rescue(self, tickets: Sequence[Ticket]) -> None:
+        """
+        Store what can be, after a failure to store.
+
+        :param tickets: perhaps intended, and surely not sent.
+        """
+        # Unless it can be stored, nobody will know what became of them.
+        self._past.unresolved.update(self._settled)
+        try:
+            self._write()
+        finally:
+            with suppress(Exception):
+                self._ledger.record(released=[*self._released, *(ticket.batch.rows for ticket in tickets)])
+
+    def _write(self) -> None:
+        """Write the outcomes, in place of those that were written when the ledger could not be."""
+        if self.lines:
+            self._outcomes.write(self.lines, again=self._lines_written)
+            self._lines_written = True
+            self._past.settled.update(self._settled)
