@@ -14,8 +14,8 @@ from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperato
 from airflow_provider_campaigns.operators.xebo import TriggerSurveyOperator
 from airflow_provider_campaigns.operators.xtremepush import ExecuteXtremepushCampaignOperator
 
-# Ofcom keeps these numbers of Leeds, Sheffield, Nottingham, Leicester and Bristol, and of no place, free for drama.
-AREAS = (113, 114, 115, 116, 117)
+# Ofcom keeps these numbers of eleven British cities free for drama.
+AREAS = (113, 114, 115, 116, 117, 118, 121, 131, 141, 151, 161)
 PHONES = [f"+44{area}4960{number:03}" for area, number in product(AREAS, range(1000))]
 
 
