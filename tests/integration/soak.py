@@ -36,7 +36,7 @@ FEWEST_REQUESTS = 500
 NEXT_REQUESTS = {2: 10, 16: 20}
 # On a busy machine it comes later: there are so many times the requests that the kills need, and what is left when
 # they are over goes to a vendor that answers at once.
-ENOUGH = 4
+ENOUGH = {2: 4, 16: 8}
 # Whom a kill strikes, the process that watches over the task or the task's own, and how often of twenty times.
 STRIKES = {(False, True): 18, (True, True): 1, (True, False): 1}
 END_SECONDS = 900.0
@@ -127,7 +127,8 @@ class Soak:
         kind = SENDS[name]
         most = NEXT_REQUESTS[kind.max_concurrency]
         kills = self._fewer(failing)
-        requests = max(FEWEST_REQUESTS, ENOUGH * kills * most) + kills * AHEAD * kind.max_concurrency
+        lost = kills * AHEAD * kind.max_concurrency
+        requests = max(FEWEST_REQUESTS, ENOUGH[kind.max_concurrency] * kills * most) + lost
         if failing:
             self._fail(kind.vendor, kind.path, dice)
         began = time.monotonic()
