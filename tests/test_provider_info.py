@@ -13,9 +13,9 @@ from typing import Any
 import airflow
 import jsonschema
 import pytest
+from installed import write_metadata
 
 from airflow_provider_campaigns.get_provider_info import get_provider_info
-from tests.installed import write_metadata
 
 ROOT = Path(__file__).parents[1]
 INFO = get_provider_info()

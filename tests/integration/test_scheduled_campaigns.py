@@ -6,10 +6,11 @@ import signal
 from collections.abc import Callable
 
 import pytest
+from running_airflow import wait_for
 
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, contacted
-from tests.integration.scheduler import WAIT_SECONDS, Run, ScheduledAirflow, wait_for
+from tests.integration.scheduler import WAIT_SECONDS, Run, ScheduledAirflow
 from tests.operators.deliveries import write_csv
 
 # A busy machine takes minutes for what Airflow's processes do in seconds on an idle one.
