@@ -38,11 +38,11 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: help check format test matrix integration soak bench demo standalone constraints clean \
+.PHONY: help check format test matrix integration soak bench demo demo-live standalone constraints clean \
 	$(VERSIONS:%=test-%) $(VERSIONS:%=matrix-%) $(VERSIONS:%=integration-%) $(VERSIONS:%=soak-%)
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'make test-X       The tests on Airflow X alone, X one of: $(VERSIONS)'
 	@echo 'Variables: PYTHON ($(PYTHON)), PYTEST_ARGS, SECTIONS, JOBS ($(JOBS): versions at a time in make matrix and soak),'
 	@echo '           VERSIONS, SOAK_KILLS ($(SOAK_KILLS)), SOAK_SENDS (for example: xebo exotel), SOAK_SEED'
@@ -99,6 +99,9 @@ $(VERSIONS:%=soak-%): soak-%: $$(call venv,$$*)/.installed
 
 demo: .venv/.installed ## Run the examples against the sandbox, once, and show what became of each contact
 	.venv/bin/python scripts/demo.py
+
+demo-live: .venv/.installed ## Run the examples that wait for a person or an event, in a whole Airflow, and answer them
+	.venv/bin/python scripts/demo_live.py
 
 standalone: .airflow-standalone/airflow.db ## Airflow's UI with the examples, their connections, and the sandbox running
 	AIRFLOW_HOME=$(CURDIR)/.airflow-standalone PATH="$(CURDIR)/.venv/bin:$$PATH" scripts/standalone.sh

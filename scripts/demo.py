@@ -12,7 +12,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,10 +28,13 @@ ROOT = Path(__file__).parents[1]
 SPEED = 600
 POLL_SECONDS = "0.2"
 LAST_LINES = 40
-# Tag of examples that wait for something from outside, an event or a person, which a single run never gets.
+# Tag of examples that wait for something from outside, an event or a person; demo_live.py runs them.
 LIVE = "live"
 
 STATUSES = ("accepted", "duplicate", "rejected", "invalid", "unsent", "unknown")
+# By task and map index.
+Numbers = dict[tuple[str, int], list[str]]
+
 COLUMNS = ("DAG", "task", "vendor", "campaign", "contacts", *STATUSES, "requests")
 
 
@@ -73,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found = dag_runs.load_dags(options.dags)
         dags = {dag_id: dag for dag_id, dag in found.items() if LIVE not in dag.tags}
         for dag_id in sorted(found.keys() - dags.keys()):
-            print(f"{dag_id}: only in an Airflow that goes on (make standalone)", flush=True)
+            print(f"{dag_id}: only in an Airflow that goes on (make demo-live)", flush=True)
         examples = [run(dags[dag_id], SandboxClient(sandbox.url), logs) for dag_id in sorted(dags)]
     report(examples, time.monotonic() - started)
     return int(any(example.problems for example in examples))
@@ -87,26 +90,43 @@ def run(dag: Any, sandbox: SandboxClient, logs: Path) -> Example:
     before = len(sandbox.received()["contacts"])
     with quiet(example.log):
         dag_run = dag_runs.run_dag(dag)
-    received = Counter(
-        Contacted(one["vendor"], one["campaign"], one["contact"], one["outcome"])
-        for one in sandbox.received()["contacts"][before:]
-    )
+    said = account(example, dag_run, numbers)
+    example.problems += differences(said, received_since(sandbox, before))
+    return example
+
+
+def account(
+    example: Example, dag_run: dag_runs.DagRun, numbers: Numbers | None = None, skipped: Collection[str] = ()
+) -> Counter[Contacted]:
+    """
+    Write down how a run of the example ended, and return the contacts that its tasks say they reached.
+
+    :param numbers: those that a task's Exotel campaign rings.
+    :param skipped: tasks that have to be skipped.
+    """
     said: Counter[Contacted] = Counter()
     for task in dag_run.tasks:
-        if task.state != "success":
+        if task.state != ("skipped" if task.task_id in skipped else "success"):
             example.problems.append(f"task {_name(task)} is {task.state}")
         if receipt := task.xcoms.get("receipt"):
             sent = list(_sent(receipt, task.xcoms))
-        elif dialled := numbers.get((task.task_id, task.map_index)):
+        elif dialled := (numbers or {}).get((task.task_id, task.map_index)):
             receipt, sent = _dialled(task.xcoms["return_value"], dialled)
         else:
             continue
         said.update(sent)
-        example.rows.append((dag.dag_id, _name(task), *(str(receipt.get(column, "")) for column in COLUMNS[2:])))
+        example.rows.append((dag_run.dag_id, _name(task), *(str(receipt.get(column, "")) for column in COLUMNS[2:])))
     if dag_run.state != "success":
         example.problems.append(f"the DAG run is {dag_run.state}")
-    example.problems += differences(said, received)
-    return example
+    return said
+
+
+def received_since(sandbox: SandboxClient, before: int) -> Counter[Contacted]:
+    """Return what the sandbox received after its first ``before`` contacts."""
+    return Counter(
+        Contacted(one["vendor"], one["campaign"], one["contact"], one["outcome"])
+        for one in sandbox.received()["contacts"][before:]
+    )
 
 
 def differences(said: Counter[Contacted], received: Counter[Contacted]) -> list[str]:
@@ -187,13 +207,13 @@ def _sent(receipt: Mapping[str, Any], xcoms: Mapping[str, Any]) -> Iterator[Cont
             yield Contacted(receipt["vendor"], receipt["campaign"], str(outcome["key"]), status)
 
 
-def _remember_numbers(dag: Any) -> dict[tuple[str, int], list[str]]:
+def _remember_numbers(dag: Any) -> Numbers:
     """Return a dict that gets the numbers of each task that creates an Exotel campaign, by task and map index."""
     from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
     from airflow_provider_campaigns.operators.exotel_recipients import recipients
     from airflow_provider_campaigns.operators.hidden import shown
 
-    numbers: dict[tuple[str, int], list[str]] = {}
+    numbers: Numbers = {}
 
     def remember(context: Mapping[str, Any]) -> None:
         task, ti = context["task"], context["ti"]

@@ -68,7 +68,7 @@ class RunningAirflow:
             wait_for("Airflow's REST API", self._answers, START_SECONDS)
         except BaseException as error:
             self.__exit__()
-            error.add_note(self.logs())
+            error.add_note(self.printed(LAST))
             raise
         return self
 
@@ -97,15 +97,24 @@ class RunningAirflow:
         guard.stdin.flush()
         return guard
 
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG run, once it is known."""
+        self._wait_for_dag(dag_id)
+        self.call("PATCH", f"dags/{dag_id}", is_paused=False)
+
     def start_run(self, dag_id: str, **conf: Any) -> str:
-        """Start a run of a DAG once it is known, and return the run's id."""
-        wait_for(f"the DAG {dag_id}", lambda: self.asked("GET", f"dags/{dag_id}").ok, START_SECONDS)
+        """Start a run of a DAG, once it is known, and return the run's id."""
+        self._wait_for_dag(dag_id)
         logical_date = {"logical_date": None} if AIRFLOW_3 else {}
         run_id: str = self.call("POST", f"dags/{dag_id}/dagRuns", conf=conf, **logical_date)["dag_run_id"]
         return run_id
 
     def call(self, method: str, path: str, **body: Any) -> Any:
-        """Call the REST API, again when SQLite was locked, and return what it answers."""
+        """
+        Call the REST API, again when SQLite was locked, and return what it answers.
+
+        :raises requests.HTTPError: it refuses.
+        """
         answers = [self.asked(method, path, **body)]
 
         def is_answered() -> bool:
@@ -114,7 +123,8 @@ class RunningAirflow:
             return answers[-1].status_code < requests.codes.server_error
 
         wait_for(f"an answer to {method} {path}", is_answered, ANSWER_SECONDS)
-        assert answers[-1].ok, f"{method} {path}: {answers[-1].text}"
+        if not answers[-1].ok:
+            raise requests.HTTPError(f"{method} {path}: {answers[-1].text}", response=answers[-1])
         return answers[-1].json()
 
     def asked(self, method: str, path: str, **body: Any) -> requests.Response:
@@ -126,9 +136,9 @@ class RunningAirflow:
         """Run a command of Airflow's."""
         self.run(*AIRFLOW, *arguments)
 
-    def logs(self) -> str:
-        """Return what its processes printed last."""
-        return "\n".join(f"== {log.name}\n{log.read_text(errors='replace')[-LAST:]}" for log in self.home.glob("*.log"))
+    def printed(self, last: int = sys.maxsize) -> str:
+        """Return what its processes printed, of each the ``last`` characters."""
+        return "\n".join(f"== {log.name}\n{log.read_text(errors='replace')[-last:]}" for log in self.home.glob("*.log"))
 
     def task_log(self, dag_id: str, run_id: str, task_id: str) -> str:
         """Return the log of a task, of all its tries and map indices."""
@@ -138,6 +148,9 @@ class RunningAirflow:
     def run(self, *command: str) -> None:
         """Run a command of any kind in this Airflow's environment."""
         subprocess.run(command, env=self._environment, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+
+    def _wait_for_dag(self, dag_id: str) -> None:
+        wait_for(f"the DAG {dag_id}", lambda: self.asked("GET", f"dags/{dag_id}").ok, START_SECONDS)
 
     def _answers(self) -> bool:
         with suppress(requests.ConnectionError):

@@ -10,6 +10,7 @@ export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS=True
 export AIRFLOW__CORE__TEST_CONNECTION=Enabled
 
 airflow connections import --overwrite scripts/connections.json
+airflow pools import dags_examples/pools.json
 
 # Job control keeps Ctrl-C from Airflow's parts: they stop at one signal from their parent, but may hang at two.
 set -m

@@ -30,6 +30,16 @@ class Receipt(TypedDict):
     outcomes_path: str | None
 
 
+class PreviewReceipt(Receipt):
+    """
+    What would become of the contacts: those that would be sent are ``unsent``.
+
+    ``first_rows`` are the first of these, a dict of vendor fields each, with phone numbers and e-mail addresses masked.
+    """
+
+    first_rows: list[dict[str, str]]
+
+
 def make_receipt(
     vendor: str, campaign: str, counts: Mapping[str, int], requests: int, outcomes_path: str | None
 ) -> Receipt:

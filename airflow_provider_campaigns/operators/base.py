@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.ledger import Ledger
     from airflow_provider_campaigns.delivery.outcomes import Outcomes
     from airflow_provider_campaigns.delivery.progress import DeliveryProgress
-    from airflow_provider_campaigns.delivery.receipt import Receipt
+    from airflow_provider_campaigns.delivery.receipt import PreviewReceipt, Receipt
     from airflow_provider_campaigns.delivery.sources import Source
     from airflow_provider_campaigns.delivery.sources.query import Query
     from airflow_provider_campaigns.delivery.verdicts import Limits
@@ -84,7 +84,8 @@ class CampaignDeliveryOperator(BaseOperator):
         (``"skip"``) (templated)
     :param max_age: refuse a run whose data interval ended longer ago (a ``timedelta``), so that a catch-up or backfill
         cannot contact everybody again; default no limit. A task that waited for its window is not looked at again.
-    :param preview: do everything but send; shows the first request in the log, recipients masked.
+    :param preview: do everything but send; shows the first request in the log, recipients masked, and returns a receipt
+        in which those that would be sent are ``unsent``, with ``first_rows``: the first five of them, masked.
     :return: a receipt: ``vendor``, ``campaign``, counts by status, ``requests``, ``outcomes_path``. It is also the
         ``extra`` of the outlet assets' events.
     :raises InputError: bad input; nothing was sent.
@@ -341,14 +342,14 @@ class CampaignDeliveryOperator(BaseOperator):
             if outcomes.path is None:
                 ti.xcom_push(key="outcomes", value=list(outcomes.read()))
 
-    def _show(self, context: Context) -> Receipt:
+    def _show(self, context: Context) -> PreviewReceipt:
         """Log the first request, recipients masked, and return the receipt of a delivery that sent nothing."""
         from pathlib import Path
         from tempfile import TemporaryDirectory
 
         from airflow_provider_campaigns.delivery.checking import check
         from airflow_provider_campaigns.delivery.preview import preview
-        from airflow_provider_campaigns.delivery.receipt import make_receipt
+        from airflow_provider_campaigns.delivery.receipt import PreviewReceipt, make_receipt
         from airflow_provider_campaigns.delivery.sources.copies import CopyFolder
 
         self._check_choices()
@@ -358,8 +359,9 @@ class CampaignDeliveryOperator(BaseOperator):
         with TemporaryDirectory() as folder:
             reading, source = self._contacts(send, CopyFolder(Path(folder)).make)
             self._check_number(check(reading, source), reading, source)
-            counts, request = preview(send, reading, source, size)
-        self.log.info("Preview, nothing is sent. First request:\n%s", mask(request, self.hook.secrets))
-        receipt = make_receipt(send.vendor, send.campaign, counts, 0, None)
+            shown = preview(send, reading, source, size)
+        self.log.info("Preview, nothing is sent. First request:\n%s", mask(shown.request, self.hook.secrets))
+        receipt = make_receipt(send.vendor, send.campaign, shown.counts, 0, None)
         announce(context, self.outlets, receipt)
-        return receipt
+        rows = [{name: mask(text, self.hook.secrets) for name, text in row.items()} for row in shown.rows]
+        return PreviewReceipt(**receipt, first_rows=rows)

@@ -133,7 +133,7 @@ class Run:
         try:
             wait_for(f"{what} of {self.dag_id}", condition, seconds, poll)
         except TimeoutError as error:
-            error.add_note("\n".join((str(self.task()), self.log()[-LAST:], self.airflow.logs())))
+            error.add_note("\n".join((str(self.task()), self.log()[-LAST:], self.airflow.printed(LAST))))
             raise
 
     def clear(self) -> None:

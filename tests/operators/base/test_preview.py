@@ -26,6 +26,7 @@ def test_a_preview_does_everything_but_send(
     text = logs()
     assert (receipt["unsent"], receipt["invalid"], receipt["requests"]) == (4, 3, 0)
     assert receipt["outcomes_path"] is None
+    assert [row["name"] for row in receipt["first_rows"]] == ["Jo", "Jo", "Jo", "the ***"]
     assert "First request:" in text
     assert '"name": "Jo"' in text
     assert "4477009000" not in text

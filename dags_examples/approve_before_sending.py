@@ -1,0 +1,74 @@
+"""
+### Approval before sending
+Press *Trigger*: a person is shown how many would be contacted, and the first of them. They are contacted when that
+person approves, in Airflow's UI (*Required Actions*) or through its REST API.
+
+*Reject* is an answer, no error: the send is skipped, and the run succeeds. (With `fail_on_reject=True` it would fail.)
+Nobody's answer within a day fails the run. In both cases nothing is sent. Needs Airflow 3.1 or later.
+"""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from inspect import signature
+from pathlib import Path
+
+from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
+
+from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperator
+
+LEADS = Path(__file__).parent / "data" / "ozonetel_leads.csv"
+OUTCOMES = "{{ var.value.get('campaigns_outcomes', '/tmp/campaigns/outcomes') }}"
+
+# Addresses are masked in the preview. Indented lines are shown as they are, whatever stands in them.
+SUBJECT = "Hand {{ ti.xcom_pull(task_ids='preview').unsent }} leads to the campaign Offers?"
+BODY = """\
+{%- set preview = ti.xcom_pull(task_ids="preview") -%}
+Campaign **{{ preview.campaign }}** of {{ preview.vendor }}, {{ preview.contacts }} rows:
+
+| would be sent | repeated, not sent again | invalid or opted out |
+|---|---|---|
+| {{ preview.unsent }} | {{ preview.duplicate }} | {{ preview.invalid }} |
+
+The first of those that would be sent:
+{% for row in preview.first_rows %}
+    {{ row }}
+{%- endfor %}
+"""
+
+
+@task
+def audience(folder: str) -> str:
+    """Copy the leads, so that those are sent that were approved, whatever becomes of the file meanwhile."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return str(shutil.copy(LEADS, folder))
+
+
+if AIRFLOW_V_3_1_PLUS:
+    from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
+
+    # Before 1.12.2 of the standard provider, execution_timeout is how long an answer may take.
+    knows = signature(HITLOperator.__init__).parameters
+    answer_time = "response_timeout" if "response_timeout" in knows else "execution_timeout"
+
+    with DAG(
+        "approve_before_sending",
+        schedule=None,
+        default_args={"retries": 2},
+        tags=["campaigns", "ozonetel", "live"],
+        doc_md=__doc__,
+    ):
+        delivery = {
+            "campaign_name": "Offers",
+            "contacts": audience(f"{OUTCOMES}/approve_before_sending/{{{{ run_id }}}}"),
+            "columns": {"phoneNumber": "phone", "Name": "name", "City": "city"},
+            "outcomes_path": OUTCOMES,
+        }
+        preview = AddCampaignLeadOperator(task_id="preview", preview=True, **delivery)
+        approve = ApprovalOperator(
+            task_id="approve", subject=SUBJECT, body=BODY, retries=0, **{answer_time: timedelta(days=1)}
+        )
+        send = AddCampaignLeadOperator(task_id="send", **delivery)
+        preview >> approve >> send
