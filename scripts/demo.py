@@ -27,6 +27,8 @@ ROOT = Path(__file__).parents[1]
 # Sandbox seconds per second: campaigns that take hours are over within seconds.
 SPEED = 600
 POLL_SECONDS = "0.2"
+# All but a second of the day, whatever time it is when the demo runs.
+SEND_HOURS = "00:00-23:59:59"
 LAST_LINES = 40
 # Tag of examples that wait for something from outside, an event or a person; demo_live.py runs them.
 LIVE = "live"
@@ -70,7 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     home, logs = _clean(options.home.resolve())
     with SandboxServer(speed=SPEED) as sandbox:
         os.environ |= dag_runs.environment(home, options.dags.resolve(), sandbox.url)
-        os.environ |= {"AIRFLOW_VAR_CAMPAIGNS_OUTCOMES": f"{home}/outcomes", "CAMPAIGNS_POKE_INTERVAL": POLL_SECONDS}
+        os.environ |= {
+            "AIRFLOW_VAR_CAMPAIGNS_OUTCOMES": f"{home}/outcomes",
+            "AIRFLOW_VAR_CAMPAIGNS_SEND_HOURS": SEND_HOURS,
+            "CAMPAIGNS_POKE_INTERVAL": POLL_SECONDS,
+        }
         with quiet(logs / "start.log"):
             dag_runs.migrate()
             found = dag_runs.load_dags(options.dags)

@@ -1,0 +1,59 @@
+"""
+### Leads in shards
+Every working day at nine: cut one file of leads into shards and add them in parallel, a mapped task for each, on as
+many machines as there are. Each shard has a receipt of its own, and is retried or cleared by itself.
+
+The tasks share one account: the pool `ozonetel` (`airflow pools import dags_examples/pools.json`) lets two of them run
+at a time, each with half of the account's limit as `requests_per_minute` of its connection (docs/delivery.md).
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from zlib import crc32
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperator
+
+LEADS = Path(__file__).parent / "data" / "ozonetel_leads.csv"
+OUTCOMES = "{{ var.value.get('campaigns_outcomes', '/tmp/campaigns/outcomes') }}"
+SHARDS = 4
+
+
+@task
+def shards(folder: str) -> list[str]:
+    """Write the shards, the same on every try; rows of one number are in one shard, where they are found to be repeats."""
+    with LEADS.open(encoding="utf-8", newline="") as file:
+        leads = list(csv.DictReader(file))
+    cut: dict[Path, list[dict[str, str]]] = {}
+    for lead in leads:
+        number = crc32(lead["phone"].removeprefix("+").encode()) % SHARDS
+        cut.setdefault(Path(folder, f"shard-{number}.csv"), []).append(lead)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for path, shard in cut.items():
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=leads[0])
+            writer.writeheader()
+            writer.writerows(shard)
+    return sorted(map(str, cut))
+
+
+with DAG(
+    "sharded_leads",
+    schedule="0 9 * * 1-5",
+    start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Kolkata"),
+    catchup=False,
+    default_args={"retries": 2},
+    tags=["campaigns", "ozonetel"],
+    doc_md=__doc__,
+):
+    AddCampaignLeadOperator.partial(
+        task_id="add",
+        campaign_name="Shards",
+        columns={"phoneNumber": "phone", "Name": "name", "City": "city"},
+        outcomes_path=OUTCOMES,
+        pool="ozonetel",
+    ).expand(contacts=shards(f"{OUTCOMES}/sharded_leads/{{{{ run_id }}}}"))
