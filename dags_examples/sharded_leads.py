@@ -25,7 +25,7 @@ SHARDS = 4
 
 @task
 def shards(folder: str) -> list[str]:
-    """Write the shards, the same on every try; rows of one number are in one shard, where they are found to be repeats."""
+    """Write the shards, the same on every try. Rows of one number are in one shard, where they count as repeats."""
     with LEADS.open(encoding="utf-8", newline="") as file:
         leads = list(csv.DictReader(file))
     cut: dict[Path, list[dict[str, str]]] = {}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, BaseSensorOperator
 
 from airflow_provider_campaigns.exceptions import CampaignError, InputError
 from airflow_provider_campaigns.links.exotel import ExotelCampaignLink, ExotelReportLink, store_links
@@ -20,11 +20,12 @@ from airflow_provider_campaigns.operators.rendered import whole_number
 from airflow_provider_campaigns.sensors.base import CampaignSensor
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_campaigns.hooks.exotel import ExotelHook
+    from airflow_provider_campaigns.operators.timing import OutsideWindow
     from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
     from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
 
@@ -75,6 +76,15 @@ class CreateExotelCampaignOperator(CampaignSensor):
         default False. Deferred tasks need Airflow 3.3 for it.
     :param on_cleared: a cleared task: ``"resume"`` (default) returns the campaign that its earlier tries created;
         ``"resend"`` creates another, and rings everybody again (templated)
+    :param send_window: hours at which calls may start: ``"09:00-20:00 Asia/Kolkata"``, or a dict with ``start``,
+        ``end``, ``timezone`` and perhaps ``days`` (``["mon", "tue"]``). Outside it nothing is created, unless
+        ``send_at`` is still to come: that must be within it. Calls that are under way when it closes go on; ``end_at``
+        stops them. Default: at any hour (templated)
+    :param outside_window: outside ``send_window`` the task waits in the triggerer (``"wait"``, default), or is skipped
+        (``"skip"``) (templated)
+    :param max_age: refuse to create a campaign for a run whose data interval ended longer ago (a ``timedelta``), so
+        that a catch-up or backfill cannot ring everybody again; default no limit. A task that waited for its window is
+        not looked at again.
     :param exotel_conn_id: id of the Airflow connection (templated)
     :return: the campaign as Exotel describes it (``id``, ``name``, ``status``, ``uri``, ``stats`` …), with a count in
         place of the numbers (``from``). The XCom ``campaign_id`` (``operator.output["campaign_id"]``) is there as soon
@@ -106,6 +116,8 @@ class CreateExotelCampaignOperator(CampaignSensor):
         "custom_field",
         "overrides",
         "on_cleared",
+        "send_window",
+        "outside_window",
         "exotel_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(
@@ -139,6 +151,9 @@ class CreateExotelCampaignOperator(CampaignSensor):
         wait_for_completion: bool = False,
         pause_on_kill: bool = False,
         on_cleared: OnCleared = "resume",
+        send_window: str | Mapping[str, Any] | None = None,
+        outside_window: OutsideWindow = "wait",
+        max_age: timedelta | None = None,
         exotel_conn_id: str = "exotel_default",
         **kwargs: Any,
     ) -> None:
@@ -164,6 +179,9 @@ class CreateExotelCampaignOperator(CampaignSensor):
         self.wait_for_completion = wait_for_completion
         self.pause_on_kill = pause_on_kill
         self.on_cleared = on_cleared
+        self.send_window = send_window
+        self.outside_window = outside_window
+        self.max_age = max_age
         self.exotel_conn_id = exotel_conn_id
         self._killed = False
         self._campaign_id: str | None = None
@@ -177,13 +195,27 @@ class CreateExotelCampaignOperator(CampaignSensor):
 
     def execute(self, context: Context) -> Any:
         """Create the campaign, unless an earlier try did, and wait for its end if that is asked for."""
+        return self._execute(context)
+
+    def execute_when_open(self, context: Context, event: Any) -> Any:
+        """Create the campaign, after a wait for ``send_window``."""
+        return self._execute(context, waited=True)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a wait in the triggerer."""
+        if next_method == self.execute_when_open.__name__:
+            # Not the sensor's way, which skips at any error if ``soft_fail``: nobody may know whether it was created.
+            return super(BaseSensorOperator, self).resume_execution(next_method, next_kwargs, context)
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def _execute(self, context: Context, *, waited: bool = False) -> Any:
         from airflow_provider_campaigns.operators.state import task_state
 
         ti = context.get("ti")
         once = CreateOnce(
             noun=NOUN,
             store=task_state(context),
-            prepare=self._prepare,
+            prepare=partial(self._prepare, context, waited),
             get=self.hook.get_campaign,
             find=self.hook.find_campaigns,
             timeout=self.hook.fields.settings.timeout,
@@ -239,10 +271,11 @@ class CreateExotelCampaignOperator(CampaignSensor):
         announce(context, self.outlets, receipt_of(campaign, record.values.get("counts")))
         return described(campaign)
 
-    def _prepare(self, name: str, record: Record) -> Callable[[], dict[str, Any]]:
+    def _prepare(self, context: Context, waited: bool, name: str, record: Record) -> Callable[[], dict[str, Any]]:
         """
         Return what creates the campaign under ``name``; its contact lists are made now, if it needs any.
 
+        :param waited: the task waited for ``send_window``.
         :raises InputError: it cannot be created as given.
         """
         from airflow_provider_campaigns.operators.exotel_lists import ContactLists
@@ -263,7 +296,9 @@ class CreateExotelCampaignOperator(CampaignSensor):
         )
         many = whom.count > MOST_NUMBERS
         campaign = self._campaign(name, ["made below"] if many else whom.lists, () if many else [*whom.numbers()])
-        repeat = campaign.body()["call_duplicate_numbers"] is True
+        body = campaign.body()
+        repeat = body["call_duplicate_numbers"] is True
+        self._keep_to_window(context, (body.get("schedule") or {}).get("send_at"), waited=waited)
         if whom.count:
             record.save(counts=whom.counts(repeat=repeat))
         if many:
@@ -272,6 +307,23 @@ class CreateExotelCampaignOperator(CampaignSensor):
         if self._killed:
             raise AirflowException("the task was killed; no campaign was created")
         return partial(self.hook.create_campaign, campaign)
+
+    def _keep_to_window(self, context: Context, send_at: str | None, *, waited: bool) -> None:
+        """Leave the worker when calls must not start now, or at ``send_at`` if that is still to come."""
+        from airflow_provider_campaigns.operators.timing import refuse_old, wait_or_skip, window_of
+        from airflow_provider_campaigns.vendors.instants import instant
+
+        window = window_of(self.send_window, self.outside_window)
+        if not waited:
+            refuse_old(self.max_age, context)
+        if window is None:
+            return
+        start = instant("send_at", send_at) if send_at else window.now()
+        if start > window.now():
+            if not window.closes(start):
+                raise InputError("send_at", f"a time within send_window ({window})", start.isoformat())
+        elif window.closes_in() <= 0:
+            wait_or_skip(self, window, self.outside_window, self.execute_when_open.__name__)
 
     def _campaign(self, name: str, lists: Sequence[str], numbers: Sequence[str]) -> CreateCampaign:
         from airflow_provider_campaigns.vendors.exotel_campaign import NAME_LONGER_THAN, CreateCampaign

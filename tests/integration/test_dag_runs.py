@@ -124,6 +124,24 @@ def test_a_task_waits_for_its_window(airflow: AirflowProcess, sandbox: SandboxCl
     assert "It is outside send_window" in airflow.output()
 
 
+def test_a_campaign_waits_for_its_window_and_then_for_its_end(airflow: AirflowProcess, sandbox: SandboxClient) -> None:
+    sandbox.control("exotel", starts_after=0.6, calls_per_minute=60_000.0)
+    opens = datetime.now(UTC) + timedelta(seconds=10)
+    create = f"""
+CreateExotelCampaignOperator(task_id="create", name="Reminder", caller_id="+442079460000", read_via_text="Hello",
+    numbers={PHONES}, wait_for_completion=True, poke_interval=0.2, timeout=60, mode="reschedule",
+    send_window="{opens:%H:%M:%S}-{opens - timedelta(minutes=5):%H:%M:%S} UTC")
+"""
+
+    before = len(airflow.output())
+    run = airflow.run(create)["create"]
+
+    assert "It is outside send_window" in airflow.output()[before:]
+    assert (run.state, run.xcoms["return_value"]["status"]) == ("success", "Completed")
+    assert accepted(sandbox, "exotel") == Counter(PHONES)
+    assert datetime.fromisoformat(run.xcoms["return_value"]["date_created"]) >= opens.replace(microsecond=0)
+
+
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_unknown_contacts_fail_the_task_for_good(airflow: AirflowProcess, sandbox: SandboxClient, vendor: str) -> None:
     path, keys, _ = SENDS[vendor]

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
+from airflow_provider_campaigns.delivery.window import SendWindow
 from airflow_provider_campaigns.operators import state as operator_state
 from airflow_provider_campaigns.protocol import repeating
+from tests.operators.hours import OPEN
 
 
 @dataclass
@@ -96,3 +98,11 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests are repeated at once."""
     monkeypatch.setattr(repeating, "FIRST_BACKOFF", 0)
     monkeypatch.setattr(repeating, "JITTER", 0)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The time at which a send window is looked at, to be set."""
+    clock = SimpleNamespace(now=OPEN)
+    monkeypatch.setattr(SendWindow, "now", staticmethod(lambda: clock.now))
+    return clock

@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, TaskDeferred
 
-from airflow_provider_campaigns.delivery.window import SendWindow
 from airflow_provider_campaigns.exceptions import InputError
 from tests.delivery.world import World, phones
 from tests.operators.base.acme import MakeAcme, MakeContext
-
-WINDOW = "09:00-20:00 Asia/Kolkata"  # 03:30 to 14:30 UTC
-OPEN, CLOSED = datetime(2026, 11, 20, 10, tzinfo=UTC), datetime(2026, 11, 20, 15, tzinfo=UTC)
-OPENS = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The time, to be set."""
-    clock = SimpleNamespace(now=OPEN)
-    monkeypatch.setattr(SendWindow, "now", staticmethod(lambda: clock.now))
-    return clock
-
-
-def ago(**since: float) -> datetime:
-    return datetime.now(UTC) - timedelta(**since)
-
-
-def waits_for(deferred: TaskDeferred) -> timedelta:
-    """Return how long a task that was deferred just now waits."""
-    _, kwargs = deferred.trigger.serialize()
-    return kwargs["moment"] - datetime.now(UTC)
+from tests.operators.hours import CLOSED, OPENS, WINDOW, ago, waits_for
 
 
 def test_in_its_window_a_task_sends(world: World, acme: MakeAcme, make_context: MakeContext, clock: Any) -> None:

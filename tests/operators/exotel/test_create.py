@@ -211,7 +211,10 @@ class TestInADag:
     @pytest.mark.parametrize(
         ("operator", "others"),
         [
-            (CreateExotelCampaignOperator, {"call_duplicate_numbers", "wait_for_completion", "pause_on_kill"}),
+            (
+                CreateExotelCampaignOperator,
+                {"call_duplicate_numbers", "wait_for_completion", "pause_on_kill", "max_age"},
+            ),
             (ListExotelCampaignsOperator, set()),
             (UpdateExotelCampaignOperator, set()),
             (ExportExotelCallDetailsOperator, set()),
