@@ -104,6 +104,15 @@ def test_that_nobody_knows_whether_it_was_created_is_no_skip_after_a_wait(
         operator.resume_execution("execute_when_open", {"event": OPENS}, make_context())
 
 
+def test_the_wait_for_its_end_is_skipped_at_a_failure_if_that_is_wanted(make_context: MakeContext) -> None:
+    operator = create(wait_for_completion=True, soft_fail=True)
+
+    with pytest.raises(AirflowSkipException):
+        operator.resume_execution(
+            "execute_complete", {"event": {"state": "failed", "status": "Failed"}}, make_context()
+        )
+
+
 class TestScheduled:
     """With ``send_at`` nobody is rung before that."""
 
