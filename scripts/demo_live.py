@@ -25,7 +25,7 @@ from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 
 # On a busy machine Airflow takes its time.
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 100.0
 FINISHED = frozenset({"success", "failed"})
 # What a task that waits for a person is, from Airflow 3.3 on and before.
 WAITING = frozenset({"awaiting_input", "deferred"})

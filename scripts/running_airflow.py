@@ -29,6 +29,8 @@ AIRFLOW_3 = not version("apache-airflow").startswith("2.")
 
 START_SECONDS = 100.0
 ANSWER_SECONDS = 20.0
+# One request: on a busy machine others may keep SQLite's lock for long.
+REQUEST_SECONDS = 60.0
 POLL_SECONDS = 0.1
 # Characters of a log that are shown when something was waited for in vain.
 LAST = 4000
@@ -99,12 +101,12 @@ class RunningAirflow:
 
     def unpause(self, dag_id: str) -> None:
         """Let a DAG run, once it is known."""
-        self._wait_for_dag(dag_id)
+        self.wait_for_dag(dag_id)
         self.call("PATCH", f"dags/{dag_id}", is_paused=False)
 
     def start_run(self, dag_id: str, **conf: Any) -> str:
         """Start a run of a DAG, once it is known, and return the run's id."""
-        self._wait_for_dag(dag_id)
+        self.wait_for_dag(dag_id)
         logical_date = {"logical_date": None} if AIRFLOW_3 else {}
         run_id: str = self.call("POST", f"dags/{dag_id}/dagRuns", conf=conf, **logical_date)["dag_run_id"]
         return run_id
@@ -130,7 +132,7 @@ class RunningAirflow:
     def asked(self, method: str, path: str, **body: Any) -> requests.Response:
         """Call the REST API once and return its response, whatever it says."""
         url = f"{self.url}/api/{'v2' if AIRFLOW_3 else 'v1'}/{path}"
-        return self._session.request(method, url, json=body or None, timeout=30)
+        return self._session.request(method, url, json=body or None, timeout=REQUEST_SECONDS)
 
     def command(self, *arguments: str) -> None:
         """Run a command of Airflow's."""
@@ -149,13 +151,14 @@ class RunningAirflow:
         """Run a command of any kind in this Airflow's environment."""
         subprocess.run(command, env=self._environment, check=True, stdin=subprocess.DEVNULL, capture_output=True)
 
-    def _wait_for_dag(self, dag_id: str) -> None:
+    def wait_for_dag(self, dag_id: str) -> None:
+        """Wait until a DAG is parsed."""
         wait_for(f"the DAG {dag_id}", lambda: self.asked("GET", f"dags/{dag_id}").ok, START_SECONDS)
 
     def _answers(self) -> bool:
         with suppress(requests.ConnectionError):
             if AIRFLOW_3:
-                token = self._session.get(f"{self.url}/auth/token", timeout=30)
+                token = self._session.get(f"{self.url}/auth/token", timeout=REQUEST_SECONDS)
                 self._session.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
             return self.asked("GET", "dags").ok
         return False
@@ -166,6 +169,8 @@ def running_examples(sandbox_url: str, poke_interval: float = 1.0, **settings: s
     """
     Run an Airflow with the example DAGs and their pools in a private folder, which is removed in the end.
 
+    Not all examples exist before Airflow 3.1, and this waits for each of them.
+
     :param sandbox_url: where the connections lead to.
     :param poke_interval: seconds between two looks of the examples' sensors and watchers.
     :param settings: environment variables.
@@ -175,9 +180,15 @@ def running_examples(sandbox_url: str, poke_interval: float = 1.0, **settings: s
         settings = {
             "AIRFLOW_VAR_CAMPAIGNS_OUTCOMES": f"{home}/outcomes",
             "CAMPAIGNS_POKE_INTERVAL": str(poke_interval),
+            # A task whose request to Airflow takes too long is tried again, and soon.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": str(REQUEST_SECONDS),
+            "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
             **settings,
         }
         with RunningAirflow(home, EXAMPLES, sandbox_url, **settings) as airflow:
+            # Once all of them are parsed, the database is free.
+            for example in EXAMPLES.glob("*.py"):
+                airflow.wait_for_dag(example.stem)
             for name, pool in json.loads((EXAMPLES / "pools.json").read_text()).items():
                 airflow.call("POST", "pools", name=name, **pool)
             yield airflow
