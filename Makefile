@@ -14,6 +14,7 @@ TESTED ?=
 SOAK_KILLS ?= 50
 SOAK_SENDS ?=
 SOAK_SEED ?=
+SCREENSHOTS ?= build/browser
 UNTESTED := $(filter-out $(TESTED),$(VERSIONS))
 
 # What `make constraints` resolves: the release, and the last day whose packages count. 3.1 does not start with packages
@@ -25,6 +26,7 @@ UNTIL := 2026-11-21
 UNTIL-3.3 := $(UNTIL)
 UNTIL-3.1 := 2026-03-25
 UNTIL-2.11 := $(UNTIL)
+GROUPS-$(NEWEST) := --group browser
 
 # Coverage counts on one Airflow only: no version takes every branch.
 COVERAGE-$(NEWEST) := --cov --cov-report=term-missing:skip-covered
@@ -38,14 +40,15 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: help check format test matrix integration soak bench demo demo-live standalone constraints clean \
+.PHONY: help check format test matrix integration browser soak bench demo demo-live standalone constraints clean \
 	$(VERSIONS:%=test-%) $(VERSIONS:%=matrix-%) $(VERSIONS:%=integration-%) $(VERSIONS:%=soak-%)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'make test-X       The tests on Airflow X alone, X one of: $(VERSIONS)'
 	@echo 'Variables: PYTHON ($(PYTHON)), PYTEST_ARGS, SECTIONS, JOBS ($(JOBS): versions at a time in make matrix and soak),'
-	@echo '           VERSIONS, SOAK_KILLS ($(SOAK_KILLS)), SOAK_SENDS (for example: xebo exotel), SOAK_SEED'
+	@echo '           VERSIONS, SOAK_KILLS ($(SOAK_KILLS)), SOAK_SENDS (for example: xebo exotel), SOAK_SEED,'
+	@echo '           SCREENSHOTS ($(SCREENSHOTS): where make browser leaves them; docs/images for the docs)'
 
 check: .venv/.installed ## Lint, formatting, types, and who may import whom
 	.venv/bin/ruff check
@@ -86,6 +89,12 @@ $(VERSIONS:%=integration-%): integration-%: $$(call venv,$$*)/home/airflow.db
 	@echo 'Airflow $*'
 	@$(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS='tests/postgres $(PYTEST_ARGS)'
 
+# Where the tests leave what the browser showed: docs/images renews the pictures of the docs.
+browser: .venv/.browser ## The UI in a real browser, against the sandbox; as root it installs Chromium (Debian)
+	@scripts/chromium.sh
+	@home=$$(mktemp -d -t airflow-browser.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
+	AIRFLOW_HOME="$$home" SCREENSHOTS=$(SCREENSHOTS) .venv/bin/python -m pytest tests/browser $(PYTEST_ARGS)
+
 bench: .venv/.installed ## Measure, against other ways of doing the same; writes benchmarks/results.md (SECTIONS: only these, writes nothing)
 	PYTHONPATH=scripts .venv/bin/python -m benchmarks $(SECTIONS)
 
@@ -112,7 +121,7 @@ constraints: .venv/.installed ## Resolve constraints/*.txt anew (needs a package
 define resolve
 echo apache-airflow==$(RELEASE-$1) | .venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate \
 	--exclude-newer $(UNTIL-$1) --exclude-newer-package apache-airflow-providers-common-compat=$(UNTIL) \
-	--all-extras --group dev --output-file constraints/airflow-$1.txt pyproject.toml - >/dev/null
+	--all-extras --group dev $(GROUPS-$1) --output-file constraints/airflow-$1.txt pyproject.toml - >/dev/null
 
 endef
 
@@ -130,6 +139,10 @@ endef
 
 .venv/.installed: constraints/airflow-$(NEWEST).txt pyproject.toml
 	$(install)
+
+.venv/.browser: constraints/airflow-$(NEWEST).txt .venv/.installed
+	.venv/bin/uv pip install --quiet --python .venv/bin/python --constraint $< --group browser
+	touch $@
 
 $(OLDER:%=.venv-%/.installed): .venv-%/.installed: constraints/airflow-%.txt pyproject.toml
 	$(install)

@@ -7,7 +7,11 @@ from typing import Any
 
 from airflow_provider_campaigns import __version__
 
-_NUMBER = ["number", "string", "null"]
+# One type beside null: for two, Airflow's UI shows six lines of text.
+_NUMBER = ["number", "null"]
+
+# Airflow 3.3.1 and 3.3.2 refuse to test a connection that has no port (apache/airflow#73298).
+_PORT = "443; the Test button of Airflow 3.3 needs one"
 
 # Extra fields of every connection.
 _SHARED_FIELDS: dict[str, Any] = {
@@ -23,8 +27,8 @@ _SHARED_FIELDS: dict[str, Any] = {
     },
     "requests_per_minute": {
         "label": "Requests per minute",
-        "description": "Of every call, in place of the limits on the vendor's pages, which are the default. Tasks "
-        "that run at the same time do not know of each other: divide the account's limit.",
+        "description": "A limit for every call, in place of the vendor's own. Tasks that run at the same time do not "
+        "share it: divide the account's limit.",
         "schema": {"type": _NUMBER},
     },
     "only_recipients": {
@@ -40,7 +44,7 @@ _SHARED_FIELDS: dict[str, Any] = {
     "verify": {
         "label": "Verify TLS",
         "description": "true, false, or the path of a file with trusted authorities.",
-        "schema": {"type": ["boolean", "string", "null"], "default": "true"},
+        "schema": {"type": ["string", "null"], "default": "true"},
     },
 }
 
@@ -49,9 +53,9 @@ _XEBO = {
     "hook-class-name": "airflow_provider_campaigns.hooks.xebo.XeboHook",
     "hook-name": "Xebo",
     "ui-field-behaviour": {
-        "hidden-fields": ["schema", "port"],
+        "hidden-fields": ["schema"],
         "relabeling": {"host": "API host", "login": "E-mail", "password": "Password"},
-        "placeholders": {"host": "https://az4-api.xebo.ai", "login": "empty with an API key"},
+        "placeholders": {"host": "https://az4-api.xebo.ai", "port": _PORT, "login": "empty with an API key"},
     },
     "conn-fields": {
         "api_key": {
@@ -78,9 +82,13 @@ _COLLECT = {
     "hook-class-name": "airflow_provider_campaigns.hooks.collect.CollectHook",
     "hook-name": "Collect",
     "ui-field-behaviour": {
-        "hidden-fields": ["schema", "port", "login"],
+        "hidden-fields": ["schema", "login"],
         "relabeling": {"host": "API host", "password": "API key"},
-        "placeholders": {"host": "https://api.usecollect.com", "password": "bottom of your profile page"},
+        "placeholders": {
+            "host": "https://api.usecollect.com",
+            "port": _PORT,
+            "password": "bottom of your profile page",
+        },
     },
     "conn-fields": _SHARED_FIELDS,
 }
@@ -90,10 +98,11 @@ _XTREMEPUSH = {
     "hook-class-name": "airflow_provider_campaigns.hooks.xtremepush.XtremepushHook",
     "hook-name": "Xtremepush",
     "ui-field-behaviour": {
-        "hidden-fields": ["schema", "port", "login"],
+        "hidden-fields": ["schema", "login"],
         "relabeling": {"host": "API host", "password": "App token"},
         "placeholders": {
             "host": "https://external-api.xtremepush.com",
+            "port": _PORT,
             "password": "Settings > Integrations > API Integration",
         },
     },
@@ -105,9 +114,13 @@ _OZONETEL = {
     "hook-class-name": "airflow_provider_campaigns.hooks.ozonetel.OzonetelHook",
     "hook-name": "Ozonetel CloudAgent",
     "ui-field-behaviour": {
-        "hidden-fields": ["schema", "port"],
+        "hidden-fields": ["schema"],
         "relabeling": {"host": "API host", "login": "User name", "password": "API key"},
-        "placeholders": {"host": "https://in1-ccaas-api.ozonetel.com", "login": "CloudAgent account user name"},
+        "placeholders": {
+            "host": "https://in1-ccaas-api.ozonetel.com",
+            "port": _PORT,
+            "login": "CloudAgent account user name",
+        },
     },
     "conn-fields": {
         "auth_mode": {
@@ -124,9 +137,9 @@ _EXOTEL = {
     "hook-class-name": "airflow_provider_campaigns.hooks.exotel.ExotelHook",
     "hook-name": "Exotel",
     "ui-field-behaviour": {
-        "hidden-fields": ["schema", "port"],
+        "hidden-fields": ["schema"],
         "relabeling": {"host": "API host", "login": "API key", "password": "API token"},
-        "placeholders": {"host": "https://api.exotel.com (Mumbai: https://api.in.exotel.com)"},
+        "placeholders": {"host": "https://api.exotel.com (Mumbai: https://api.in.exotel.com)", "port": _PORT},
     },
     "conn-fields": {
         "account_sid": {

@@ -27,13 +27,26 @@ with DAG(
         "numbers": Param(
             ["+447700900150", "+447700900151"],
             type="array",
-            items={"type": "string", "pattern": r"^\+[0-9]{6,15}$"},
+            items={"type": "string", "pattern": r"^(\+[0-9]{6,15})?$"},
             minItems=1,
-            title="Who is rung (one number a line, with +)",
+            title="Who is rung",
+            description="A number on each line: + and digits, without blanks.",
         ),
-        "send_at": Param(None, type=["null", "string"], format="date-time", title="When (empty: at once)"),
-        "on_busy": Param("ring again", enum=["ring again", "leave it"], title="If the line is busy"),
-        "account": Param("exotel_default", enum=["exotel_default"], title="Exotel account (Airflow connection)"),
+        "send_at": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="When",
+            description="Left empty, Exotel rings within about a minute.",
+        ),
+        "on_busy": Param("ring again", type="string", enum=["ring again", "leave it"], title="If the line is busy"),
+        "account": Param(
+            "exotel_default",
+            type="string",
+            enum=["exotel_default"],
+            title="Exotel account",
+            description="The Airflow connection.",
+        ),
     },
 ):
     CreateExotelCampaignOperator(
@@ -41,7 +54,7 @@ with DAG(
         name="{{ params.name }}",
         caller_id="02025550100",
         read_via_text="{{ params.text }}",
-        numbers="{{ params.numbers | tojson }}",
+        numbers="{{ params.numbers | select | list | tojson }}",
         send_at="{{ params.send_at or '' }}",
         call_retries={
             "number_of_retries": "{{ 2 if params.on_busy == 'ring again' else 0 }}",

@@ -34,6 +34,9 @@ MakeTransport = Callable[[Callable[[float], Awaitable[None]], MainThread], "Asyn
 # What Airflow's UI and API show in place of a secret; some of their versions saved it in the secret's place.
 REDACTED = "***"
 
+# Left out of addresses: a delivery goes on when somebody enters one of them meanwhile.
+USUAL_PORTS = {"http": 80, "https": 443}
+
 
 @dataclass(frozen=True)
 class ConnectionFields:
@@ -75,8 +78,9 @@ class ConnectionFields:
             host = f"{scheme}://{host}"
         scheme, _, rest = host.partition("://")
         address, slash, prefix = rest.rstrip("/").partition("/")
-        if self.connection.port and ":" not in address.rpartition("]")[2]:
-            address = f"{address}:{self.connection.port}"
+        port = self.connection.port
+        if port and port != USUAL_PORTS.get(scheme) and ":" not in address.rpartition("]")[2]:
+            address = f"{address}:{port}"
         return f"{scheme}://{address}{slash}{prefix}"
 
     def wrong(self, name: str, expected: str, got: object) -> InputError:

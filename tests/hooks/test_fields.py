@@ -35,6 +35,9 @@ def fields(default_host: str = "", **connection: Any) -> ConnectionFields:
         pytest.param({"host": " https://api.example.com// "}, HOST, id="blanks and slashes around it"),
         pytest.param({"host": "http://127.0.0.1:8080"}, "http://127.0.0.1:8080", id="a port in the address"),
         pytest.param({"host": "api.example.com", "port": 8443}, f"{HOST}:8443", id="a port of its own"),
+        pytest.param({"host": "api.example.com", "port": 443}, HOST, id="the usual port"),
+        pytest.param({"host": "http://localhost", "port": 80}, "http://localhost", id="the usual port of http"),
+        pytest.param({"host": "http://localhost", "port": 443}, "http://localhost:443", id="another scheme's port"),
         pytest.param({"host": "127.0.0.1:8080", "port": 9}, "https://127.0.0.1:8080", id="both: the address wins"),
         pytest.param({"host": "https://example.com/eu/v2/"}, "https://example.com/eu/v2", id="a path prefix"),
         pytest.param(
