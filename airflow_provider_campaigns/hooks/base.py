@@ -353,11 +353,16 @@ class CampaignHook(BaseHook):
             self.tokens.must_share = True
             return True, self.run(self.check())
         except CallRefusedError as error:
-            return False, f"{error}. Check login, password and extras of the connection"
+            return False, f"{str(error).rstrip('.')}. Check {self._credentials()} and extras of the connection"
         except VendorUnavailableError as error:
             return False, f"{error}. Check host, port and proxy of the connection"
         except CampaignError as error:
             return False, str(error)
+
+    def _credentials(self) -> str:
+        """Return what the form calls login and password, with their names in the connection."""
+        labels = self.get_ui_field_behaviour()["relabeling"]
+        return ", ".join(f"{labels[name]} ({name})" for name in ("login", "password") if name in labels)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:

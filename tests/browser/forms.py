@@ -14,7 +14,7 @@ def field(form: Locator, label: str) -> Locator:
 
 def entry(form: Locator, label: str) -> Locator:
     """Return what is typed in at a field."""
-    return field(form, label).locator("input, textarea")
+    return field(form, label).locator("input:not([type=hidden]), textarea")
 
 
 def trigger_form(page: Page) -> Locator:

@@ -245,9 +245,9 @@ def test_no_secret_is_in_a_repr(connect: Callable[..., AcmeHook]) -> None:
         pytest.param({}, {"json": {}}, True, "Acme takes the key", id="works"),
         pytest.param(
             {},
-            {"status_code": 401, "json": {"message": "bad key"}},
+            {"status_code": 401, "json": {"message": "bad key."}},
             False,
-            "acme: call refused (HTTP 401): bad key. Check login, password and extras of the connection",
+            "acme: call refused (HTTP 401): bad key. Check API key (password) and extras of the connection",
             id="wrong key",
         ),
         pytest.param(
@@ -296,7 +296,11 @@ def test_the_test_button_says_which_field_to_look_at(
 def test_the_form_is_described_in_the_class_itself_for_older_versions() -> None:
     assert {"get_ui_field_behaviour", "get_connection_form_widgets"} <= AcmeHook.__dict__.keys()
     assert AcmeHook.get_ui_field_behaviour() == {
-        "hidden_fields": ["schema", "port", "login"],
+        "hidden_fields": ["schema", "login"],
         "relabeling": {"host": "API host", "password": "API key"},
-        "placeholders": {"host": "https://api.usecollect.com", "password": "bottom of your profile page"},
+        "placeholders": {
+            "host": "https://api.usecollect.com",
+            "port": "443; the Test button of Airflow 3.3 needs one",
+            "password": "bottom of your profile page",
+        },
     }

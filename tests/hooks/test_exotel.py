@@ -49,7 +49,7 @@ class TestConnection:
         connect(monkeypatch, sandbox, "exotel", **fields)
         works, message = ExotelHook().test_connection()
         assert not works
-        assert "Check login, password and extras" in message
+        assert "Check API key (login), API token (password) and extras" in message
         assert exotel.API_TOKEN not in message
 
     def test_without_a_host_it_is_singapore(self, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient) -> None:

@@ -56,7 +56,7 @@ class TestConnection:
         works, message = XeboHook().test_connection()
         assert not works
         assert "Incorrect email or password" in message
-        assert "login, password" in message
+        assert "E-mail (login), Password (password)" in message
         assert "another-password" not in message
         connect(monkeypatch, sandbox, "xebo", extra={"login_url": "http://127.0.0.1:1", "retry_limit": 0})
         works, message = XeboHook().test_connection()
