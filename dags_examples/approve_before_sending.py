@@ -22,7 +22,8 @@ from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperato
 LEADS = Path(__file__).parent / "data" / "ozonetel_leads.csv"
 OUTCOMES = "{{ var.value.get('campaigns_outcomes', '/tmp/campaigns/outcomes') }}"
 
-# Addresses are masked in the preview. Indented lines are shown as they are, whatever stands in them.
+# Addresses are masked in the preview. What is indented in a list is shown as it is, whatever stands in it, on a line of
+# its own.
 SUBJECT = "Hand {{ ti.xcom_pull(task_ids='preview').unsent }} leads to the campaign Offers?"
 BODY = """\
 {%- set preview = ti.xcom_pull(task_ids="preview") -%}
@@ -34,7 +35,7 @@ Campaign **{{ preview.campaign }}** of {{ preview.vendor }}, {{ preview.contacts
 
 The first of those that would be sent:
 {% for row in preview.first_rows %}
-    {{ row }}
+-     {{ row }}
 {%- endfor %}
 """
 

@@ -13,7 +13,7 @@ from running_airflow import RunningAirflow
 from airflow_provider_campaigns.get_provider_info import connection_type
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.browser.conftest import Photograph
-from tests.browser.forms import entry, field
+from tests.browser.ways import entry, field
 from tests.connections import CREDENTIALS, EXTRAS, contacted
 
 VENDORS = sorted(CREDENTIALS)

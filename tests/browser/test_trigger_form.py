@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.browser.conftest import Photograph, Visit
-from tests.browser.forms import entry, field, trigger, trigger_form
+from tests.browser.ways import entry, field, task_row, trigger, trigger_form
 from tests.connections import CREDENTIALS, contacted
 
 NUMBERS = ["+447700900160", "+447700900161", "+447700900162"]
@@ -27,7 +27,7 @@ def test_it_rings_whom_it_was_told_to(visit: Visit, sandbox: SandboxClient, phot
 
     trigger(form)
 
-    expect(page.get_by_role("row", name=re.compile("^ring"))).to_contain_text("Success")
+    expect(task_row(page, "ring")).to_contain_text("Success")
     assert contacted(sandbox, "exotel") == NUMBERS
     campaign = campaigns(sandbox)[0]
     assert re.fullmatch("Flu clinic [0-9a-f]{8}", campaign["name"])

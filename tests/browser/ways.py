@@ -1,4 +1,4 @@
-"""What the forms of Airflow's UI have in common."""
+"""How a person finds their way through Airflow's UI."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ def trigger_form(page: Page) -> Locator:
 def trigger(form: Locator) -> None:
     """Start the run; Airflow then shows its page."""
     form.get_by_role("button", name="Trigger").click()
+
+
+def task_row(page: Page, task_id: str) -> Locator:
+    """Return what the page of a run shows of a task."""
+    return page.get_by_role("row", name=re.compile(f"^{task_id} "))
