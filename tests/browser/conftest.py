@@ -25,7 +25,7 @@ QUIETLY = [
 ]
 WIDTH, HEIGHT = 1280, 800
 # A task that is started takes seconds; on a busy machine more.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 90.0
 
 SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", "build/browser"))
 
