@@ -93,7 +93,7 @@ $(VERSIONS:%=integration-%): integration-%: $$(call venv,$$*)/home/airflow.db
 browser: .venv/.browser ## The UI in a real browser, against the sandbox; as root it installs Chromium (Debian)
 	@scripts/chromium.sh
 	@home=$$(mktemp -d -t airflow-browser.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
-	AIRFLOW_HOME="$$home" SCREENSHOTS=$(SCREENSHOTS) .venv/bin/python -m pytest tests/browser $(PYTEST_ARGS)
+	AIRFLOW_HOME="$$home" SCREENSHOTS=$(SCREENSHOTS) .venv/bin/python -m pytest tests/browser --timeout=600 $(PYTEST_ARGS)
 
 bench: .venv/.installed ## Measure, against other ways of doing the same; writes benchmarks/results.md (SECTIONS: only these, writes nothing)
 	PYTHONPATH=scripts .venv/bin/python -m benchmarks $(SECTIONS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,8 +25,8 @@ QUIETLY = [
     "--disable-sync",
 ]
 WIDTH, HEIGHT = 1280, 800
-# A task that is started takes seconds; on a busy machine more.
-PATIENCE_SECONDS = 90.0
+# A task that is started takes seconds; on a busy machine, minutes.
+PATIENCE_SECONDS = 180.0
 
 SCREENSHOTS = Path(os.environ.get("SCREENSHOTS", "build/browser"))
 
@@ -56,6 +57,8 @@ def page(browser: Browser, airflow: RunningAirflow) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, base_url=airflow.url)
     yield context.new_page()
     context.close()
+    # Shown when the test failed.
+    sys.stdout.write(airflow.printed(last=10_000))
 
 
 @pytest.fixture
