@@ -11,10 +11,11 @@ from playwright.sync_api import Locator, Page, expect
 from running_airflow import RunningAirflow
 
 from airflow_provider_campaigns.get_provider_info import connection_type
+from airflow_provider_campaigns.sandbox.exotel import ACCOUNT_SID
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.browser.conftest import Photograph
 from tests.browser.ways import entry, field
-from tests.connections import CREDENTIALS, EXTRAS, contacted
+from tests.connections import CREDENTIALS, contacted
 
 VENDORS = sorted(CREDENTIALS)
 WRONG = "somebody-elses-secret"
@@ -41,8 +42,9 @@ def fill(form: Locator, sandbox: SandboxClient, airflow: RunningAirflow) -> Iter
         ids.append(f"{vendor}_example")
         entry(form, "Connection ID").fill(ids[-1])
         turn_to(form, "Extra Fields")
-        for name, value in ({"login_url": host} if vendor == "xebo" else EXTRAS.get(vendor, {})).items():
-            entry(form, described["conn-fields"][name]["label"]).fill(str(value))
+        extras = {"xebo": {"login_url": host}, "exotel": {"account_sid": ACCOUNT_SID}}
+        for name, value in extras.get(vendor, {}).items():
+            entry(form, described["conn-fields"][name]["label"]).fill(value)
         turn_to(form, "Standard Fields")
         entry(form, "Port").fill("443")
         for name, value in {"host": host, **CREDENTIALS[vendor], **changes}.items():
@@ -107,7 +109,7 @@ def test_it_is_edited_without_its_secret(form: Locator, fill: Fill, airflow: Run
     expect(said).to_contain_text("Test Connection Successful")
     extra = json.loads(airflow.call("GET", f"connections/{conn_id}")["extra"])
     assert extra == dict.fromkeys(extra) | {
-        **EXTRAS["exotel"],
+        "account_sid": ACCOUNT_SID,
         "timeout": 20,
         "retry_limit": 3,
         "verify": "true",
