@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.connection import get_async_connection
-from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, InputError, VendorUnavailableError
+from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, VendorUnavailableError
 from airflow_provider_campaigns.get_provider_info import connection_type
+from airflow_provider_campaigns.hooks.fields import ConnectionFields
 from airflow_provider_campaigns.hooks.tokens import MainThread, MaskedTokens
-from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
+from airflow_provider_campaigns.protocol.dialect import Dialect
 from airflow_provider_campaigns.protocol.messages import Conversation, T
 from airflow_provider_campaigns.protocol.pace import Pace, paced
 from airflow_provider_campaigns.protocol.repeating import call
-from airflow_provider_campaigns.transports.settings import DEFAULT_TIMEOUT, TransportSettings
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -30,152 +27,6 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.transports.blocking import BlockingTransport
 
 MakeTransport = Callable[[Callable[[float], Awaitable[None]], MainThread], "AsyncTransport"]
-
-# What Airflow's UI and API show in place of a secret; some of their versions saved it in the secret's place.
-REDACTED = "***"
-
-# Left out of addresses: a delivery goes on when somebody enters one of them meanwhile.
-USUAL_PORTS = {"http": 80, "https": 443}
-
-
-@dataclass(frozen=True)
-class ConnectionFields:
-    """
-    A connection's fields, checked as they are read.
-
-    :param connection: the Airflow connection.
-    :param default_host: used when the connection names none; empty: it must.
-    """
-
-    connection: Connection = field(repr=False)
-    default_host: str = ""
-
-    @cached_property
-    def extras(self) -> Mapping[str, Any]:
-        """
-        The extra fields, with sensitive ones hidden from logs.
-
-        :raises InputError: they are no JSON object (Airflow's own ``extra_dejson`` is empty then, and
-            ``only_recipients`` would not count).
-        """
-        try:
-            extras = json.loads(self.connection.extra or "{}")
-        except ValueError:
-            extras = None
-        if not isinstance(extras, dict):
-            raise self.wrong("extra", "a JSON object", "something else")
-        mask_secret(extras)
-        return extras
-
-    @property
-    def base_url(self) -> str:
-        """Scheme, host, port and path prefix; ``https`` unless ``host`` or ``schema`` says otherwise."""
-        host = (self.connection.host or "").strip() or self.default_host
-        if not host:
-            raise self.wrong("host", "the vendor's address, e.g. https://api.example.com", "nothing")
-        if "://" not in host:
-            scheme = self.connection.schema if self.connection.schema in {"http", "https"} else "https"
-            host = f"{scheme}://{host}"
-        scheme, _, rest = host.partition("://")
-        address, slash, prefix = rest.rstrip("/").partition("/")
-        port = self.connection.port
-        if port and port != USUAL_PORTS.get(scheme) and ":" not in address.rpartition("]")[2]:
-            address = f"{address}:{port}"
-        return f"{scheme}://{address}{slash}{prefix}"
-
-    def wrong(self, name: str, expected: str, got: object) -> InputError:
-        """Return the error for a field of this connection."""
-        return InputError(f"{name} of connection {self.connection.conn_id!r}", expected, got)
-
-    def text(self, name: str, *, required: str = "") -> str:
-        """
-        Return a standard field or an extra as text, empty when it is not set.
-
-        :param required: what it is, for the error when it is not set; empty: it may be left out.
-        :raises InputError: required and not set.
-        """
-        standard = name in {"login", "password"}
-        value = str((getattr(self.connection, name) if standard else self.extras.get(name)) or "").strip()
-        if required and not value:
-            raise self.wrong(name, required, "nothing")
-        return value
-
-    def secret(self, name: str, *, required: str = "") -> str:
-        """
-        Return a secret, registered with Airflow's log masker.
-
-        :raises InputError: required and not set, or it is the ``***`` that a form shows in place of a saved secret.
-        """
-        value = self.text(name, required=required)
-        if value == REDACTED:
-            raise self.wrong(
-                name, "the secret itself", "'***', which a form shows in its place; enter the secret again"
-            )
-        if value:
-            mask_secret(value)
-        return value
-
-    def number(self, name: str, default: float, *, least: float) -> float:
-        """
-        Return a number from the extras.
-
-        :raises InputError: it is no number, or smaller than ``least``.
-        """
-        value = self.extras.get(name)
-        if value is None or value == "":
-            return default
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = float("nan")
-        if isinstance(value, bool) or not least <= number < float("inf"):
-            raise self.wrong(name, f"a number of at least {least:g}", repr(value))
-        return number
-
-    @property
-    def verify(self) -> bool | str:
-        """
-        Whether TLS certificates are checked, or the file or folder of authorities to check them with.
-
-        :raises InputError: neither, or there is no such file.
-        """
-        value = self.extras.get("verify")
-        text = str("" if value is None else value).strip()
-        if text.lower() in {"", "true", "false"}:
-            return text.lower() != "false"
-        # Without this, every request would fail, and nobody could tell whether it had been sent.
-        if not isinstance(value, str) or not Path(text).exists():
-            raise self.wrong("verify", "true, false, or a file or folder of trusted authorities", repr(value))
-        return text
-
-    @property
-    def only_recipients(self) -> tuple[str, ...]:
-        """Patterns of the addresses that may be contacted; empty: all."""
-        value = self.extras.get("only_recipients") or ()
-        patterns = value.replace("\n", ",").split(",") if isinstance(value, str) else value
-        if not isinstance(patterns, (list, tuple)) or not all(isinstance(pattern, str) for pattern in patterns):
-            raise self.wrong("only_recipients", "patterns such as *@example.com, separated by commas", repr(value))
-        return tuple(pattern.strip() for pattern in patterns if pattern.strip())
-
-    @property
-    def policy(self) -> RetryPolicy:
-        """How often a request may be repeated (``retry_limit``)."""
-        return RetryPolicy(retry_limit=int(self.number("retry_limit", RetryPolicy().retry_limit, least=0)))
-
-    @property
-    def requests_per_minute(self) -> float | None:
-        """Requests a minute; None when the connection names none, or 0: the vendor's pages count."""
-        return self.number("requests_per_minute", 0, least=0) or None
-
-    @property
-    def settings(self) -> TransportSettings:
-        """How to reach the vendor."""
-        return TransportSettings(
-            base_url=self.base_url,
-            timeout=self.number("timeout", DEFAULT_TIMEOUT, least=0.001),
-            verify=self.verify,
-            proxy=self.text("proxy") or None,
-        )
 
 
 class CampaignHook(BaseHook):

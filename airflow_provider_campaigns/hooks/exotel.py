@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from phonenumbers import SUPPORTED_REGIONS
 
-from airflow_provider_campaigns.hooks.base import CampaignHook, ConnectionFields
+from airflow_provider_campaigns.hooks.base import CampaignHook
+from airflow_provider_campaigns.hooks.fields import ConnectionFields
 from airflow_provider_campaigns.protocol.messages import Conversation
 from airflow_provider_campaigns.vendors.exotel import REQUESTS_A_MINUTE, Exotel
 from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from airflow_provider_campaigns.hooks.base import CampaignHook, ConnectionFields
+from airflow_provider_campaigns.hooks.base import CampaignHook
+from airflow_provider_campaigns.hooks.fields import ConnectionFields
 from airflow_provider_campaigns.protocol.messages import Conversation
 from airflow_provider_campaigns.vendors.xebo import COMPLETE, LOGIN_URL, SEND_PATH, Xebo
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_campaigns.hooks.base import CampaignHook, ConnectionFields
+from airflow_provider_campaigns.hooks.base import CampaignHook
+from airflow_provider_campaigns.hooks.fields import ConnectionFields
 from airflow_provider_campaigns.protocol.messages import Conversation
 from airflow_provider_campaigns.vendors.xtremepush import Xtremepush
 

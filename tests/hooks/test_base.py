@@ -14,7 +14,8 @@ from airflow.providers.common.compat.sdk import Connection
 
 from airflow_provider_campaigns.exceptions import CallRefusedError, InputError, RequestRejectedError
 from airflow_provider_campaigns.hooks import base
-from airflow_provider_campaigns.hooks.base import CampaignHook, ConnectionFields
+from airflow_provider_campaigns.hooks.base import CampaignHook
+from airflow_provider_campaigns.hooks.fields import ConnectionFields
 from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
 from airflow_provider_campaigns.protocol.messages import Conversation, Page, Request
 from airflow_provider_campaigns.protocol.repeating import exchange

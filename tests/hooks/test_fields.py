@@ -12,8 +12,8 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseHook, Connection
 
 from airflow_provider_campaigns.exceptions import InputError
-from airflow_provider_campaigns.hooks import base
-from airflow_provider_campaigns.hooks.base import ConnectionFields
+from airflow_provider_campaigns.hooks import fields as connection_fields
+from airflow_provider_campaigns.hooks.fields import ConnectionFields
 
 HOST = "https://api.example.com"
 
@@ -119,7 +119,7 @@ def test_a_field_that_is_missing_is_named(name: str, value: str | None) -> None:
 
 def test_a_secret_is_hidden_from_the_logs(monkeypatch: pytest.MonkeyPatch) -> None:
     masked: list[Any] = []
-    monkeypatch.setattr(base, "mask_secret", masked.append)
+    monkeypatch.setattr(connection_fields, "mask_secret", masked.append)
     read = fields(password="key", extra={"api_key": "other"})
 
     assert read.secret("password") == "key"
