@@ -183,6 +183,6 @@ class Creation:
             found.append(f"{received} campaigns, the task ended as {ended.state}")
         if ended.state == "failed" and "Nobody knows whether the campaign" not in self.run.log():
             found.append("it failed for another reason than that nobody knows")
-        if ended.try_number < 2:
+        if ended.try_number < 2 and ended.state == "success":
             found.append("it was not killed")
         return [f"{self.point}: {problem}" for problem in found]
