@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -14,9 +13,12 @@ from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperato
 from airflow_provider_campaigns.operators.xebo import TriggerSurveyOperator
 from airflow_provider_campaigns.operators.xtremepush import ExecuteXtremepushCampaignOperator
 
-# Ofcom keeps these numbers of eleven British cities free for drama.
-AREAS = (113, 114, 115, 116, 117, 118, 121, 131, 141, 151, 161)
-PHONES = [f"+44{area}4960{number:03}" for area, number in product(AREAS, range(1000))]
+# Ofcom keeps a thousand numbers of each of these free for drama: eleven cities with the same exchange, then others.
+CITIES = (113, 114, 115, 116, 117, 118, 121, 131, 141, 151, 161)
+OTHERS = (1914980, 2079460, 2896496, 2920180, 1632960, 7700900, 8081570, 3069990)
+PHONES = [
+    f"+44{prefix}{number:03}" for prefix in (*(f"{city}4960" for city in CITIES), *OTHERS) for number in range(1000)
+]
 
 
 @dataclass(frozen=True)
