@@ -106,6 +106,7 @@ class Delivery:
     _error: BaseException | None = None
     _told_to_end: float | None = None
     _storing: float = 0.0
+    _request: float = 0.0
     _prepared: deque[Batch] = field(default_factory=deque)
     _past: Past = field(init=False)
     _record: Record = field(init=False)
@@ -280,18 +281,19 @@ class Delivery:
 
     def _gather(self) -> list[Answer]:
         """
-        Return answers worth a round: all of them, if they come within the time that storing them takes, else enough
-        that those sent meanwhile last, or what comes within a moment. An error is worth one by itself.
+        Return answers worth a round: enough that those sent meanwhile last, or what comes within a moment. An error is
+        worth one by itself. If all are answered sooner than a round is stored, nothing would last, so all of them.
         """
-        began = self.clock()
         answers = self._wait(self._patience())
-        enough = int(SHARE_OF_ROUND * self.max_concurrency)
-        for most, until in (self._in_flight, began + min(self._storing, LINGER)), (enough, self.clock() + LINGER):
-            while answers and (missing := min(most, self._in_flight) - len(answers)) > 0:
-                left = min(until - self.clock(), self._patience())
-                if left <= 0 or any(answer.error for answer in answers):
-                    break
-                answers += self._wait(left, missing)
+        until = self.clock() + LINGER
+        all_at_once = AHEAD * self._request < self._storing
+        most = self._in_flight if all_at_once else min(int(SHARE_OF_ROUND * self.max_concurrency), self._in_flight)
+        while answers and len(answers) < most and not any(answer.error for answer in answers):
+            left = min(until - self.clock(), self._patience())
+            if left <= 0:
+                break
+            answers += self._wait(left, most - len(answers))
+        self._request = next((answer.seconds for answer in reversed(answers) if not answer.error), self._request)
         return answers
 
     def _wait(self, seconds: float, least: int = 1) -> list[Answer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -41,11 +42,16 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a ticket: a reply per contact, or why there is none."""
+    """
+    What became of a ticket: a reply per contact, or why there is none.
+
+    :param seconds: how long it was under way.
+    """
 
     ticket: Ticket
     replies: Sequence[ContactReply] = field(default=(), repr=False)
     error: BaseException | None = None
+    seconds: float = 0.0
 
 
 class Senders(Protocol):
@@ -186,6 +192,7 @@ class ThreadedSenders:
     async def _worker(self, transport: AsyncTransport) -> None:
         while True:
             ticket = await self._waiting.get()
+            began = time.monotonic()
             try:
                 replies = await transport.run(self._conversation(ticket))
             except asyncio.CancelledError as error:
@@ -194,7 +201,7 @@ class ThreadedSenders:
             except BaseException as error:  # noqa: BLE001 - the main thread waits for an answer to every ticket
                 self._answers.put(Answer(ticket, error=error))
             else:
-                self._answers.put(Answer(ticket, replies))
+                self._answers.put(Answer(ticket, replies, seconds=time.monotonic() - began))
 
     def _conversation(self, ticket: Ticket) -> Any:
         contacts = [contact for _, contact in ticket.contacts]
