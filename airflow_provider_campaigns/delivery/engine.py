@@ -287,7 +287,8 @@ class Delivery:
         answers = self._wait(self._patience())
         until = self.clock() + LINGER
         all_at_once = AHEAD * self._request < self._storing
-        most = self._in_flight if all_at_once else min(int(SHARE_OF_ROUND * self.max_concurrency), self._in_flight)
+        enough = math.ceil(SHARE_OF_ROUND * self.max_concurrency)
+        most = self._in_flight if all_at_once else min(enough, self._in_flight)
         while answers and len(answers) < most and not any(answer.error for answer in answers):
             left = min(until - self.clock(), self._patience())
             if left <= 0:
