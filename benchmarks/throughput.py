@@ -11,14 +11,14 @@ from pathlib import Path
 from statistics import median
 from typing import Self
 
-from running_airflow import wait_for
+from running_airflow import FINISHED, wait_for
 
 from benchmarks import bare
 from benchmarks.delivery import connection
 from benchmarks.jobs import Job, write_contacts
 from benchmarks.report import Table
 from benchmarks.vendor_server import VendorServer
-from tests.integration.scheduler import FINISHED, ScheduledAirflow
+from tests.integration.scheduler import ScheduledAirflow
 
 DAGS = Path(__file__).with_name("dags")
 

@@ -6,11 +6,5 @@ set -eu
 if command -v chromium >/dev/null; then
     exit
 fi
-if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
-    echo 'This needs Chromium. On Debian: sudo apt-get install chromium fonts-liberation fonts-lohit-deva' >&2
-    exit 1
-fi
-export DEBIAN_FRONTEND=noninteractive
-apt-get update --quiet
-apt-get install --quiet --yes --no-install-recommends chromium fonts-liberation fonts-lohit-deva
+"$(dirname "$0")/apt_install.sh" 'Chromium. On Debian' chromium fonts-liberation fonts-lohit-deva
 command -v chromium

@@ -19,14 +19,13 @@ from typing import Any
 import requests
 from dag_runs import DagRun, TaskRun
 from demo import SPEED, Example, account, differences, received_since, report
-from running_airflow import RunningAirflow, running_examples, wait_for
+from running_airflow import FINISHED, RunningAirflow, running_examples, wait_for
 
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 
 # On a busy machine Airflow takes its time.
 WAIT_SECONDS = 100.0
-FINISHED = frozenset({"success", "failed"})
 # What a task that waits for a person is, from Airflow 3.3 on and before.
 WAITING = frozenset({"awaiting_input", "deferred"})
 

@@ -9,11 +9,5 @@ installed() {
 if installed; then
     exit
 fi
-if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
-    echo 'This needs the programs of a PostgreSQL server. On Debian and Ubuntu: sudo apt-get install postgresql' >&2
-    exit 1
-fi
-export DEBIAN_FRONTEND=noninteractive
-apt-get update --quiet
-apt-get install --quiet --yes --no-install-recommends postgresql
+"$(dirname "$0")/apt_install.sh" 'the programs of a PostgreSQL server. On Debian and Ubuntu' postgresql
 installed

@@ -32,6 +32,8 @@ ANSWER_SECONDS = 20.0
 # One request: on a busy machine others may keep SQLite's lock for long.
 REQUEST_SECONDS = 60.0
 POLL_SECONDS = 0.1
+# States of a DAG run, or of a task that is not skipped, that do not change any more.
+FINISHED = frozenset({"success", "failed"})
 # Characters of a log that are shown when something was waited for in vain.
 LAST = 4000
 

@@ -11,7 +11,8 @@ from enum import Enum
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
-T = TypeVar("T")
+from airflow_provider_campaigns.protocol.messages import T
+
 Item = TypeVar("Item")
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
@@ -181,6 +181,7 @@ class CampaignDeliveryOperator(BaseOperator):
     def _execute(self, context: Context, *, waited: bool = False) -> Receipt:
         from airflow_provider_campaigns.delivery.progress import DeliveryProgress
         from airflow_provider_campaigns.operators.state import progress_note
+        from airflow_provider_campaigns.operators.timing import wait_or_skip
 
         if self.preview:
             return self._show(context)
@@ -213,7 +214,7 @@ class CampaignDeliveryOperator(BaseOperator):
             if delivery.begun:
                 self._leave(delivery, context)
             if window and isinstance(error, SendWindowClosedError):
-                self._stay_out(window)
+                wait_or_skip(self, window)
             if isinstance(error, DeliveryError) and error.final:
                 raise AirflowFailException(str(error)) from error
             raise
@@ -228,20 +229,12 @@ class CampaignDeliveryOperator(BaseOperator):
 
     def _window(self, context: Context, *, waited: bool) -> SendWindow | None:
         """Return the hours at which this run may send, None for all; leave the worker when it may not send now."""
-        from airflow_provider_campaigns.operators.timing import refuse_old, window_of
+        from airflow_provider_campaigns.operators.timing import wait_or_skip, window_of
 
-        window = window_of(self.send_window, self.outside_window)
-        if not waited:
-            refuse_old(self.max_age, context)
+        window = window_of(self, context, waited=waited)
         if window and window.closes_in() <= 0:
-            self._stay_out(window)
+            wait_or_skip(self, window)
         return window
-
-    def _stay_out(self, window: SendWindow) -> NoReturn:
-        """Leave the worker: it is outside ``window``."""
-        from airflow_provider_campaigns.operators.timing import wait_or_skip
-
-        wait_or_skip(self, window, self.outside_window, self.execute_when_open.__name__)
 
     def _delivery(self, send: Send, records: Records) -> Delivery:
         from airflow_provider_campaigns.delivery.engine import Delivery

@@ -310,12 +310,10 @@ class CreateExotelCampaignOperator(CampaignSensor):
 
     def _keep_to_window(self, context: Context, send_at: str | None, *, waited: bool) -> None:
         """Leave the worker when calls must not start now, or at ``send_at`` if that is still to come."""
-        from airflow_provider_campaigns.operators.timing import refuse_old, wait_or_skip, window_of
+        from airflow_provider_campaigns.operators.timing import wait_or_skip, window_of
         from airflow_provider_campaigns.vendors.instants import instant
 
-        window = window_of(self.send_window, self.outside_window)
-        if not waited:
-            refuse_old(self.max_age, context)
+        window = window_of(self, context, waited=waited)
         if window is None:
             return
         start = instant("send_at", send_at) if send_at else window.now()
@@ -323,7 +321,7 @@ class CreateExotelCampaignOperator(CampaignSensor):
             if not window.closes(start):
                 raise InputError("send_at", f"a time within send_window ({window})", start.isoformat())
         elif window.closes_in() <= 0:
-            wait_or_skip(self, window, self.outside_window, self.execute_when_open.__name__)
+            wait_or_skip(self, window)
 
     def _campaign(self, name: str, lists: Sequence[str], numbers: Sequence[str]) -> CreateCampaign:
         from airflow_provider_campaigns.vendors.exotel_campaign import NAME_LONGER_THAN, CreateCampaign

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, get_args
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
@@ -11,43 +12,67 @@ from airflow_provider_campaigns.delivery.window import SendWindow, read_window
 from airflow_provider_campaigns.exceptions import InputError
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperator, Context
+    from airflow.providers.common.compat.sdk import Context
 
 OutsideWindow = Literal["wait", "skip"]
 
 
-def window_of(send_window: Any, outside_window: str) -> SendWindow | None:
+class TimedOperator(Protocol):
+    """An operator with these parameters, and a method that is called when the window opens."""
+
+    send_window: Any
+    outside_window: Any
+    max_age: Any
+
+    @property
+    def log(self) -> Any:
+        """Its logger."""
+
+    @property
+    def defer(self) -> Callable[..., Any]:
+        """Leave the worker, for a trigger to wake it."""
+
+    @property
+    def execute_when_open(self) -> Callable[..., Any]:
+        """Go on after a wait."""
+
+
+def window_of(operator: TimedOperator, context: Context, *, waited: bool) -> SendWindow | None:
     """
-    Return the hours at which contacts may be sent, None for all.
+    Return the hours at which an operator may send, None for all.
 
-    :raises InputError: ``send_window`` or ``outside_window`` is wrong.
+    :param waited: it waited for them: whether its run is too old is not looked at again.
+    :raises InputError: ``send_window``, ``outside_window`` or ``max_age`` is wrong.
+    :raises AirflowFailException: the run is too old.
     """
-    if outside_window not in get_args(OutsideWindow):
-        raise InputError("outside_window", " or ".join(get_args(OutsideWindow)), repr(outside_window))
-    return read_window(send_window) if send_window else None
+    if operator.outside_window not in get_args(OutsideWindow):
+        raise InputError("outside_window", " or ".join(get_args(OutsideWindow)), repr(operator.outside_window))
+    window = read_window(operator.send_window) if operator.send_window else None
+    if not waited:
+        _refuse_old(operator.max_age, context)
+    return window
 
 
-def wait_or_skip(operator: BaseOperator, window: SendWindow, outside_window: str, method_name: str) -> NoReturn:
+def wait_or_skip(operator: TimedOperator, window: SendWindow) -> NoReturn:
     """
     Leave the worker until ``window`` opens, or for good.
 
-    :param method_name: what is called when it opens.
     :raises TaskDeferred: ``outside_window`` is ``wait``: a trigger wakes the task when it opens.
     :raises AirflowSkipException: ``outside_window`` is ``skip``.
     """
     from airflow.providers.common.compat.standard.triggers import TimeDeltaTrigger
 
-    if outside_window == "skip":
+    if operator.outside_window == "skip":
         raise AirflowSkipException(f"It is outside send_window ({window}); nothing more is sent")
     moment = window.now()
     opens = window.opens(moment)
     operator.log.info("It is outside send_window (%s); waiting until %s", window, opens)
     # The trigger counts from its own creation.
-    operator.defer(trigger=TimeDeltaTrigger(opens - moment), method_name=method_name)
+    operator.defer(trigger=TimeDeltaTrigger(opens - moment), method_name=operator.execute_when_open.__name__)
     raise AssertionError("unreachable: defer raises")
 
 
-def refuse_old(max_age: Any, context: Context) -> None:
+def _refuse_old(max_age: Any, context: Context) -> None:
     """
     Refuse to send for a data interval that ended longer ago than ``max_age``.
 

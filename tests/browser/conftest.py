@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from running_airflow import START_SECONDS, RunningAirflow, running_examples, wait_for
+from running_airflow import RunningAirflow, running_examples
 
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 
@@ -66,7 +66,7 @@ def visit(page: Page, airflow: RunningAirflow) -> Visit:
     """Return a function that opens the page of a DAG as soon as Airflow knows it."""
 
     def visit(dag_id: str) -> Page:
-        wait_for(f"the DAG {dag_id}", lambda: airflow.asked("GET", f"dags/{dag_id}").ok, START_SECONDS)
+        airflow.wait_for_dag(dag_id)
         page.goto(f"/dags/{dag_id}")
         return page
 

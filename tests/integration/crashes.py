@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from running_airflow import FINISHED
+
 from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.delivery.engine import AHEAD
 from airflow_provider_campaigns.delivery.outcomes import STATUSES, Outcome
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
-from tests.integration.scheduler import FINISHED, Run, ScheduledAirflow, Task
+from tests.integration.scheduler import Run, ScheduledAirflow, Task
 from tests.integration.sends import PHONES, SENDS, SendKind
 from tests.operators.deliveries import write_csv
 

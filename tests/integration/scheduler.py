@@ -13,7 +13,7 @@ from typing import Any
 
 import dag_runs
 import psutil
-from running_airflow import AIRFLOW, AIRFLOW_3, LAST, POLL_SECONDS, RunningAirflow, wait_for
+from running_airflow import AIRFLOW, AIRFLOW_3, FINISHED, LAST, POLL_SECONDS, RunningAirflow, wait_for
 
 DAGS = Path(__file__).with_name("dags")
 
@@ -35,8 +35,6 @@ NOTICING = {
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": str(TRIGGERER_SECONDS),
 }
-
-FINISHED = frozenset({"success", "failed"})
 
 
 @dataclass(frozen=True)
