@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -101,30 +100,6 @@ def test_contacts_go_out_in_order_in_batches(kept: Path | None, batch_size: int,
     assert sorted(world.contacted) == phones(7)
     assert all(keys == sorted(keys) and len(keys) <= batch_size for keys in world.requests)
     assert (len(world.requests), receipt["requests"]) == (requests, requests)
-
-
-@pytest.mark.parametrize("frozen", [False, True])
-def test_the_garbage_collector_is_spared_what_was_there_and_left_as_it_was(frozen: bool) -> None:
-    world = World()
-    meanwhile: list[int] = []
-
-    def look(_: int, keys: list[str]) -> Response:
-        meanwhile.append(gc.get_freeze_count())
-        return world.accept(keys)
-
-    world.answer = look
-    gc.collect()
-    if frozen:
-        gc.freeze()
-    before = gc.get_freeze_count()
-    try:
-        run_try(world, Plan(phones(1)))
-        after = gc.get_freeze_count()
-    finally:
-        gc.unfreeze()
-
-    assert meanwhile[0] > before
-    assert bool(after) is frozen
 
 
 # -- the call is refused, or never arrives
