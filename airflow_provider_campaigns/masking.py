@@ -50,13 +50,15 @@ def mask(text: str, known: Iterable[str] = ()) -> str:
     """
     Return ``text`` with e-mail addresses, phone numbers (7 to 16 digits) and ``known`` values hidden.
 
-    ``jo@example.com`` becomes ``j***@example.com``, ``+447700900123`` becomes ``+44***23``.
+    ``jo@example.com`` becomes ``j***@example.com``, ``+447700900123`` becomes ``+44***23``; half of a character, which
+    no log takes, becomes ``?``.
 
     :param text: what is to be shown, e.g. a vendor's message.
     :param known: recipients' addresses or secrets that must not appear whatever their form.
     """
     for value in sorted({value for value in known if value}, key=len, reverse=True):
         text = text.replace(value, _HIDDEN)
+    text = text.encode(errors="replace").decode()
     if not _SUSPICIOUS.search(text):
         return text
     return _PHONE.sub(_hide_phone, _EMAIL.sub(_hide_email, text))

@@ -142,6 +142,10 @@ def test_known_values_are_hidden_whole_the_longest_first():
     assert mask("key s3cret-long, s3cret, user-7", ["s3cret", "s3cret-long", "user-7", ""]) == "key ***, ***, ***"
 
 
+def test_half_of_a_character_can_be_logged():
+    assert mask("cut \ud83d jo@example.com") == "cut ? j***@example.com"
+
+
 def test_masking_twice_changes_nothing():
     once = mask("jo@example.com +447700900123 5550123")
     assert mask(once) == once

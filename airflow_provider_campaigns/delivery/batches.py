@@ -30,6 +30,7 @@ ROWS_AT_A_TIME = 200
 _SEPARATORS = re.compile(r"[\s().-]")
 _PHONE_PATTERN = re.compile(r"\+[\d\s().*?-]+")
 
+HALF = "its key or an address holds half of a character"
 REPEATED = "the contacts have it more than once"
 EXCLUDED = "in exclude"
 NOT_ALLOWED = "not in only_recipients of the connection"
@@ -176,11 +177,22 @@ class Reading:
             contact = self.send.contact(self.fields(row.fields))
         except InvalidContactError as error:
             return outcome(row.number, None, "invalid", str(error))
+        if not _is_whole("".join((contact.key, *contact.addresses))):
+            return outcome(row.number, None, "invalid", HALF)
         if self.excluded and any(normalise(name) in self.excluded for name in (contact.key, *contact.addresses)):
             return outcome(row.number, contact.key, "invalid", EXCLUDED)
         if self.only_recipients and not allowed(contact, self.only_recipients):
             return outcome(row.number, contact.key, "invalid", NOT_ALLOWED)
         return contact
+
+
+def _is_whole(text: str) -> bool:
+    """Whether ``text`` can be written down: what comes from JSON may hold surrogates, which no file takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _without_repeats(
@@ -244,9 +256,11 @@ def excluded_keys(source: Source, reading: Reading) -> Keys:
         if not values:
             wanted = f"a column {' or '.join(map(repr, sorted(identifying)))}, or one column only"
             raise InputError(source.name, wanted, f"row {row.number} with {', '.join(map(repr, row.fields))}")
-        for value in values:
-            if str(value or "").strip():
-                keys.add(normalise(str(value)))
+        for value in map(str, filter(None, values)):
+            if not _is_whole(value):
+                raise InputError(source.name, "whole characters", f"row {row.number} with half of one")
+            if value.strip():
+                keys.add(normalise(value))
     return keys
 
 

@@ -308,7 +308,8 @@ def _in_order(lines: Iterable[Outcome]) -> Iterator[Outcome]:
 
 
 def _line(value: Outcome) -> bytes:
-    return _ENCODER.encode(value).encode() + b"\n"
+    # What was sent is told, whatever is in it.
+    return _ENCODER.encode(value).encode(errors="replace") + b"\n"
 
 
 def _lines(path: Any) -> Iterator[Outcome]:

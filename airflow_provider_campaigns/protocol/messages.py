@@ -23,6 +23,7 @@ yields
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -32,6 +33,9 @@ from airflow_provider_campaigns.masking import mask
 
 T = TypeVar("T")
 Effect = Literal["read", "write"]
+
+# A surrogate, escaped or not: half of a character, unless the other half follows.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class Response:
 
     def json(self) -> Any:
         """
-        Return the body parsed as JSON, the same object each time.
+        Return the body parsed as JSON, the same object each time; half of a character, which no file takes, is a "?".
 
         :raises ValueError: the body is not JSON.
         """
@@ -92,9 +96,12 @@ class Response:
     @cached_property
     def _parsed(self) -> Any:
         try:
-            return json.loads(self.body)
+            parsed = json.loads(self.body)
+            if _SURROGATE.search(self.body):
+                parsed = json.loads(json.dumps(parsed, ensure_ascii=False).encode(errors="replace"))
         except RecursionError:
             raise ValueError("nested too deeply") from None
+        return parsed
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import pytest
 
 from airflow_provider_campaigns.delivery.batches import (
     EXCLUDED,
+    HALF,
     MOST_ROWS,
     NOT_ALLOWED,
     Batch,
@@ -27,6 +28,8 @@ from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.sources import Row, Source, open_source
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.protocol.sending import Contact
+from airflow_provider_campaigns.vendors.xtremepush import Xtremepush
+from airflow_provider_campaigns.vendors.xtremepush_contacts import ExecuteCampaign
 from tests.delivery.world import AcmeSend, phones
 
 SEND = AcmeSend()
@@ -177,6 +180,19 @@ def test_a_row_that_cannot_be_read_is_invalid() -> None:
 
 def test_an_invalid_contact_is_told_without_its_address() -> None:
     assert ends(["+44 7700 900123 call after 5"]) == ["phone: expected digits, got +44***23 call after 5"]
+
+
+def test_a_contact_that_no_outcome_could_name_is_invalid() -> None:
+    rows = [{"phone": "1"}, {"user_id": "cut \ud83d"}, {"user_id": "2", "email": "cut\ud83d@example.com"}]
+
+    cut = Reading(ExecuteCampaign(Xtremepush(app_token="t"), 1)).batches(source(rows), 2)
+
+    assert [line["reason"] for batch in cut for line in batch.outcomes][1:] == [HALF, HALF]
+
+
+def test_half_of_a_character_in_what_is_excluded_is_an_error() -> None:
+    with pytest.raises(InputError, match="exclude: expected whole characters, got row 2 with half of one"):
+        excluding(["1", "cut \ud83d"])
 
 
 def test_a_repeated_contact_is_a_duplicate_however_it_is_spelt() -> None:

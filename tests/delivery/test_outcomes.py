@@ -191,6 +191,13 @@ def test_the_files_are_json_lines_that_sort_by_row(tmp_path: Path) -> None:
     assert [json.loads(line)["row"] for line in text.splitlines()] == [1, 3]
 
 
+def test_an_outcome_is_told_whatever_is_in_it(tmp_path: Path) -> None:
+    folder = OutcomeFolder(tmp_path, 1)
+    folder.write([outcome(1, "1", "rejected", "cut \ud83d")])
+
+    assert [line["reason"] for line in folder.read()] == ["cut ?"]
+
+
 def test_other_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "resend-4").mkdir()
     (tmp_path / ".part-001-000001.jsonl.17.tmp").write_text('{"row": 1, "sta')

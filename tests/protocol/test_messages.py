@@ -57,6 +57,19 @@ def test_a_reply_is_read_as_json_in_any_unicode_encoding():
     assert Response(200, '{"a": "é"}'.encode("utf-16")).json() == {"a": "é"}
 
 
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        pytest.param(rb'{"a": "cut \ud83d"}', "cut ?", id="escaped"),
+        pytest.param(b'{"a": "cut \xed\xa0\xbd"}', "cut ?", id="raw"),
+        pytest.param(rb'{"a": "\uD83D\uDE00 \u00e9"}', "\N{GRINNING FACE} é", id="whole"),
+    ],
+)
+def test_half_of_a_character_in_a_reply_can_be_written_down(body, text):
+    assert Response(200, body).json() == {"a": text}
+    assert Response(200, body).json()["a"].encode()
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"a": ', b"\xff\xfe\xff", b"[" * 100_000])
 def test_what_is_no_json_is_a_value_error(body):
     with pytest.raises(ValueError):  # noqa: PT011 - json's own and our own
