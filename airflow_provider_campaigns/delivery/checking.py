@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 
 from airflow_provider_campaigns.delivery.batches import LEFT_OUT, Reading
-from airflow_provider_campaigns.delivery.sources import Source
+from airflow_provider_campaigns.delivery.sources import Row, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,17 @@ def check(reading: Reading, source: Source, row: int = 0) -> Checked:
     :param row: up to which row the fingerprint is wanted; 0 for none.
     :raises InputError: the source cannot be read to its end, holds nothing, or lacks a column.
     """
-    read = count()
-    rows = (row for row, _ in zip(source.rows_with(reading.required()), read, strict=False))
+    rows = source.rows_with(reading.required())
+    read = 0
+
+    def counted() -> Iterator[Row]:
+        nonlocal read
+        for one in rows:
+            read = one.number
+            yield one
+
     fingerprint, somebody, broken = "", False, None
-    for number, contact, mark in reading.entries(rows):
+    for number, contact, mark in reading.entries(counted()):
         if isinstance(contact, dict):
             broken = broken or (contact["reason"] if contact["reason"] not in LEFT_OUT else None)
         else:
@@ -46,8 +53,9 @@ def check(reading: Reading, source: Source, row: int = 0) -> Checked:
             fingerprint = mark.hex()
         if somebody and number >= row:
             break
-    deque(rows, maxlen=0)
-    return Checked(next(read), fingerprint, None if somebody else broken)
+    for last in deque(rows, maxlen=1):
+        read = last.number
+    return Checked(read, fingerprint, None if somebody else broken)
 
 
 def count_recipients(reading: Reading, source: Source) -> int:

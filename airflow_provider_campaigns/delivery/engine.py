@@ -19,11 +19,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from typing import Any
 
 from airflow_provider_campaigns.delivery.answers import Watch, outcomes_of, replies_of
@@ -31,6 +29,7 @@ from airflow_provider_campaigns.delivery.batches import Batch, Reading
 from airflow_provider_campaigns.delivery.checking import Checked, check
 from airflow_provider_campaigns.delivery.garbage import spared
 from airflow_provider_campaigns.delivery.ledger import Ledger
+from airflow_provider_campaigns.delivery.lookahead import Lookahead
 from airflow_provider_campaigns.delivery.outcomes import Outcomes, count
 from airflow_provider_campaigns.delivery.past import Past, unfinished
 from airflow_provider_campaigns.delivery.receipt import Receipt, make_receipt
@@ -61,6 +60,9 @@ AHEAD = 2
 # Answers are stored together: this share of the requests in flight, or what comes in so many seconds.
 SHARE_OF_ROUND = 0.75
 LINGER = 0.05
+# And what comes within a moment, this share of the time a request takes: those that left together are answered
+# together, and the requests that take their places should leave before this thread is at work again.
+MOMENT = 0.05
 # Outcomes that are kept in memory before they are stored, beside those of the requests that are answered.
 MOST_LINES = 10_000
 
@@ -107,7 +109,6 @@ class Delivery:
     _told_to_end: float | None = None
     _storing: float = 0.0
     _request: float = 0.0
-    _prepared: deque[Batch] = field(default_factory=deque)
     _past: Past = field(init=False)
     _record: Record = field(init=False)
     begun: bool = False
@@ -199,35 +200,33 @@ class Delivery:
     # --- rounds
 
     def _send_all(self) -> None:
-        batches = self._batches()
-        tickets: list[Ticket] = []
-        try:
-            while True:
-                if self._until_closing() == 0:
-                    self._stop(SendWindowClosedError("the send window has closed; the rest was not sent"))
-                tickets = self._ahead(batches)
-                self._store(tickets)
-                self._submit(*tickets)
-                tickets = []
-                if self._in_flight:
-                    self._prepare(batches)
-                    self._collect()
-                elif self._exhausted or self._error:
-                    break
-        except Exception:
-            self._rescue(tickets)
-            raise
+        with Lookahead(self._batches()) as batches:
+            self._send_each(batches)
         if self._left_open and not self._error:
             self._error = UnknownOutcomesError(
                 f"{self._left_open} contacts may have been sent. A retry of the task sends to them again, which is "
                 f"safe: {self.send.safe_to_resend}"
             )
 
-    def _prepare(self, batches: Iterator[Batch]) -> None:
-        """Read the next batches while requests are under way, so that no request waits for them."""
-        missing = self.max_concurrency - len(self._prepared)
-        if self._answered:
-            self._prepared.extend(islice(batches, missing))
+    def _send_each(self, batches: Lookahead[Batch]) -> None:
+        tickets: list[Ticket] = []
+        try:
+            while True:
+                if self._until_closing() == 0:
+                    self._stop(SendWindowClosedError("the send window has closed; the rest was not sent"))
+                tickets = self._ahead(batches)
+                if self._answered:
+                    batches.fetch(self.max_concurrency)
+                self._store(tickets)
+                self._submit(*tickets)
+                tickets = []
+                if self._in_flight:
+                    self._collect()
+                elif self._exhausted or self._error:
+                    break
+        except Exception:
+            self._rescue(tickets)
+            raise
 
     def _ahead(self, batches: Iterator[Batch]) -> list[Ticket]:
         """Return the next batches to intend, as many as may be open; settle those that need no request."""
@@ -235,7 +234,7 @@ class Delivery:
         # The first request goes alone: a wrong campaign or password is refused once, not once per request in flight.
         most = AHEAD * self.max_concurrency if self._answered else 1
         while self._open < most and len(self._record.lines) < MOST_LINES and not self._error:
-            batch = self._prepared.popleft() if self._prepared else next(batches, None)
+            batch = next(batches, None)
             if batch is None:
                 self._exhausted = True
                 break
@@ -281,8 +280,8 @@ class Delivery:
 
     def _gather(self) -> list[Answer]:
         """
-        Return answers worth a round: enough that those sent meanwhile last, or what comes within a moment. An error is
-        worth one by itself. If all are answered sooner than a round is stored, nothing would last, so all of them.
+        Return answers worth a round: enough that those sent meanwhile last, or what comes soon. An error is worth one
+        by itself. If all are answered sooner than a round is stored, nothing would last, so all of them.
         """
         answers = self._wait(self._patience())
         until = self.clock() + LINGER
@@ -294,6 +293,8 @@ class Delivery:
             if left <= 0:
                 break
             answers += self._wait(left, most - len(answers))
+        if answers and len(answers) < self._in_flight and not self._error:
+            answers += self._wait(min(MOMENT * self._request, LINGER, self._patience()), self._in_flight - len(answers))
         self._request = next((answer.seconds for answer in reversed(answers) if not answer.error), self._request)
         return answers
 

@@ -12,6 +12,8 @@ from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
+from pydantic_core import to_json
+
 from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.storage import locate, open_text, write_whole
 from airflow_provider_campaigns.exceptions import InputError
@@ -27,9 +29,6 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 # How far behind its place in the source an outcome may have been stored, and still be read in its place.
 MOST_DISPLACED = 10_000
-
-# One for all: ``json.dumps`` would make one for every line.
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 _PART = re.compile(r"part-(\d+)-(\d+|unsent)\.jsonl$")
 
@@ -308,8 +307,11 @@ def _in_order(lines: Iterable[Outcome]) -> Iterator[Outcome]:
 
 
 def _line(value: Outcome) -> bytes:
-    # What was sent is told, whatever is in it.
-    return _ENCODER.encode(value).encode(errors="replace") + b"\n"
+    try:
+        return to_json(value) + b"\n"
+    except ValueError:
+        # Half of a character: what was sent is told all the same.
+        return json.dumps(value).encode() + b"\n"
 
 
 def _lines(path: Any) -> Iterator[Outcome]:

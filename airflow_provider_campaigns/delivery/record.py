@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from airflow_provider_campaigns.delivery.batches import REPEATED
 from airflow_provider_campaigns.delivery.ledger import Ledger
-from airflow_provider_campaigns.delivery.outcomes import Outcome, Outcomes, count
+from airflow_provider_campaigns.delivery.outcomes import Outcome, Outcomes
 from airflow_provider_campaigns.delivery.past import Past
 from airflow_provider_campaigns.delivery.ranges import Rows
 from airflow_provider_campaigns.delivery.senders import Ticket
@@ -33,6 +33,7 @@ class Record:
 
     def _clear(self) -> None:
         self.lines: list[Outcome] = []
+        self._counts: Counter[str] = Counter()
         self._settled: list[Rows] = []
         self._released: list[Rows] = []
         self._requests = 0
@@ -40,7 +41,7 @@ class Record:
     @property
     def counts(self) -> Counter[str]:
         """Contacts by status, of all tries, whether stored or not."""
-        return self._stored + count(self.lines) if self.lines else self._stored
+        return self._stored + self._counts if self.lines else self._stored
 
     def request(self) -> None:
         """Count a request that took contacts to the vendor."""
@@ -49,6 +50,7 @@ class Record:
     def settle(self, rows: Rows, lines: Sequence[Outcome]) -> None:
         """Take the outcomes of a range."""
         self.lines += lines
+        self._counts.update(line["status"] for line in lines)
         self._settled.append(rows)
 
     def release(self, rows: Rows) -> None:
@@ -63,8 +65,8 @@ class Record:
         """
         self._write()
         if self._settled or self._released or self._requests or tickets:
-            counts = count(self.lines)
-            self._stored.update(counts)
+            self._stored.update(self._counts)
+            counts = self._counts.copy()
             counts["requests"] = self._requests
             counts["repeated"] = sum(line["reason"] == REPEATED for line in self.lines)
             checkpoint = (tickets[-1].batch.rows.last, tickets[-1].batch.fingerprint) if tickets else None

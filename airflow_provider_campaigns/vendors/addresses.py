@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 EMAIL = r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+"
@@ -22,20 +22,25 @@ def addresses(fields: Mapping[str, Any]) -> tuple[str, ...]:
     no phone number counts too: better one value hidden too many than one recipient shown.
     """
     found: dict[str, None] = {}
-    _find("", fields, found)
+    for name, value in fields.items():
+        # Nearly all values are text.
+        if type(value) is str:
+            if _is_address(name, value):
+                found[value] = None
+        else:
+            found |= dict.fromkeys(_addresses_in(name, value))
     return tuple(found)
 
 
-def _find(name: str, value: object, found: dict[str, None]) -> None:
-    """Put the addresses in ``value``, which is called ``name``, into ``found``."""
-    if isinstance(value, (str, int)):
-        if not isinstance(value, bool):
-            text = str(value)
-            if text and (name.lower() in _NAMES or _ADDRESS.fullmatch(text)):
-                found[text] = None
-    elif isinstance(value, Mapping):
-        for inner, content in value.items():
-            _find(str(inner), content, found)
-    elif isinstance(value, (list, tuple)):
-        for content in value:
-            _find(name, content, found)
+def _addresses_in(name: str, value: object) -> Iterable[str]:
+    """Return the addresses in ``value``, which is called ``name``."""
+    if isinstance(value, Mapping):
+        return addresses({str(inner): content for inner, content in value.items()})
+    if isinstance(value, (list, tuple)):
+        return (found for content in value for found in _addresses_in(name, content))
+    text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    return (text,) if _is_address(name, text) else ()
+
+
+def _is_address(name: str, text: str) -> bool:
+    return bool(text) and (name.lower() in _NAMES or _ADDRESS.fullmatch(text) is not None)

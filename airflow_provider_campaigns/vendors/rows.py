@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import isnan
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
@@ -62,6 +62,21 @@ def checked(
         raise error(name, _expected(model, first["loc"]) or first["msg"], got) from None
     except PydanticSerializationError as problem:
         raise error("row", "values that JSON can hold", problem) from None
+
+
+def json_safe(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return ``fields``, whatever they are called, as JSON can hold them; text as it stands.
+
+    :raises InvalidContactError: a value is something that JSON does not know.
+    """
+    if {*map(type, fields.values())} <= {str}:
+        return dict(fields)
+    return checked(_Anything, fields)
+
+
+class _Anything(BaseModel):
+    model_config = ConfigDict(extra="allow")
 
 
 def _expected(model: type[BaseModel], location: tuple[str | int, ...]) -> str | None:

@@ -8,15 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
 from airflow_provider_campaigns.protocol.messages import Conversation
 from airflow_provider_campaigns.protocol.sending import Contact, ContactReply
 from airflow_provider_campaigns.vendors.addresses import EMAIL, addresses
 from airflow_provider_campaigns.vendors.instants import instant
 from airflow_provider_campaigns.vendors.replies import words
-from airflow_provider_campaigns.vendors.rows import checked, given
+from airflow_provider_campaigns.vendors.rows import given, json_safe
 from airflow_provider_campaigns.vendors.xtremepush import Xtremepush
 
 BATCH_LIMIT = 1000  # ours: how many targets one call takes is not published
@@ -28,12 +26,6 @@ TWICE = ContactReply("duplicate", reason="the target is in this call already, wh
 
 # What the other parameters set; also the credentials.
 _NO_OVERRIDES = frozenset({"apptoken", "id", "target", "target_with_params", "target_by", "params", "time"})
-
-
-class TemplateVariables(BaseModel):
-    """A contact's own template variables: any names."""
-
-    model_config = ConfigDict(extra="allow")
 
 
 @dataclass(frozen=True)
@@ -117,7 +109,7 @@ class ExecuteCampaign:
         row = given(fields)
         target = self._target(row)
         variables = {name: value for name, value in row.items() if name != self.target_by}
-        body = {"target": target, "params": checked(TemplateVariables, variables)}
+        body = {"target": target, "params": json_safe(variables)}
         identity = str(target).casefold() if self.target_by == "email" else ""
         return Contact(str(target), body, addresses(row), identity)
 

@@ -113,7 +113,9 @@ class Run:
         """Return the task instance once it succeeded, or failed for good."""
         return self.until("ends", lambda task: task.state in FINISHED, seconds)
 
-    def until(self, what: str, reached: Callable[[Task], bool], seconds: float = WAIT_SECONDS) -> Task:
+    def until(
+        self, what: str, reached: Callable[[Task], bool], seconds: float = WAIT_SECONDS, poll: float = POLL_SECONDS
+    ) -> Task:
         """Return the task instance once it is as ``reached`` wants it."""
         found: list[Task] = []
 
@@ -121,7 +123,7 @@ class Run:
             found[:] = [self.task()]
             return reached(found[0])
 
-        self.wait(f"a task that {what}", is_reached, seconds)
+        self.wait(f"a task that {what}", is_reached, seconds, poll)
         return found[0]
 
     def wait(
