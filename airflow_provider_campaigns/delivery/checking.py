@@ -27,9 +27,9 @@ class Checked:
 
 def check(reading: Reading, source: Source, row: int = 0) -> Checked:
     """
-    Read the source to its end, once.
+    Read the source to its end: once, or as far as is of interest, if it can count its rows by itself.
 
-    Rows become contacts only as long as that is of interest, as it takes most of the time.
+    Rows become contacts only as far as is of interest, too, as that takes most of the time.
 
     :param row: up to which row the fingerprint is wanted; 0 for none.
     :raises InputError: the source cannot be read to its end, holds nothing, or lacks a column.
@@ -53,8 +53,11 @@ def check(reading: Reading, source: Source, row: int = 0) -> Checked:
             fingerprint = mark.hex()
         if somebody and number >= row:
             break
-    for last in deque(rows, maxlen=1):
-        read = last.number
+    if source.count:
+        read = source.count()
+    else:
+        for last in deque(rows, maxlen=1):
+            read = last.number
     return Checked(read, fingerprint, None if somebody else broken)
 
 

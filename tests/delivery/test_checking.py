@@ -37,6 +37,19 @@ def people(*rows: str) -> Source:
     return open_source([{"phone": row} for row in rows])
 
 
+def test_a_source_that_counts_its_rows_is_not_read_to_its_end_for_that() -> None:
+    source = people(*phones(1000))
+    read: list[Row] = []
+
+    def rows() -> Iterator[Row]:
+        for row in source.read():
+            read.append(row)
+            yield row
+
+    assert check(Reading(AcmeSend()), Source("contacts", rows, count=lambda: 1000)).rows == 1000
+    assert len(read) < 500
+
+
 def test_the_source_is_read_once(counting: type[CountingSend]) -> None:
     source = people(*phones(1000))
     reads = 0

@@ -23,14 +23,25 @@ def open_csv(path: str, where: str, plain: bool = False) -> Source:
     :raises InputError: it cannot be opened, or has no proper header.
     """
 
-    def read() -> Iterator[Row]:
+    def records() -> Iterator[list[str] | str]:
         with text_of(path, where) as text:
             lines = _lines(text)
-            yield from _rows(lines, _header(lines, where), where)
+            _header(lines, where)
+            yield from _records(lines, where)
+
+    def read() -> Iterator[Row]:
+        width = len(columns)
+        for number, values in enumerate(records(), 1):
+            if isinstance(values, str):
+                yield Row(number, {}, values)
+            elif len(values) == width:
+                yield Row(number, dict(zip(columns, values, strict=False)))
+            else:
+                yield Row(number, {}, f"{len(values)} values for {width} columns")
 
     with text_of(path, where) as text:
         columns = _header(_lines(text), where)
-    return Source(where, read, columns)
+    return Source(where, read, columns, lambda: sum(1 for _ in records()))
 
 
 def _lines(text: Any) -> Any:
@@ -49,26 +60,23 @@ def _header(lines: Any, where: str) -> list[str]:
     return checked_columns(header, where)
 
 
-def _rows(lines: Any, columns: list[str], where: str) -> Iterator[Row]:
-    width = len(columns)
+def _records(lines: Any, where: str) -> Iterator[list[str] | str]:
+    """Yield the values of each record, or why it cannot be read."""
     number = 0
     while True:
         line = lines.line_num
         try:
-            # A million rows are read in a loop, not one by one.
+            # A million records are read in a loop, not one by one.
             for values in lines:
                 line = lines.line_num
-                if len(values) == width:
+                if values:
                     number += 1
-                    yield Row(number, dict(zip(columns, values, strict=False)))
-                elif values:
-                    number += 1
-                    yield Row(number, {}, f"{len(values)} values for {width} columns")
+                    yield values
         except csv.Error as error:
             number += 1
             if lines.line_num > line + 1 or str(error) == _ENDS_IN_QUOTES:
                 # A quote that was not closed in its line has swallowed others, nobody knows how many.
                 raise InputError(where, "CSV", f"row {number}: {error}") from None
-            yield Row(number, {}, f"not CSV: {error}")
+            yield f"not CSV: {error}"
         else:
             return

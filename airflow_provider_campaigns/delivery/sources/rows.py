@@ -40,11 +40,13 @@ class Source:
     :param name: for messages: the parameter's name, with the path if there is one.
     :param read: returns a new stream of rows.
     :param columns: the header, None when rows need not have the same columns.
+    :param count: returns how many rows there are, having read all; only for a source that need not make them for that.
     """
 
     name: str
     read: Callable[[], Iterator[Row]]
     columns: Sequence[str] | None = None
+    count: Callable[[], int] | None = None
 
     def rows_with(self, groups: Iterable[Sequence[str]]) -> Iterator[Row]:
         """

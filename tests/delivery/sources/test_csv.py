@@ -98,3 +98,15 @@ def test_csv_that_cannot_be_read_to_its_end(tmp_path: Path, content: str | bytes
 
     with pytest.raises(InputError, match=message):
         list(source.read())
+    assert source.count
+    with pytest.raises(InputError, match=message):
+        source.count()
+
+
+def test_csv_rows_are_counted_as_they_are_read(tmp_path: Path) -> None:
+    content = 'a,b\n1,2\n\n"3\n3",4\n5\n"6"6,7\n8,9\n'
+    source = open_source(file_with(tmp_path, "contacts.csv", content))
+
+    assert source.count
+    assert source.count() == len(problems(source)) == 5
+    assert [number for number, problem in problems(source) if problem] == [3, 4]
