@@ -10,8 +10,8 @@ between outcomes and settlement         settles from the stored outcomes
 after the settlement                    skips the range
 ======================================  =================================================================
 
-Everything here runs in one thread, which alone talks to Airflow and which alone signals reach; ``senders`` is the
-other one. Each round stores what was answered, settles it and stores the next intents in one write, and only then
+Everything here runs in one thread, which alone talks to Airflow and which alone signals reach; ``senders`` is another
+one, and ``lookahead`` a third, which reads what comes next. Each round stores what was answered, settles it and stores the next intents in one write, and only then
 hands those on to be sent: so no request waits for the ledger as long as others are under way.
 """
 
@@ -293,8 +293,9 @@ class Delivery:
             if left <= 0:
                 break
             answers += self._wait(left, most - len(answers))
-        if answers and len(answers) < self._in_flight and not self._error:
-            answers += self._wait(min(MOMENT * self._request, LINGER, self._patience()), self._in_flight - len(answers))
+        moment = min(MOMENT * self._request, LINGER, self._patience())
+        if moment > 0 and 0 < len(answers) < self._in_flight and not any(answer.error for answer in answers):
+            answers += self._wait(moment, self._in_flight - len(answers))
         self._request = next((answer.seconds for answer in reversed(answers) if not answer.error), self._request)
         return answers
 
