@@ -24,7 +24,7 @@ RESULTS = Path(__file__).with_name("results.md")
 INTRODUCTION = """\
 # Benchmarks
 
-Written by `make bench`; it takes about 25 minutes, and wants the machine for itself. Every ratio is of two
+Written by `make bench`; it takes about half an hour, and wants the machine for itself. Every ratio is of two
 things measured in the same run: the contestants take turns. The server answers in its own process, on the same machine.
 
 {machine}
