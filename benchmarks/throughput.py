@@ -39,8 +39,9 @@ AIRFLOWS_OWN = {
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "5",
 }
 AT_ONCE = """\
-A server that answers at once shows what a delivery costs by itself. Most of it is the ledger: a write goes through
-Airflow's supervisor and API server, and what is intended but not settled never exceeds twice the requests in flight."""
+A server that answers at once shows what a delivery costs by itself. With few requests in flight half of it is the
+ledger: a write goes through Airflow's supervisor and API server, and what is intended but not settled never exceeds
+twice the requests in flight."""
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_provider_campaigns.delivery.keys import Keys
 from airflow_provider_campaigns.delivery.outcomes import Outcome, outcome
 from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.sources import Fields, Row, Source
@@ -36,34 +36,6 @@ EXCLUDED = "in exclude"
 NOT_ALLOWED = "not in only_recipients of the connection"
 LEFT_OUT = frozenset({EXCLUDED, NOT_ALLOWED})
 """Reasons of contacts that could be sent, but are not to be."""
-
-
-class Keys:
-    """A set of strings on disk, so that memory stays flat however many there are."""
-
-    def __init__(self) -> None:
-        # An empty name is a private temporary database, deleted when closed; sqlite keeps a small cache in memory.
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=OFF")
-        self._db.execute("CREATE TABLE keys (key TEXT PRIMARY KEY) WITHOUT ROWID")
-        self._db.execute("BEGIN")
-
-    def add(self, key: str) -> bool:
-        """Add ``key``; return whether it is new."""
-        return self._db.execute("INSERT OR IGNORE INTO keys VALUES (?)", (key,)).rowcount == 1
-
-    def add_all(self, keys: Collection[str]) -> set[str]:
-        """Add a few hundred different ``keys``; return those that were there."""
-        if not keys:
-            return set()
-        one_of, all_of = ", ".join("?" * len(keys)), ", ".join(["(?)"] * len(keys))
-        found = self._db.execute(f"SELECT key FROM keys WHERE key IN ({one_of})", tuple(keys))  # noqa: S608 - marks only
-        there = {key for (key,) in found}
-        self._db.execute(f"INSERT OR IGNORE INTO keys VALUES {all_of}", tuple(keys))  # noqa: S608
-        return there
-
-    def __contains__(self, key: str) -> bool:
-        return self._db.execute("SELECT 1 FROM keys WHERE key = ?", (key,)).fetchone() is not None
 
 
 class Entry(NamedTuple):

@@ -11,8 +11,9 @@ after the settlement                    skips the range
 ======================================  =================================================================
 
 Everything here runs in one thread, which alone talks to Airflow and which alone signals reach; ``senders`` is another
-one, and ``lookahead`` a third, which reads what comes next. Each round stores what was answered, settles it and stores the next intents in one write, and only then
-hands those on to be sent: so no request waits for the ledger as long as others are under way.
+one, and ``lookahead`` a third, which reads what comes next. Each round stores what was answered, settles it and stores
+the next intents in one write, and only then hands those on to be sent: so no request waits for the ledger as long as
+others are under way.
 """
 
 from __future__ import annotations

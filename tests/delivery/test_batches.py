@@ -16,7 +16,6 @@ from airflow_provider_campaigns.delivery.batches import (
     MOST_ROWS,
     NOT_ALLOWED,
     Batch,
-    Keys,
     Reading,
     allowed,
     excluded_keys,
@@ -24,6 +23,7 @@ from airflow_provider_campaigns.delivery.batches import (
     normalise,
 )
 from airflow_provider_campaigns.delivery.checking import check
+from airflow_provider_campaigns.delivery.keys import Keys
 from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.sources import Row, Source, open_source
 from airflow_provider_campaigns.exceptions import InputError
@@ -375,25 +375,6 @@ def test_opt_outs_that_came_later_do_not_change_the_fingerprint() -> None:
 
 
 # -- memory
-
-
-def test_keys_are_a_set() -> None:
-    keys = Keys()
-
-    assert keys.add("a")
-    assert not keys.add("a")
-    assert "a" in keys
-    assert "b" not in keys
-
-
-def test_many_keys_are_added_at_once_and_those_that_were_there_are_told() -> None:
-    keys = Keys()
-    keys.add("a")
-
-    assert keys.add_all(["a", "b", "c"]) == {"a"}
-    assert keys.add_all(["c", "d"]) == {"c"}
-    assert keys.add_all([]) == set()
-    assert all(key in keys for key in "abcd")
 
 
 @pytest.mark.parametrize("apart", [1, 2, 199, 200, 201, 1_000])
