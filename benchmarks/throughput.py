@@ -74,9 +74,9 @@ class Comparison:
 
 
 COMPARISONS = [
-    Comparison(10_000, 1, 16, 0.05, times=1),
+    Comparison(10_000, 1, 16, 0.05, times=3),
     Comparison(10_000, 1, 16, 0.0, times=3),
-    Comparison(10_000, 1, 256, 0.0, times=3),
+    Comparison(10_000, 1, 128, 0.0, times=3),
     Comparison(100_000, 100, 2, 0.05, times=1),
     Comparison(100_000, 500, 2, 0.05, times=3),
     Comparison(100_000, 500, 2, 0.0, times=3),
