@@ -37,6 +37,13 @@ FINISHED = frozenset({"success", "failed"})
 # Characters of a log that are shown when something was waited for in vain.
 LAST = 4000
 
+# Makes a scheduler start things quickly.
+STARTING = {
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+    "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
+}
+
 SECRET = "known to the processes of this Airflow alone, and to whoever reads its tests"
 
 
@@ -49,15 +56,16 @@ class RunningAirflow:
     :param home: an empty folder, which gets its database (SQLite) and its logs.
     :param dags: folder of its DAGs.
     :param sandbox_url: where the connections ``<vendor>_default`` lead to.
-    :param settings: environment variables.
+    :param settings: environment variables; None leaves one that would be set here to Airflow.
     """
 
-    def __init__(self, home: Path, dags: Path, sandbox_url: str, **settings: str) -> None:
+    def __init__(self, home: Path, dags: Path, sandbox_url: str, **settings: str | None) -> None:
         self.home = home
         self.port = free_port()
         self._session = requests.Session()
         self._session.trust_env = False
-        self._environment = {**_inherited(), **_configuration(home, dags, self.port, sandbox_url), **settings}
+        wanted = {**_inherited(), **_configuration(home, dags, self.port, sandbox_url), **settings}
+        self._environment = {name: value for name, value in wanted.items() if value is not None}
 
     @property
     def url(self) -> str:
@@ -244,7 +252,5 @@ def _configuration(home: Path, dags: Path, port: int, sandbox_url: str) -> dict[
         "AIRFLOW__WEBSERVER__SECRET_KEY": SECRET,
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
-        "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
-        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-        "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
+        **STARTING,
     }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 from airflow_provider_campaigns.delivery.batches import LEFT_OUT, Reading
-from airflow_provider_campaigns.delivery.sources import Row, Source
+from airflow_provider_campaigns.delivery.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +34,10 @@ def check(reading: Reading, source: Source, row: int = 0) -> Checked:
     :param row: up to which row the fingerprint is wanted; 0 for none.
     :raises InputError: the source cannot be read to its end, holds nothing, or lacks a column.
     """
-    rows = source.rows_with(reading.required())
-    read = 0
-
-    def counted() -> Iterator[Row]:
-        nonlocal read
-        for one in rows:
-            read = one.number
-            yield one
-
+    read = count()
+    rows = (row for row, _ in zip(source.rows_with(reading.required()), read, strict=False))
     fingerprint, somebody, broken = "", False, None
-    for number, contact, mark in reading.entries(counted()):
+    for number, contact, mark in reading.entries(rows):
         if isinstance(contact, dict):
             broken = broken or (contact["reason"] if contact["reason"] not in LEFT_OUT else None)
         else:
@@ -54,11 +47,11 @@ def check(reading: Reading, source: Source, row: int = 0) -> Checked:
         if somebody and number >= row:
             break
     if source.count:
-        read = source.count()
+        total = source.count()
     else:
-        for last in deque(rows, maxlen=1):
-            read = last.number
-    return Checked(read, fingerprint, None if somebody else broken)
+        deque(rows, maxlen=0)
+        total = next(read)
+    return Checked(total, fingerprint, None if somebody else broken)
 
 
 def count_recipients(reading: Reading, source: Source) -> int:

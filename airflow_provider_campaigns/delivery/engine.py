@@ -285,20 +285,21 @@ class Delivery:
         by itself. If all are answered sooner than a round is stored, nothing would last, so all of them.
         """
         answers = self._wait(self._patience())
-        until = self.clock() + LINGER
         all_at_once = AHEAD * self._request < self._storing
         enough = math.ceil(SHARE_OF_ROUND * self.max_concurrency)
-        most = self._in_flight if all_at_once else min(enough, self._in_flight)
+        self._await_others(answers, self._in_flight if all_at_once else min(enough, self._in_flight), LINGER)
+        self._await_others(answers, self._in_flight, min(MOMENT * self._request, LINGER))
+        self._request = next((answer.seconds for answer in reversed(answers) if not answer.error), self._request)
+        return answers
+
+    def _await_others(self, answers: list[Answer], most: int, seconds: float) -> None:
+        """Add to ``answers`` until there are ``most``, one of them is an error, or so many seconds have passed."""
+        until = self.clock() + seconds
         while answers and len(answers) < most and not any(answer.error for answer in answers):
             left = min(until - self.clock(), self._patience())
             if left <= 0:
                 break
             answers += self._wait(left, most - len(answers))
-        moment = min(MOMENT * self._request, LINGER, self._patience())
-        if moment > 0 and 0 < len(answers) < self._in_flight and not any(answer.error for answer in answers):
-            answers += self._wait(moment, self._in_flight - len(answers))
-        self._request = next((answer.seconds for answer in reversed(answers) if not answer.error), self._request)
-        return answers
 
     def _wait(self, seconds: float, least: int = 1) -> list[Answer]:
         return self.senders.collect(None if seconds == math.inf else seconds, least)

@@ -24,8 +24,8 @@ IMPATIENT_SECONDS = 2.0
 HEARTBEAT_SECONDS = 15
 TRIGGERER_SECONDS = 10
 
+# Makes it notice quickly what has died.
 NOTICING = {
-    "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     "AIRFLOW__SCHEDULER__LOCAL_TASK_JOB_HEARTBEAT_SEC": str(HEARTBEAT_SECONDS),
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(HEARTBEAT_SECONDS),
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
@@ -52,12 +52,13 @@ class ScheduledAirflow(RunningAirflow):
 
     :param folder: an empty folder.
     :param sandbox_url: where the connections lead to; ``<vendor>_impatient`` do not wait long for an answer.
-    :param settings: environment variables.
+    :param settings: environment variables; None leaves one that would be set here to Airflow.
     """
 
-    def __init__(self, folder: Path, sandbox_url: str, **settings: str) -> None:
+    def __init__(self, folder: Path, sandbox_url: str, **settings: str | None) -> None:
         connections = _impatient(dag_runs.environment(folder, DAGS, sandbox_url))
-        super().__init__(folder, DAGS, sandbox_url, **{**NOTICING, **connections, **settings})
+        unpaused = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False"}
+        super().__init__(folder, DAGS, sandbox_url, **{**unpaused, **NOTICING, **connections, **settings})
 
     @contextmanager
     def triggerer(self) -> Iterator[None]:
@@ -109,9 +110,9 @@ class Run:
         """Return the task instance once it runs in a process that has not been killed."""
         return self.until("runs", lambda task: task.state == "running" and task.pid not in {None, *self._killed})
 
-    def end(self, seconds: float = WAIT_SECONDS) -> Task:
+    def end(self, seconds: float = WAIT_SECONDS, poll: float = POLL_SECONDS) -> Task:
         """Return the task instance once it succeeded, or failed for good."""
-        return self.until("ends", lambda task: task.state in FINISHED, seconds)
+        return self.until("ends", lambda task: task.state in FINISHED, seconds, poll)
 
     def until(
         self, what: str, reached: Callable[[Task], bool], seconds: float = WAIT_SECONDS, poll: float = POLL_SECONDS
