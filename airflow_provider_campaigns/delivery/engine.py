@@ -216,8 +216,7 @@ class Delivery:
                 if self._until_closing() == 0:
                     self._stop(SendWindowClosedError("the send window has closed; the rest was not sent"))
                 tickets = self._ahead(batches)
-                if self._answered:
-                    batches.fetch(self.max_concurrency)
+                batches.fetch(AHEAD * self.max_concurrency)
                 self._store(tickets)
                 self._submit(*tickets)
                 tickets = []

@@ -196,17 +196,16 @@ class Ledger:
 
     def start(self, header: Mapping[str, Any]) -> None:
         """
-        Store what is delivered where.
+        Take note of what is delivered where; it is stored with the first intents, before which nothing is sent.
 
         :raises LedgerError: an earlier try delivered something else.
         """
         self.check(header)
         self._own.header = dict(header)
-        self._write()
 
     def note_copy(self, query: str) -> None:
         """
-        Take note that this try sends from a copy of its own; ``start`` stores it, when nothing is wrong with the rows.
+        Take note that this try sends from a copy of its own; it is stored with the first intents.
 
         :param query: what tells the query from another one.
         """

@@ -48,7 +48,7 @@ def check(world: World, plan: Plan, receipt: Receipt, outcomes: list[Outcome]) -
         if plan.safe:
             assert world.most_often == 1
     else:
-        assert world.most_often == 1, "nobody is contacted twice"
+        assert world.most_often <= 1, "nobody is contacted twice"
         unknown = {line["key"] for line in outcomes if line["status"] == "unknown"}
         assert set(world.contacted) <= accepted | unknown
         # Only what was in flight, and what was meant to be next.
@@ -139,7 +139,7 @@ def test_killed_again_and_again(tmp_path: Path, seed: int) -> None:
     deliver(
         world,
         plan,
-        lambda number: chance.randint(1, 22) if number < 8 else None,
+        lambda number: chance.randint(1, 20) if number < 8 else None,
         lambda number: chance.choice([1, 2, 3, 5]),
     )
 

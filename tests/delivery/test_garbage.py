@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import gc
 
-import pytest
-
 from airflow_provider_campaigns.protocol.messages import Response
 from tests.delivery.world import Plan, World, phones, run_try
 
 
-@pytest.mark.parametrize("frozen", [False, True])
-def test_the_garbage_collector_is_spared_what_was_there_and_left_as_it_was(frozen: bool) -> None:
+def test_the_garbage_collector_is_spared_what_was_there_while_something_is_sent() -> None:
     world = World()
     meanwhile: list[int] = []
 
@@ -21,14 +18,8 @@ def test_the_garbage_collector_is_spared_what_was_there_and_left_as_it_was(froze
 
     world.answer = look
     gc.collect()
-    if frozen:
-        gc.freeze()
-    before = gc.get_freeze_count()
-    try:
-        run_try(world, Plan(phones(1)))
-        after = gc.get_freeze_count()
-    finally:
-        gc.unfreeze()
 
-    assert meanwhile[0] > before
-    assert bool(after) is frozen
+    run_try(world, Plan(phones(1)))
+
+    assert meanwhile[0] > 1000
+    assert gc.get_freeze_count() == 0

@@ -195,13 +195,14 @@ def test_a_try_that_sent_nothing_leaves_no_checkpoint(store: Store) -> None:
 # -- the copy of a query's result
 
 
-def test_a_copy_is_stored_when_the_delivery_starts(store: Store) -> None:
+def test_a_copy_is_stored_before_anything_is_sent_from_it(store: Store) -> None:
     first = Ledger(store, 1)
     first.begin()
     first.note_copy("query")
-    assert Ledger(store, 2).copy is None
-
     first.start(HEADER)
+    assert store.get("try-1")["copy"] is None
+
+    intend(first, Rows(1, 3))
 
     assert Ledger(store, 3).copy == (1, "query")
 
@@ -210,12 +211,14 @@ def test_a_copy_is_handed_on_from_try_to_try_until_there_is_another(store: Store
     first = Ledger(store, 1)
     first.note_copy("query")
     first.start(HEADER)
+    intend(first, Rows(1, 3))
     began(store, 2)
     third = Ledger(store, 3)
     assert third.copy == (1, "query")
 
     third.note_copy("another query")
     third.start(HEADER)
+    intend(third, Rows(1, 3))
 
     assert Ledger(store, 4).copy == (3, "another query")
 
@@ -223,7 +226,7 @@ def test_a_copy_is_handed_on_from_try_to_try_until_there_is_another(store: Store
 def test_a_delivery_that_begins_anew_has_no_copy(store: Store) -> None:
     first = Ledger(store, 1)
     first.note_copy("query")
-    first.start(HEADER)
+    intend(first, Rows(1, 3))
 
     assert Ledger(store, 2, generation=1).copy is None
 

@@ -115,9 +115,9 @@ class CopyRecords(Copies):
         return self._store.get(self._key(number, 0)) is not None
 
     def read(self, number: int) -> Iterator[Row]:
-        """Yield the rows of all values."""
+        """Yield the rows of all values, which are all read at once: the other rows may be wanted by another thread."""
         values = (self._store.get(self._key(number, part)) for part in count())
-        rows = chain.from_iterable(takewhile(bool, values))
+        rows = list(chain.from_iterable(takewhile(bool, values)))
         yield from map(_row, count(1), rows)
 
     @staticmethod

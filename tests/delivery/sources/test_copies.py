@@ -6,7 +6,7 @@ a try is killed …                          the next one …
 =========================================  ==========================================================
 in the middle of the copy                  runs the query: the copy is not there, or not in the ledger
 after the copy, before anything is stored  runs the query: nobody was contacted from it
-after the delivery began                   reads the copy
+after the first intents are stored         reads the copy
 in the middle of the delivery              reads the copy
 =========================================  ==========================================================
 """
@@ -169,6 +169,17 @@ def test_without_a_folder_a_copy_is_small(world: World) -> None:
 
     with pytest.raises(InputError, match="outcomes_path: expected a folder for more than 6 contacts, got more"):
         CopyRecords(world, 6).make(Database(world).query())
+
+
+def test_without_a_folder_a_copy_is_read_before_its_first_row_is_sent(world: World) -> None:
+    rows = [f"+44770090{number:04}" for number in range(2 * ROWS_IN_VALUE + 1)]
+    source = CopyRecords(world, MOST).make(Database(world, rows).query())
+    reading = source.read()
+    next(reading)
+
+    world.values.clear()
+
+    assert len(list(reading)) == len(rows) - 1
 
 
 # -- tries
