@@ -28,7 +28,7 @@ from typing import Any
 from airflow_provider_campaigns.delivery.answers import Watch, outcomes_of, replies_of
 from airflow_provider_campaigns.delivery.batches import Batch, Reading
 from airflow_provider_campaigns.delivery.checking import Checked, check
-from airflow_provider_campaigns.delivery.garbage import spared
+from airflow_provider_campaigns.delivery.interpreter import tuned
 from airflow_provider_campaigns.delivery.ledger import Ledger
 from airflow_provider_campaigns.delivery.lookahead import Lookahead
 from airflow_provider_campaigns.delivery.outcomes import Outcomes, count
@@ -142,7 +142,7 @@ class Delivery:
         self._record = Record(self.ledger, self.outcomes, self._past)
         self.begun = True
         self._check_anybody()
-        with DeferredSignals(self.end) as signals, self.senders, spared():
+        with DeferredSignals(self.end) as signals, self.senders, tuned():
             self._send_all()
         signals.act()
         if isinstance(self._error, SendWindowClosedError) and next(self._batches(), None) is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
@@ -25,12 +25,14 @@ class Lookahead(Generic[Item]):
         self._items = items
         self._fetched: deque[Item] = deque()
         self._fetching: Future[list[Item]] | None = None
+        self._left = False
 
     def __enter__(self) -> Self:
         self._thread = ThreadPoolExecutor(1, "campaign-reader")
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._left = True
         self._thread.shutdown()
 
     def __iter__(self) -> Self:
@@ -46,4 +48,7 @@ class Lookahead(Generic[Item]):
         """Read on in the background until ``most`` items are there; what that raises comes with the next item."""
         missing = most - len(self._fetched)
         if missing > 0 and self._fetching is None:
-            self._fetching = self._thread.submit(lambda: list(islice(self._items, missing)))
+            self._fetching = self._thread.submit(self._read, missing)
+
+    def _read(self, most: int) -> list[Item]:
+        return list(takewhile(lambda _: not self._left, islice(self._items, most)))

@@ -23,19 +23,18 @@ yields
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar
+
+from pydantic_core import from_json
 
 from airflow_provider_campaigns.masking import mask
 
 T = TypeVar("T")
 Effect = Literal["read", "write"]
-
-# A surrogate, escaped or not: half of a character, unless the other half follows.
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +94,14 @@ class Response:
 
     @cached_property
     def _parsed(self) -> Any:
+        with suppress(ValueError):
+            return from_json(self.body)
+        # Half of a character, or another encoding than UTF-8, or no JSON at all.
         try:
-            parsed = json.loads(self.body)
-            if _SURROGATE.search(self.body):
-                parsed = json.loads(json.dumps(parsed, ensure_ascii=False).encode(errors="replace"))
+            text = json.dumps(json.loads(self.body), ensure_ascii=False)
         except RecursionError:
             raise ValueError("nested too deeply") from None
-        return parsed
+        return json.loads(text.encode(errors="replace"))
 
 
 @dataclass(frozen=True, slots=True)

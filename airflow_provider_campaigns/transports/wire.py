@@ -21,6 +21,8 @@ from airflow_provider_campaigns.transports.settings import TransportSettings
 
 log = logging.getLogger(__name__)
 
+_JSON = json.JSONEncoder(allow_nan=False)
+
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
@@ -42,7 +44,7 @@ def wire_request(request: Request, settings: TransportSettings) -> WireRequest:
     body = None
     if request.json is not None:
         try:
-            body = json.dumps(request.json, allow_nan=False).encode()
+            body = _JSON.encode(request.json).encode()
         except (TypeError, ValueError) as error:
             raise InputError("request body", "values that JSON knows", error) from None
         headers["Content-Type"] = "application/json"
@@ -54,9 +56,8 @@ def _url(request: Request, base_url: str) -> str:
     url = request.path
     if not url.startswith(("http://", "https://")):
         url = f"{base_url.rstrip('/')}/{url.lstrip('/')}"
-    params = urlencode({name: value for name, value in request.params.items() if value is not None})
-    if params:
-        url += ("&" if "?" in url else "?") + params
+    if params := {name: value for name, value in request.params.items() if value is not None}:
+        url += ("&" if "?" in url else "?") + urlencode(params)
     return _requoted(url)
 
 

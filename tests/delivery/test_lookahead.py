@@ -58,6 +58,14 @@ def test_the_end_is_told_as_often_as_one_asks() -> None:
         assert list(numbers) == []
 
 
+def test_nobody_waits_for_what_nobody_will_ask_for() -> None:
+    made_by: list[int] = []
+    with Lookahead(readers(made_by)) as numbers:
+        numbers.fetch(10_000_000)
+
+    assert len(made_by) < 10_000_000
+
+
 @pytest.mark.parametrize("fetch", [lambda numbers: numbers.fetch(5), lambda numbers: None], ids=["ahead", "here"])
 def test_what_cannot_be_read_is_told_to_whoever_asks(fetch: Callable[[Lookahead[int]], None]) -> None:
     def broken() -> Iterator[int]:

@@ -53,7 +53,10 @@ def everybody_is_rung_once(sandbox: SandboxClient) -> bool:
     return posts(sandbox) == 1 and Counter(contacted(sandbox, "exotel")) == Counter(PEOPLE)
 
 
-def test_numbers_in_their_thousands(sandbox: SandboxClient, make_context: MakeContext) -> None:
+def test_numbers_in_their_thousands(
+    sandbox: SandboxClient, make_context: MakeContext, change_connection: Callable[..., None]
+) -> None:
+    change_connection({"timeout": 60})
     numbers = [f"+447700900{number:03}" for number in range(1_000)] * 12
     campaign = create(numbers=numbers, call_duplicate_numbers=True).execute(make_context())
     made = calls(sandbox, "exotel")
