@@ -101,9 +101,8 @@ class Send:
         if not self.wait_for_requests(self.requests() + dice.randint(1, most)):
             return False
         time.sleep(dice.uniform(0, LATENCY))
-        if self.run.task().state in FINISHED:
+        if not self.run.signal(signal.SIGKILL, supervisor=supervisor, task=task):
             return False
-        self.run.signal(signal.SIGKILL, supervisor=supervisor, task=task)
         self.kills += 1
         return True
 
@@ -167,7 +166,7 @@ class Creation:
         creation = cls(sandbox, airflow.trigger("exotel", dies=point, numbers=numbers), point, numbers)
         if point == IN_THE_REQUEST:
             creation.run.wait("a request", lambda: sandbox.counts("exotel")["requests"] > before, poll=LOOK_SECONDS)
-            creation.run.signal(signal.SIGKILL)
+            assert creation.run.signal(signal.SIGKILL)
         return creation
 
     def received(self) -> int:

@@ -108,7 +108,10 @@ class Run:
 
     def running(self) -> Task:
         """Return the task instance once it runs in a process that has not been killed."""
-        return self.until("runs", lambda task: task.state == "running" and task.pid not in {None, *self._killed})
+        return self.until("runs", self._runs)
+
+    def _runs(self, task: Task) -> bool:
+        return task.state == "running" and task.pid not in {None, *self._killed}
 
     def end(self, seconds: float = WAIT_SECONDS, poll: float = POLL_SECONDS) -> Task:
         """Return the task instance once it succeeded, or failed for good."""
@@ -167,13 +170,16 @@ class Run:
         dry_run = {} if AIRFLOW_3 else {"dry_run": False}
         self.airflow.call("PATCH", self._path, new_state="failed", **dry_run)
 
-    def signal(self, number: int, *, supervisor: bool = False, task: bool = True) -> None:
+    def signal(self, number: int, *, supervisor: bool = False, task: bool = True) -> bool:
         """
-        Signal the process that executes the operator, and the parent that watches over it.
+        Signal the process that executes the operator, and the parent that watches over it; False if it has ended.
 
         The parent is the executor's worker on Airflow 3, ``airflow tasks run --local`` on 2.
         """
-        pid = self.running().pid
+        found = self.until("runs or has ended", lambda task: task.state in FINISHED or self._runs(task))
+        if found.state in FINISHED:
+            return False
+        pid = found.pid
         assert pid
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(pid)
@@ -182,6 +188,7 @@ class Run:
                 if victim:
                     victim.send_signal(number)
         self._killed.add(pid)
+        return True
 
     def links(self) -> dict[str, str | None]:
         """Return the task's extra links, as the UI shows them."""

@@ -69,7 +69,7 @@ def test_a_worker_that_is_killed_between_the_request_and_the_stored_id(
     run = begin("Worker")
 
     wait_for("the campaign", lambda: bool(contacted(sandbox, "exotel")), WAIT_SECONDS)
-    run.signal(signal.SIGKILL)
+    assert run.signal(signal.SIGKILL)
     with scheduled.triggerer():
         run.until("is deferred", lambda task: task.state == "deferred")
         sandbox.clock(advance=LONG)
