@@ -36,7 +36,7 @@ FEWEST_REQUESTS = 500
 NEXT_REQUESTS = {2: 10, 16: 20}
 # On a busy machine it comes later: there are so many times the requests that the kills need, and what is left when
 # they are over goes to a vendor that answers at once.
-ENOUGH = {2: 4, 16: 18}
+ENOUGH = {2: 4, 16: 12}
 # Whom a kill strikes, the process that watches over the task or the task's own, and how often of twenty times.
 STRIKES = {(False, True): 18, (True, True): 1, (True, False): 1}
 END_SECONDS = 900.0
