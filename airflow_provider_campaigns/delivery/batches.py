@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from itertools import groupby, islice
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from airflow_provider_campaigns.delivery.keys import Keys
 from airflow_provider_campaigns.delivery.outcomes import Outcome, outcome
@@ -38,17 +38,24 @@ LEFT_OUT = frozenset({EXCLUDED, NOT_ALLOWED})
 """Reasons of contacts that could be sent, but are not to be."""
 
 
-class Entry(NamedTuple):
-    """A row of the source: a contact to be sent, or the outcome of a row that is not; and the fingerprint up to it."""
+Entry = tuple[int, "Contact | Outcome"]
+"""The number of a row of the source, with the contact to be sent, or the outcome of a row that is not to be sent."""
 
-    row: int
-    contact: Contact | Outcome
-    fingerprint: bytes
 
-    @property
-    def is_contact(self) -> bool:
-        """Whether the row is to be sent."""
-        return not isinstance(self.contact, dict)
+class Fingerprint:
+    """Tells one sequence of contacts from another; of those that were added so far."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add(self, row: int, contact: Contact | Outcome) -> None:
+        """Take in the next row."""
+        key = contact["key"] if isinstance(contact, dict) else contact.key
+        self._hash.update(f"{row}\0{key}\n".encode())
+
+    def hexdigest(self) -> str:
+        """Return it as text."""
+        return self._hash.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +118,8 @@ class Reading:
         """Yield every row as a contact, or as the outcome it ends with when it is not to be sent."""
         rows = iter(rows)
         seen = Keys()
-        fingerprint = b""
         while some := [(row.number, self._contact(row)) for row in islice(rows, ROWS_AT_A_TIME)]:
-            for number, contact in some if self.allow_repeats else _without_repeats(some, seen):
-                key = contact["key"] if isinstance(contact, dict) else contact.key
-                fingerprint = hashlib.sha256(fingerprint + f"{number}\0{key}".encode()).digest()
-                yield Entry(number, contact, fingerprint)
+            yield from some if self.allow_repeats else _without_repeats(some, seen)
 
     def batches(
         self, source: Source, size: int, settled: RowSet | None = None, unresolved: RowSet | None = None
@@ -125,22 +128,33 @@ class Reading:
         Yield the batches that are still to be dealt with, in the order of the source.
 
         :param source: all contacts, from the first row.
-        :param size: contacts a batch takes at the most.
+        :param size: contacts a batch takes at the most; ``MOST_ROWS`` rows close one, too.
         :param settled: rows that are done; none by default.
         :param unresolved: rows that come in batches of their own, marked ``earlier``.
         """
-
-        def state(entry: Entry) -> str:
-            if settled and entry.row in settled:
-                return "settled"
-            return "earlier" if unresolved and entry.row in unresolved else "new"
-
-        if not settled and not unresolved:
-            yield from _chunks(self.entries(source.read()), size, earlier=False)
-            return
-        for known, entries in groupby(self.entries(source.read()), state):
-            if known != "settled":
-                yield from _chunks(entries, size, earlier=known == "earlier")
+        done, in_doubt = settled or (), unresolved or ()
+        fingerprint = Fingerprint()
+        contacts: list[tuple[int, Contact]] = []
+        outcomes: list[Outcome] = []
+        first = last = 0
+        earlier = False
+        for row, contact in self.entries(source.read()):
+            is_done = row in done
+            is_earlier = not is_done and row in in_doubt
+            full = len(contacts) == size and not isinstance(contact, dict)
+            if first and (is_done or is_earlier != earlier or full or len(contacts) + len(outcomes) == MOST_ROWS):
+                yield Batch(Rows(first, last), contacts, outcomes, fingerprint.hexdigest(), earlier)
+                contacts, outcomes, first = [], [], 0
+            fingerprint.add(row, contact)
+            if is_done:
+                continue
+            first, last, earlier = first or row, row, is_earlier
+            if isinstance(contact, dict):
+                outcomes.append(contact)
+            else:
+                contacts.append((row, contact))
+        if first:
+            yield Batch(Rows(first, last), contacts, outcomes, fingerprint.hexdigest(), earlier)
 
     def _contact(self, row: Row) -> Contact | Outcome:
         if row.problem:
@@ -167,9 +181,7 @@ def _is_whole(text: str) -> bool:
     return True
 
 
-def _without_repeats(
-    rows: Sequence[tuple[int, Contact | Outcome]], seen: Keys
-) -> Iterator[tuple[int, Contact | Outcome]]:
+def _without_repeats(rows: Sequence[Entry], seen: Keys) -> Iterator[Entry]:
     """Yield ``rows``, but for a contact that is in ``seen`` or was among them before: its outcome."""
     identities = [None if isinstance(contact, dict) else contact.identity or contact.key for _, contact in rows]
     there = seen.add_all(dict.fromkeys(identity for identity in identities if identity is not None))
@@ -181,30 +193,6 @@ def _without_repeats(
         else:
             there.add(identity)
             yield number, contact
-
-
-def _chunks(entries: Iterable[Entry], size: int, *, earlier: bool) -> Iterator[Batch]:
-    """Cut ``entries`` into batches of at most ``size`` contacts and ``MOST_ROWS`` rows."""
-    batch: list[Entry] = []
-    contacts = 0
-    for entry in entries:
-        if (contacts == size and entry.is_contact) or len(batch) == MOST_ROWS:
-            yield _batch(batch, earlier=earlier)
-            batch, contacts = [], 0
-        batch.append(entry)
-        contacts += entry.is_contact
-    if batch:
-        yield _batch(batch, earlier=earlier)
-
-
-def _batch(entries: Sequence[Entry], *, earlier: bool) -> Batch:
-    return Batch(
-        rows=Rows(entries[0].row, entries[-1].row),
-        contacts=[(row, contact) for row, contact, _ in entries if not isinstance(contact, dict)],
-        outcomes=[contact for _, contact, _ in entries if isinstance(contact, dict)],
-        fingerprint=entries[-1].fingerprint.hex(),
-        earlier=earlier,
-    )
 
 
 def excluded_keys(source: Source, reading: Reading) -> Keys:

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import count
 
-from airflow_provider_campaigns.delivery.batches import LEFT_OUT, Reading
+from airflow_provider_campaigns.delivery.batches import LEFT_OUT, Fingerprint, Reading
 from airflow_provider_campaigns.delivery.sources import Source
 
 
@@ -36,14 +36,15 @@ def check(reading: Reading, source: Source, row: int = 0) -> Checked:
     """
     read = count()
     rows = (row for row, _ in zip(source.rows_with(reading.required()), read, strict=False))
-    fingerprint, somebody, broken = "", False, None
-    for number, contact, mark in reading.entries(rows):
+    fingerprint, there, somebody, broken = Fingerprint(), "", False, None
+    for number, contact in reading.entries(rows):
+        fingerprint.add(number, contact)
         if isinstance(contact, dict):
             broken = broken or (contact["reason"] if contact["reason"] not in LEFT_OUT else None)
         else:
             somebody = True
         if number == row:
-            fingerprint = mark.hex()
+            there = fingerprint.hexdigest()
         if somebody and number >= row:
             break
     if source.count:
@@ -51,9 +52,9 @@ def check(reading: Reading, source: Source, row: int = 0) -> Checked:
     else:
         deque(rows, maxlen=0)
         total = next(read)
-    return Checked(total, fingerprint, None if somebody else broken)
+    return Checked(total, there, None if somebody else broken)
 
 
 def count_recipients(reading: Reading, source: Source) -> int:
     """Return how many contacts would be sent to."""
-    return sum(entry.is_contact for entry in reading.entries(source.read()))
+    return sum(not isinstance(contact, dict) for _, contact in reading.entries(source.read()))

@@ -52,20 +52,28 @@ class Outcome(TypedDict):
 
 def outcome(row: int, key: str | None, status: Status, reason: str | None = None) -> Outcome:
     """Return the outcome of a contact of which the vendor said nothing."""
-    return Outcome(row=row, key=key, status=status, reason=reason, vendor_id=None, url=None, message=None)
+    return {
+        "row": row,
+        "key": key,
+        "status": status,
+        "reason": reason,
+        "vendor_id": None,
+        "url": None,
+        "message": None,
+    }
 
 
 def replied(row: int, key: str, reply: ContactReply) -> Outcome:
     """Return the outcome of a contact the vendor answered for."""
-    return Outcome(
-        row=row,
-        key=key,
-        status=reply.status,
-        reason=reply.reason,
-        vendor_id=reply.vendor_id,
-        url=reply.url,
-        message=reply.message,
-    )
+    return {
+        "row": row,
+        "key": key,
+        "status": reply.status,
+        "reason": reply.reason,
+        "vendor_id": reply.vendor_id,
+        "url": reply.url,
+        "message": reply.message,
+    }
 
 
 def read_outcomes(path: str | os.PathLike[str], status: Status | None = None) -> Iterator[Outcome]:

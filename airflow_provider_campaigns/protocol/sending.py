@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from airflow_provider_campaigns.protocol.messages import Conversation
 
 ReplyStatus = Literal["accepted", "duplicate", "rejected", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(NamedTuple):
     """
     One recipient, checked and ready for the vendor.
 
@@ -22,10 +21,13 @@ class Contact:
     :param identity: the same for two spellings of one contact (a number with and without ``+``); default ``key``.
     """
 
-    key: str = field(repr=False)
-    body: Mapping[str, Any] = field(repr=False)
-    addresses: tuple[str, ...] = field(default=(), repr=False)
-    identity: str = field(default="", repr=False)
+    key: str
+    body: Mapping[str, Any]
+    addresses: tuple[str, ...] = ()
+    identity: str = ""
+
+    def __repr__(self) -> str:
+        return "Contact()"
 
 
 @dataclass(frozen=True, slots=True)
