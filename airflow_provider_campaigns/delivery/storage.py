@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # The class of local paths (an ObjectStoragePath may be a pathlib.Path, but never a PosixPath).
 LocalPath = type(Path())
 
+# Bytes of a local file that are written at a time: after each write another thread may have its turn, for which this
+# one then waits.
+BUFFER = 128_000
 # Bytes of an upload that are kept in memory while it is made ready; more go to disk.
 MOST_IN_MEMORY = 1_000_000
 
@@ -49,7 +52,7 @@ def is_path(value: object) -> bool:
 
 
 @contextmanager
-def open_text(path: AnyPath) -> Iterator[TextIO]:
+def open_text(path: AnyPath) -> Iterator[io.TextIOWrapper]:
     """Open a UTF-8 file, with or without a byte order mark, to be read line by line."""
     # Handles of object storage, in text and in binary mode, cannot be iterated on Airflow 2.11.
     with path.open("rb") as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
@@ -72,7 +75,7 @@ def write_whole(path: AnyPath, lines: Iterable[bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("wb", BUFFER) as file:
             file.writelines(lines)
             file.flush()
             os.fsync(file.fileno())

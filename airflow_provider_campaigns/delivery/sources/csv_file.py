@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from io import TextIOWrapper
 from typing import Any
 
 from airflow_provider_campaigns.delivery.sources.files import text_of
@@ -12,6 +13,8 @@ from airflow_provider_campaigns.exceptions import InputError
 
 # A field longer than this is a broken quote, not a contact.
 LONGEST_FIELD = 1_000_000
+# Characters that are read at a time where nothing but their number is of interest.
+CHUNK = 10_000
 # What csv says of a quote that is still open where the file ends.
 _ENDS_IN_QUOTES = "unexpected end of data"
 
@@ -39,9 +42,27 @@ def open_csv(path: str, where: str, plain: bool = False) -> Source:
             else:
                 yield Row(number, {}, f"{len(values)} values for {width} columns")
 
+    def count() -> int:
+        with text_of(path, where) as text:
+            number = _plain_lines(text)
+        return sum(1 for _ in records()) if number is None else number - 1
+
     with text_of(path, where) as text:
         columns = _header(_lines(text), where)
-    return Source(where, read, columns, lambda: sum(1 for _ in records()))
+    return Source(where, read, columns, count)
+
+
+def _plain_lines(text: TextIOWrapper) -> int | None:
+    """Return how many lines there are if each is a record: none has quotes, is blank, or very long; else None."""
+    lines, before = 0, "\n"
+    # What ends a line for csv does so here, too.
+    text.reconfigure(newline=None)
+    while some := text.read(CHUNK):
+        if '"' in some or "\n" not in some or "\n\n" in before + some:
+            return None
+        lines += some.count("\n")
+        before = some[-1]
+    return lines + (before != "\n")
 
 
 def _lines(text: Any) -> Any:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, TextIO
+from io import TextIOWrapper
+from typing import BinaryIO
 
 from airflow_provider_campaigns.delivery.storage import locate, open_text
 from airflow_provider_campaigns.exceptions import InputError
 
 
 @contextmanager
-def text_of(path: str, where: str) -> Iterator[TextIO]:
+def text_of(path: str, where: str) -> Iterator[TextIOWrapper]:
     """Open a UTF-8 file; within ``with``, what is wrong with it becomes an ``InputError`` about ``where``."""
     with _readable(where), open_text(locate(path)) as text:
         yield text

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from airflow_provider_campaigns.delivery.sources import open_source
+from airflow_provider_campaigns.delivery.sources import csv_file, open_source
 from airflow_provider_campaigns.delivery.sources.csv_file import LONGEST_FIELD
 from airflow_provider_campaigns.exceptions import InputError
 from tests.delivery.sources.reading import fields, file_with, problems
@@ -110,3 +114,20 @@ def test_csv_rows_are_counted_as_they_are_read(tmp_path: Path) -> None:
     assert source.count
     assert source.count() == len(problems(source)) == 5
     assert [number for number, problem in problems(source) if problem] == [3, 4]
+
+
+@given(st.text('a"\n\r ,é', max_size=30), st.integers(1, 8))
+def test_any_csv_has_as_many_rows_counted_as_read(
+    tmp_path_factory: pytest.TempPathFactory, text: str, chunk: int
+) -> None:
+    source = open_source(file_with(tmp_path_factory.mktemp("contacts"), "contacts.csv", "a,b\n" + text))
+    assert source.count
+
+    def number(count: Callable[[], int]) -> int | str:
+        try:
+            return count()
+        except InputError as error:
+            return str(error)
+
+    with patch.object(csv_file, "CHUNK", chunk):
+        assert number(source.count) == number(lambda: len(list(source.read())))
