@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, Self
 
 from airflow_provider_campaigns.delivery.batches import Batch
 from airflow_provider_campaigns.delivery.mailbox import Mailbox
 from airflow_provider_campaigns.delivery.outcomes import Outcome
-from airflow_provider_campaigns.protocol.messages import T
+from airflow_provider_campaigns.protocol.messages import Conversation, T
 from airflow_provider_campaigns.protocol.pace import Pace, StoppedError, paced
 from airflow_provider_campaigns.protocol.sending import Contact, ContactReply, LooksUp, Send
 from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
@@ -100,13 +101,14 @@ class ThreadedSenders:
     ) -> None:
         self._send = send
         self._make_transport = make_transport
-        self._concurrency = concurrency
         self._pace = Pace(per_minute)
         self._answers: Mailbox[Answer] = Mailbox()
-        self._waiting: asyncio.Queue[Ticket] = asyncio.Queue()
+        self._turns = asyncio.Semaphore(concurrency)
         self._loop: asyncio.AbstractEventLoop
+        self._transport: AsyncTransport
         self._stopping = asyncio.Event()
-        self._workers: list[asyncio.Task[None]] = []
+        self._left = asyncio.Event()
+        self._tasks: set[asyncio.Task[Answer]] = set()
         self._thread = threading.Thread(target=self._serve, name="campaign-senders", daemon=True)
         self._ready: Future[None] = Future()
         self._main = threading.get_ident()
@@ -128,18 +130,26 @@ class ThreadedSenders:
         self._end()
 
     def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._left.set)
         while self._thread.is_alive():
             self._answers.collect(0)
             self._thread.join(0.05)
         self._loop.close()
 
     def submit(self, *tickets: Ticket) -> None:
-        """Send each ticket as soon as one of the workers is free."""
-        self._loop.call_soon_threadsafe(self._enqueue, tickets)
+        """Make each ticket's request ready, and send it as soon as fewer than ``concurrency`` are in flight."""
+        self._loop.call_soon_threadsafe(self._begin, tickets)
 
-    def _enqueue(self, tickets: Sequence[Ticket]) -> None:
+    def _begin(self, tickets: Sequence[Ticket]) -> None:
         for ticket in tickets:
-            self._waiting.put_nowait(ticket)
+            task = self._loop.create_task(self._answer(ticket))
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._hand_over, ticket))
+
+    def _hand_over(self, ticket: Ticket, task: asyncio.Task[Answer]) -> None:
+        self._tasks.discard(task)
+        # Cancelled are those that had not left.
+        self._answers.put(Answer(ticket, error=StoppedError()) if task.cancelled() else task.result())
 
     def collect(self, timeout: float | None, least: int = 1) -> list[Answer]:
         """Return the answers there are, and meanwhile run what the senders need done in this thread."""
@@ -161,10 +171,8 @@ class ThreadedSenders:
         self._loop.call_soon_threadsafe(self._cancel)
 
     def _cancel(self) -> None:
-        for worker in self._workers:
-            worker.cancel()
-        while not self._waiting.empty():
-            self._answers.put(Answer(self._waiting.get_nowait(), error=StoppedError()))
+        for task in self._tasks:
+            task.cancel()
 
     def in_main_thread(self, do: Callable[[], T]) -> T:
         """Run ``do`` in the thread that collects the answers, and return or raise what it does."""
@@ -185,29 +193,30 @@ class ThreadedSenders:
 
     async def _work(self) -> None:
         async with self._make_transport(self._sleep, self.in_main_thread) as transport:
-            self._workers = [self._loop.create_task(self._worker(transport)) for _ in range(self._concurrency)]
+            self._transport = transport
             self._ready.set_result(None)
-            await asyncio.gather(*self._workers, return_exceptions=True)
+            await self._left.wait()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _worker(self, transport: AsyncTransport) -> None:
-        while True:
-            ticket = await self._waiting.get()
+    async def _answer(self, ticket: Ticket) -> Answer:
+        """Send one ticket and return what became of it; cancelled before its turn came, it never left."""
+        try:
+            conversation = paced(self._conversation(ticket), self._pace)
+        except BaseException as error:  # noqa: BLE001 - the main thread waits for an answer to every ticket
+            return Answer(ticket, error=error)
+        async with self._turns:
             began = time.monotonic()
             try:
-                replies = await transport.run(self._conversation(ticket))
-            except asyncio.CancelledError as error:
-                self._answers.put(Answer(ticket, error=error))
-                raise
-            except BaseException as error:  # noqa: BLE001 - the main thread waits for an answer to every ticket
-                self._answers.put(Answer(ticket, error=error))
-            else:
-                self._answers.put(Answer(ticket, replies, seconds=time.monotonic() - began))
+                replies = await self._transport.run(conversation)
+            except BaseException as error:  # noqa: BLE001 - also when it is cancelled
+                return Answer(ticket, error=error)
+            return Answer(ticket, replies, seconds=time.monotonic() - began)
 
-    def _conversation(self, ticket: Ticket) -> Any:
+    def _conversation(self, ticket: Ticket) -> Conversation[Sequence[ContactReply]]:
         contacts = [contact for _, contact in ticket.contacts]
         if ticket.looks_up_since is not None and isinstance(self._send, LooksUp):
-            return paced(self._send.look_up(contacts, ticket.looks_up_since), self._pace)
-        return paced(self._send.request(contacts, resent=ticket.resent), self._pace)
+            return self._send.look_up(contacts, ticket.looks_up_since)
+        return self._send.request(contacts, resent=ticket.resent)
 
     async def _sleep(self, seconds: float) -> None:
         if self._pace.stopped:

@@ -31,13 +31,16 @@ from typing import Any, Literal, TypeVar
 
 from pydantic_core import from_json
 
+from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.masking import mask
+
+_JSON = json.JSONEncoder(allow_nan=False)
 
 T = TypeVar("T")
 Effect = Literal["read", "write"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Request:
     """
     One HTTP request, as data.
@@ -58,6 +61,20 @@ class Request:
     params: Mapping[str, str | int | None] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     safe_to_resend: str = ""
+
+    @cached_property
+    def body(self) -> bytes | None:
+        """
+        The body as it is sent, None for none.
+
+        :raises InputError: it holds something that JSON does not know.
+        """
+        if self.json is None:
+            return None
+        try:
+            return _JSON.encode(self.json).encode()
+        except (TypeError, ValueError) as error:
+            raise InputError("request body", "values that JSON knows", error) from None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.method} {mask(self.path.partition('?')[0])})"

@@ -66,17 +66,32 @@ def paced(conversation: Conversation[T], pace: Pace) -> Conversation[T]:
     """
     Run ``conversation`` at ``pace``.
 
+    Its first step is made at once, with the body if it is a request: it is ready when its turn comes.
+
     :raises StoppedError: the delivery was stopped before a write of it left; afterwards its further requests fail as
         if there were no connection, and it decides what that means.
     """
+    try:
+        step = next(conversation)
+    except StopIteration as end:
+        return _ended(end.value)
+    if isinstance(step, Request):
+        step.body  # noqa: B018 - made when it is first asked for
+    return _paced(step, conversation, pace)
+
+
+def _ended(result: T) -> Conversation[T]:
+    return result
+    yield
+
+
+def _paced(step: Step, conversation: Conversation[T], pace: Pace) -> Conversation[T]:
     answer: Any = None
     failure: Exception | None = None
     wrote = False
     slot: float | None = None
     try:
         while True:
-            step: Step = conversation.throw(failure) if failure else conversation.send(answer)
-            answer = failure = None
             # The turn comes before the token, which may have ended by then. One that was refused is replaced at once:
             # others would try it in their turn.
             if isinstance(step, Request) or step == SignIn():
@@ -86,7 +101,7 @@ def paced(conversation: Conversation[T], pace: Pace) -> Conversation[T]:
                     if not wrote:
                         raise
                     if isinstance(step, Request):
-                        failure = NotSentError("the delivery was stopped")
+                        step = conversation.throw(NotSentError("the delivery was stopped"))
                         continue
             if isinstance(step, Request):
                 slot = None
@@ -97,6 +112,8 @@ def paced(conversation: Conversation[T], pace: Pace) -> Conversation[T]:
                 answer = yield step
             except Exception as error:  # noqa: BLE001 - whatever it is, the conversation decides
                 failure = error
+            step = conversation.throw(failure) if failure else conversation.send(answer)
+            answer = failure = None
     except StopIteration as end:
         result: T = end.value
         return result

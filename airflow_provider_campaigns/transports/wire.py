@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
@@ -14,14 +13,11 @@ from urllib.parse import urlencode
 from multidict import CIMultiDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, requote_uri, select_proxy
 
-from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.protocol.messages import Request, Sleep
 from airflow_provider_campaigns.transports.settings import TransportSettings
 
 log = logging.getLogger(__name__)
-
-_JSON = json.JSONEncoder(allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +37,10 @@ def wire_request(request: Request, settings: TransportSettings) -> WireRequest:
     :raises InputError: its body holds something that JSON does not know.
     """
     headers = CIMultiDict({"Accept": "application/json", "User-Agent": settings.user_agent})
-    body = None
-    if request.json is not None:
-        try:
-            body = _JSON.encode(request.json).encode()
-        except (TypeError, ValueError) as error:
-            raise InputError("request body", "values that JSON knows", error) from None
+    if request.body is not None:
         headers["Content-Type"] = "application/json"
     headers.update(request.headers)
-    return WireRequest(request.method, _url(request, settings.base_url), dict(headers.items()), body)
+    return WireRequest(request.method, _url(request, settings.base_url), dict(headers.items()), request.body)
 
 
 def _url(request: Request, base_url: str) -> str:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
+from functools import cached_property
 from typing import Any, Self
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from airflow_provider_campaigns.delivery.batches import Batch
 from airflow_provider_campaigns.delivery.ranges import Rows
 from airflow_provider_campaigns.delivery.senders import Answer, ThreadedSenders, Ticket
-from airflow_provider_campaigns.protocol.messages import Conversation, Response, Sleep
+from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response, Sleep
 from airflow_provider_campaigns.protocol.pace import StoppedError
 from airflow_provider_campaigns.protocol.sending import Contact, ContactReply
 from tests.delivery.world import AcmeSend, phones
@@ -130,7 +131,28 @@ def test_so_many_are_in_flight_and_no_more(transport: Transport, concurrency: in
     assert transport.most_in_flight == concurrency
 
 
-def test_what_a_conversation_raises_is_the_answer_and_the_worker_goes_on(transport: Transport) -> None:
+def test_the_next_request_is_ready_before_its_turn_comes(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded = threading.Semaphore(0)
+
+    class Watched(Request):
+        @cached_property
+        def body(self) -> bytes | None:
+            encoded.release()
+            return super().body
+
+    monkeypatch.setattr("tests.delivery.world.Request", Watched)
+    transport.gate.clear()
+    with ThreadedSenders(AcmeSend(), transport.make, 1) as senders:
+        senders.submit(ticket(1), ticket(2))
+        assert transport.arrived.acquire(timeout=PATIENCE)
+        assert encoded.acquire(timeout=PATIENCE)
+        assert encoded.acquire(timeout=PATIENCE)
+        assert transport.sent == [phones(1, 1)]
+        transport.gate.set()
+        collect(senders, 2)
+
+
+def test_what_a_conversation_raises_is_the_answer_and_others_go_on(transport: Transport) -> None:
     class Failing(AcmeSend):
         def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
             if contacts[0].key == phones(1, 1)[0]:
@@ -234,6 +256,20 @@ def test_given_up_those_in_flight_are_cancelled_and_the_others_never_left(transp
 
     errors = {answer.ticket.batch.rows.first: type(answer.error) for answer in answers}
     assert errors == {1: asyncio.CancelledError, 2: asyncio.CancelledError, **dict.fromkeys((3, 4, 5), StoppedError)}
+
+
+def test_given_up_as_soon_as_it_was_submitted_a_ticket_is_answered_all_the_same(transport: Transport) -> None:
+    with ThreadedSenders(AcmeSend(), transport.make, 1) as senders:
+        began = threading.Event()
+        # One after the other, before the loop runs anything else.
+        senders._loop.call_soon_threadsafe(began.wait, PATIENCE)
+        senders.submit(ticket(1), ticket(2))
+        senders.abandon()
+        began.set()
+        answers = collect(senders, 2)
+
+    assert [type(answer.error) for answer in answers] == [StoppedError, StoppedError]
+    assert transport.sent == []
 
 
 # -- what is done in the main thread

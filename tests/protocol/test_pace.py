@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.exceptions import OutcomeUnknownError, VendorUnavailableError
+from airflow_provider_campaigns.exceptions import InputError, OutcomeUnknownError, VendorUnavailableError
 from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
 from airflow_provider_campaigns.protocol.messages import (
     Conversation,
@@ -77,6 +77,28 @@ def several(*steps: Any) -> Conversation[list[Any]]:
         answer = yield step
         answers += [answer]
     return answers
+
+
+# -- the first step
+
+
+def test_a_request_is_ready_before_its_turn_comes() -> None:
+    request = Request("POST", "/send", "write", json={"name": "Ané"})
+    pace = Pace(60)
+    pace.pause(3600)
+
+    paced(several(request), pace)
+
+    assert vars(request)["body"] == b'{"name": "An\\u00e9"}'
+
+
+def test_a_body_that_json_does_not_know_is_told_at_once() -> None:
+    with pytest.raises(InputError, match="request body: expected values that JSON knows"):
+        paced(several(Request("POST", "/send", "write", json={1j})), Pace(None))
+
+
+def test_a_conversation_without_steps_has_its_result(clock: Clock) -> None:
+    assert drive(paced(several(), Pace(None, clock)), clock) == ([], [])
 
 
 # -- slots
