@@ -216,8 +216,7 @@ class Delivery:
                 if self._until_closing() == 0:
                     self._stop(SendWindowClosedError("the send window has closed; the rest was not sent"))
                 tickets = self._ahead(batches)
-                batches.fetch(AHEAD * self.max_concurrency)
-                self._store(tickets)
+                self._store(tickets, batches)
                 self._submit(*tickets)
                 tickets = []
                 if self._in_flight:
@@ -246,9 +245,11 @@ class Delivery:
                 self._record.settle(batch.rows, ticket.others)
         return tickets
 
-    def _store(self, tickets: Sequence[Ticket]) -> None:
-        """Store what was answered, then what comes next."""
+    def _store(self, tickets: Sequence[Ticket], batches: Lookahead[Batch]) -> None:
+        """Store what was answered, then what comes next; meanwhile the batches after that are read."""
         began = self.clock()
+        self._record.write()
+        batches.fetch(AHEAD * self.max_concurrency)
         self._record.store(tickets)
         self._storing = self.clock() - began
         self.progress(self._record.counts)

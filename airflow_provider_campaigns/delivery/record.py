@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from operator import itemgetter
 
 from airflow_provider_campaigns.delivery.batches import REPEATED
 from airflow_provider_campaigns.delivery.ledger import Ledger
@@ -50,20 +51,26 @@ class Record:
     def settle(self, rows: Rows, lines: Sequence[Outcome]) -> None:
         """Take the outcomes of a range."""
         self.lines += lines
-        self._counts.update(line["status"] for line in lines)
+        self._counts.update(map(itemgetter("status"), lines))
         self._settled.append(rows)
 
     def release(self, rows: Rows) -> None:
         """Take note that an intended range surely did not arrive."""
         self._released.append(rows)
 
+    def write(self) -> None:
+        """Write the outcomes, in place of those that were written when the ledger could not be."""
+        if self.lines:
+            self._outcomes.write(self.lines, again=self._lines_written)
+            self._lines_written = True
+            self._past.settled.update(self._settled)
+
     def store(self, tickets: Sequence[Ticket]) -> None:
         """
-        Store what is known, and what is to be sent next.
+        Store what is known, once its outcomes are written, and what is to be sent next.
 
         :param tickets: nothing of them may leave before this returns.
         """
-        self._write()
         if self._settled or self._released or self._requests or tickets:
             self._stored.update(self._counts)
             counts = self._counts.copy()
@@ -84,14 +91,7 @@ class Record:
         # Unless it can be stored, nobody will know what became of them.
         self._past.unresolved.update(self._settled)
         try:
-            self._write()
+            self.write()
         finally:
             with suppress(Exception):
                 self._ledger.record(released=[*self._released, *(ticket.batch.rows for ticket in tickets)])
-
-    def _write(self) -> None:
-        """Write the outcomes, in place of those that were written when the ledger could not be."""
-        if self.lines:
-            self._outcomes.write(self.lines, again=self._lines_written)
-            self._lines_written = True
-            self._past.settled.update(self._settled)
