@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from airflow_provider_campaigns.masking import mask
@@ -152,7 +150,9 @@ def test_masking_twice_changes_nothing():
 
 
 @pytest.mark.parametrize("character", ["1", "a", "1 ", "a.", "%2B", "@", "+1-"])
-def test_a_long_text_is_masked_in_no_time(character):
-    started = time.perf_counter()
-    mask(character * (200_000 // len(character)))
-    assert time.perf_counter() - started < 2
+@pytest.mark.timeout(60)
+def test_a_long_text_takes_no_more_time_than_its_length(character):
+    # Seconds if each character is looked at a few times, hours if each is looked at with each other.
+    text = character * (200_000 // len(character))
+
+    assert mask(text)
