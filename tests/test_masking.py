@@ -150,9 +150,9 @@ def test_masking_twice_changes_nothing():
 
 
 @pytest.mark.parametrize("character", ["1", "a", "1 ", "a.", "%2B", "@", "+1-"])
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(10)
 def test_a_long_text_takes_no_more_time_than_its_length(character):
-    # Seconds if each character is looked at a few times, hours if each is looked at with each other.
+    # A second or two if each character is looked at a few times, minutes if each is looked at with each other.
     text = character * (200_000 // len(character))
 
     assert mask(text)
