@@ -248,9 +248,7 @@ class Delivery:
     def _store(self, tickets: Sequence[Ticket], batches: Lookahead[Batch]) -> None:
         """Store what was answered, then what comes next; meanwhile the batches after that are read."""
         began = self.clock()
-        self._record.write()
-        batches.fetch(AHEAD * self.max_concurrency)
-        self._record.store(tickets)
+        self._record.store(tickets, meanwhile=lambda: batches.fetch(AHEAD * self.max_concurrency))
         self._storing = self.clock() - began
         self.progress(self._record.counts)
 

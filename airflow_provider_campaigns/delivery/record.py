@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from operator import itemgetter
 
@@ -58,19 +58,22 @@ class Record:
         """Take note that an intended range surely did not arrive."""
         self._released.append(rows)
 
-    def write(self) -> None:
+    def _write(self) -> None:
         """Write the outcomes, in place of those that were written when the ledger could not be."""
         if self.lines:
             self._outcomes.write(self.lines, again=self._lines_written)
             self._lines_written = True
             self._past.settled.update(self._settled)
 
-    def store(self, tickets: Sequence[Ticket]) -> None:
+    def store(self, tickets: Sequence[Ticket], meanwhile: Callable[[], None] = lambda: None) -> None:
         """
-        Store what is known, once its outcomes are written, and what is to be sent next.
+        Store what is known, the outcomes first, and what is to be sent next.
 
         :param tickets: nothing of them may leave before this returns.
+        :param meanwhile: called once the outcomes are written: starts what may go on while the ledger is.
         """
+        self._write()
+        meanwhile()
         if self._settled or self._released or self._requests or tickets:
             self._stored.update(self._counts)
             counts = self._counts.copy()
@@ -91,7 +94,7 @@ class Record:
         # Unless it can be stored, nobody will know what became of them.
         self._past.unresolved.update(self._settled)
         try:
-            self.write()
+            self._write()
         finally:
             with suppress(Exception):
                 self._ledger.record(released=[*self._released, *(ticket.batch.rows for ticket in tickets)])
