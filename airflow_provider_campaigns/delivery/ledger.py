@@ -51,6 +51,7 @@ class _Try:
     """What one try wrote."""
 
     number: int
+    max_tries: int = 0
     generation: int = 0
     began: float = 0.0
     header: dict[str, Any] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class _Try:
     def load(cls, number: int, value: Mapping[str, Any]) -> _Try:
         return cls(
             number=number,
+            max_tries=value["max_tries"],
             generation=value["generation"],
             began=value["began"],
             header=dict(value["header"]),
@@ -83,6 +85,7 @@ class _Try:
 
     def dump(self) -> dict[str, Any]:
         return {
+            "max_tries": self.max_tries,
             "generation": self.generation,
             "began": self.began,
             "header": self.header,
@@ -104,20 +107,21 @@ class Ledger:
 
     :param store: durable state of this task instance.
     :param try_number: number of the running try, from 1; a number that has a record already is not used again.
-    :param generation: a number that tells a delivery that was cleared to be sent again from those before it; only
-        tries of the same generation count. None goes on with the latest.
+    :param max_tries: how many tries Airflow allows, which is more each time the task is cleared.
+    :param anew: if it was cleared since the latest try, send to everybody again: tries before this one do not count,
+        nor will they for those after it.
     """
 
-    def __init__(self, store: Store, try_number: int, generation: int | None = None) -> None:
+    def __init__(self, store: Store, try_number: int, max_tries: int = 0, *, anew: bool = False) -> None:
         self._store = store
         self.try_number = max(try_number, (store.get(LATEST) or 0) + 1)
         store.set(LATEST, self.try_number)
         earlier = ((number, store.get(_key(number))) for number in range(1, self.try_number))
         loaded = [_Try.load(number, value) for number, value in earlier if value]
-        latest = max((one.generation for one in loaded), default=0)
-        self.generation = latest if generation is None else generation
+        anew = anew and all(one.max_tries < max_tries for one in loaded)
+        self.generation = max_tries if anew else max((one.generation for one in loaded), default=0)
         self._tries = [one for one in loaded if one.generation == self.generation]
-        self._own = _Try(self.try_number, self.generation, time.time())
+        self._own = _Try(self.try_number, max_tries, self.generation, time.time())
         self._own.copy = next((one.copy for one in reversed(self._tries) if one.copy), None)
 
     @property

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from airflow_provider_campaigns.exceptions import InputError
 
 OnCleared = Literal["resume", "resend"]
 
 
-def generation(ti: Any, retries: int | None, on_cleared: str) -> tuple[bool, int | None]:
+class Clearing(NamedTuple):
     """
-    Return whether the task was cleared, and the number of what it begins anew; None: it goes on.
+    What is known of a task's having been cleared.
 
-    Airflow allows a cleared task as many more tries (``max_tries``) as it has retries; so the number stays the same
-    until the task is cleared again.
+    :param cleared: perhaps it was: it may be tried more often than it has retries, which may have been lowered since.
+    :param anew: if it was, it begins anew.
+    :param max_tries: how often Airflow lets it be retried: more with each time that it is cleared, and never less.
+    """
+
+    cleared: bool = False
+    anew: bool = False
+    max_tries: int = 0
+
+
+def clearing(ti: Any, retries: int | None, on_cleared: str) -> Clearing:
+    """
+    Return what is known of a task's having been cleared.
 
     :param ti: the task instance, None outside of a task.
     :param retries: of the operator.
@@ -22,7 +33,7 @@ def generation(ti: Any, retries: int | None, on_cleared: str) -> tuple[bool, int
     """
     max_tries = (ti.max_tries or 0) if ti else 0
     cleared = max_tries > (retries or 0)
-    return cleared, max_tries if cleared and on_cleared == "resend" else None
+    return Clearing(cleared, cleared and on_cleared == "resend", max_tries)
 
 
 def check_on_cleared(on_cleared: object) -> None:

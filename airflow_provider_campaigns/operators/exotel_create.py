@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowException, BaseSensorOper
 
 from airflow_provider_campaigns.exceptions import CampaignError, InputError
 from airflow_provider_campaigns.links.exotel import ExotelCampaignLink, ExotelReportLink, store_links
-from airflow_provider_campaigns.operators.cleared import OnCleared, check_on_cleared, generation
+from airflow_provider_campaigns.operators.cleared import OnCleared, check_on_cleared, clearing
 from airflow_provider_campaigns.operators.exotel_described import described, receipt_of
 from airflow_provider_campaigns.operators.hidden import HiddenField, shown
 from airflow_provider_campaigns.operators.once import CreateOnce, Record, stamp
@@ -220,8 +220,8 @@ class CreateExotelCampaignOperator(CampaignSensor):
             find=self.hook.find_campaigns,
             timeout=self.hook.fields.settings.timeout,
         )
-        cleared, anew = generation(ti, self.retries, self.on_cleared)
-        campaign, record = once.run(f"{self.name} {stamp(ti, anew)}", cleared=cleared, generation=anew)
+        cleared = clearing(ti, self.retries, self.on_cleared)
+        campaign, record = once.run(lambda generation: f"{self.name} {stamp(ti, generation)}", cleared)
         self._campaign_id = str(campaign["id"])
         if ti:
             ti.xcom_push(key="campaign_id", value=self._campaign_id)

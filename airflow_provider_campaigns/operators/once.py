@@ -34,6 +34,7 @@ from airflow_provider_campaigns.exceptions import (
     RequestRejectedError,
     VendorUnavailableError,
 )
+from airflow_provider_campaigns.operators.cleared import Clearing
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.ledger import Store
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Created = dict[str, Any]
+
+NOT_CLEARED = Clearing()
 
 # When the vendor is asked what became of a request, in request time-outs after the look before: one that was on its way
 # when its sender died may still arrive.
@@ -58,16 +61,22 @@ class Record:
 
     :param store: durable state of the task instance.
     :param noun: start of the keys.
-    :param generation: a number that tells a task that was cleared to begin anew from its earlier tries; None goes on
-        with the latest.
+    :param max_tries: how many tries Airflow allows, which is more each time the task is cleared.
+    :param anew: if it was cleared since the latest try, begin anew: earlier tries do not count.
     """
 
-    def __init__(self, store: Store, noun: str, generation: int | None = None) -> None:
+    def __init__(self, store: Store, noun: str, max_tries: int = 0, *, anew: bool = False) -> None:
         self._store = store
         self._noun = noun
-        self._generation = generation
+        self._max_tries = max_tries
+        self._anew = anew
         self._number = 0
         self.values = self._latest()
+
+    @property
+    def generation(self) -> int:
+        """Tells what was begun anew from what was before; 0: it never was."""
+        return int(self.values["generation"])
 
     def claim(self) -> bool:
         """
@@ -79,7 +88,7 @@ class Record:
         self._number = earlier + 1
         self._store.set(self._key("latest"), self._number)
         self.values = self._latest()
-        self.save(generation=self._generation or self.values.get("generation", 0))
+        self.save(max_tries=self._max_tries)
         return earlier > 0
 
     def save(self, **changes: Any) -> None:
@@ -103,9 +112,12 @@ class Record:
     def _latest(self) -> dict[str, Any]:
         for number in range(self._newest(), 0, -1):
             if values := self._store.get(self._key(number)):
-                ours = self._generation in (None, values["generation"])
-                return dict(values) if ours else {}
-        return {}
+                cleared_since = values["max_tries"] < self._max_tries
+                return self._none() if self._anew and cleared_since else dict(values)
+        return self._none()
+
+    def _none(self) -> dict[str, Any]:
+        return {"generation": self._max_tries if self._anew else 0}
 
     def _newest(self) -> int:
         return self._store.get(self._key("latest")) or 0
@@ -134,16 +146,15 @@ class CreateOnce:
     find: Callable[[str], list[Created]]
     timeout: float
 
-    def run(self, name: str, *, cleared: bool = False, generation: int | None = None) -> tuple[Created, Record]:
+    def run(self, name: Callable[[int], str], clearing: Clearing = NOT_CLEARED) -> tuple[Created, Record]:
         """
         Return the thing, created now or by an earlier try, and what is known of it.
 
-        :param name: unique: it is how the thing is found again.
-        :param cleared: the task was cleared, so that an earlier try must have left a record.
-        :param generation: the task was cleared to begin anew; its earlier tries do not count.
+        :param name: given the record's generation, returns a unique name: it is how the thing is found again.
+        :param clearing: the task was cleared, so that an earlier try must have left a record; or is to begin anew.
         :raises AirflowFailException: nobody knows whether it was created.
         """
-        record = Record(self.store, self.noun, generation)
+        record = Record(self.store, self.noun, clearing.max_tries, anew=clearing.anew)
         began = bool(record.values.get("id")) or record.claim()
         if created_id := record.values.get("id"):
             log.info("An earlier try created the %s %s", self.noun, created_id)
@@ -151,10 +162,10 @@ class CreateOnce:
         if record.values.get("intended"):
             reason = "an earlier try ended while it was being created"
             return self._adopt(record.values["intended"], reason, record), record
-        if cleared and generation is None and not began:
+        if clearing.cleared and not clearing.anew and not began:
             reason = "the task was cleared, and there is no record of its earlier tries"
-            return self._adopt(name, reason, record), record
-        return self._create(name, record), record
+            return self._adopt(name(record.generation), reason, record), record
+        return self._create(name(record.generation), record), record
 
     def _create(self, name: str, record: Record) -> Created:
         create = self.prepare(name, record)
@@ -187,12 +198,12 @@ class CreateOnce:
         return created
 
 
-def stamp(ti: Any, generation: int | None = None) -> str:
+def stamp(ti: Any, generation: int = 0) -> str:
     """
     Return 8 hexadecimal characters that stand for one task instance, whatever its try.
 
     :param ti: the task instance; for None they are random.
-    :param generation: of a task that was cleared to begin anew.
+    :param generation: of what was begun anew; 0: it never was.
     """
     if ti is None:
         return secrets.token_hex(4)

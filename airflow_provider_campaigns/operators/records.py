@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_campaigns.exceptions import InputError
-from airflow_provider_campaigns.operators.cleared import generation
+from airflow_provider_campaigns.operators.cleared import clearing
 from airflow_provider_campaigns.operators.contacts import MOST_OUTCOMES_IN_XCOM
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def open_records(context: Context, retries: int | None, on_cleared: str, outcome
 
     store = task_state(context)
     ti = context.get("ti")
-    cleared, anew = generation(ti, retries, on_cleared)
-    ledger = Ledger(store, ti.try_number if ti else 1, anew)
-    if cleared and anew is None and not ledger.began:
+    cleared, anew, max_tries = clearing(ti, retries, on_cleared)
+    ledger = Ledger(store, ti.try_number if ti else 1, max_tries, anew=anew)
+    if cleared and not anew and not ledger.began:
         raise AirflowFailException(
             "This task was cleared, and the record of what its earlier tries sent is gone (expired, or discarded "
             "when it was cleared: see keep_task_state). Nothing was sent. Clear it with on_cleared='resend' to "

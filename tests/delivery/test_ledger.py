@@ -42,8 +42,8 @@ def store() -> Store:
     return Store()
 
 
-def began(store: Store, number: int = 1, generation: int | None = None) -> Ledger:
-    ledger = Ledger(store, number, generation)
+def began(store: Store, number: int = 1, max_tries: int = 0, *, anew: bool = False) -> Ledger:
+    ledger = Ledger(store, number, max_tries, anew=anew)
     ledger.begin()
     ledger.start(HEADER)
     return ledger
@@ -228,7 +228,7 @@ def test_a_delivery_that_begins_anew_has_no_copy(store: Store) -> None:
     first.note_copy("query")
     intend(first, Rows(1, 3))
 
-    assert Ledger(store, 2, generation=1).copy is None
+    assert Ledger(store, 2, max_tries=1, anew=True).copy is None
 
 
 ROWS = phones(11)
@@ -294,7 +294,7 @@ def _crashed_in_the_second_batch(folder: Path) -> World:
 def test_a_delivery_that_is_sent_again_starts_from_nothing(store: Store) -> None:
     send(began(store), Rows(1, 3))
 
-    again = began(store, 2, generation=5)
+    again = began(store, 2, max_tries=5, anew=True)
 
     assert not again.began
     assert rows_of(again) == ([], [])
@@ -302,12 +302,19 @@ def test_a_delivery_that_is_sent_again_starts_from_nothing(store: Store) -> None
 
 def test_retries_of_a_delivery_that_is_sent_again_know_of_it_alone(store: Store) -> None:
     send(began(store), Rows(1, 9))
-    send(began(store, 2, generation=5), Rows(1, 3))
+    send(began(store, 2, max_tries=5, anew=True), Rows(1, 3))
 
-    for generation in (5, None):
-        retry = began(store, 3, generation=generation)
+    for anew in (True, False):
+        retry = began(store, 3, max_tries=5, anew=anew)
         assert retry.generation == 5
         assert rows_of(retry) == ([Rows(1, 3)], [])
+
+
+def test_retries_that_were_lowered_do_not_look_like_a_task_that_was_cleared(store: Store) -> None:
+    """``anew`` is told of every try that Airflow allows beyond the operator's retries."""
+    send(began(store, 1, max_tries=3), Rows(1, 9))
+    assert rows_of(began(store, 2, max_tries=3, anew=True)) == ([Rows(1, 9)], [])
+    assert rows_of(began(store, 3, max_tries=4, anew=True)) == ([], [])
 
 
 @pytest.mark.parametrize("kept", ["folder", "store"])
@@ -317,7 +324,7 @@ def test_everybody_is_sent_to_once_more_whatever_crashes(tmp_path: Path, kept: s
         plan = Plan(phones(4), tmp_path / f"{step}" if kept == "folder" else None, batch_size=2)
         run_try(world, plan)
         world.contacted.clear()
-        again = plan.changed(generation=3, folder=plan.folder and plan.folder / "resend-3")
+        again = plan.changed(max_tries=3, anew=True, folder=plan.folder and plan.folder / "resend-3")
         try:
             receipt, outcomes = run_try(world, again, 2, crash_at=step)
         except Crash:

@@ -255,7 +255,8 @@ class Plan:
     max_concurrency: int = 2
     max_rejected: float | None = None
     header: Mapping[str, Any] = field(default_factory=lambda: HEADER)
-    generation: int | None = None
+    max_tries: int = 0
+    anew: bool = False
 
     def changed(self, **changes: Any) -> Plan:
         return replace(self, **changes)
@@ -273,7 +274,7 @@ class Plan:
 
 def new_try(world: World, plan: Plan, number: int = 1) -> Delivery:
     """Return try ``number`` of a delivery, ready to ``deliver``; the only place that makes an engine."""
-    ledger = Ledger(world, number, plan.generation)
+    ledger = Ledger(world, number, plan.max_tries, anew=plan.anew)
     ledger.begin()
     outcomes: Outcomes = OutcomeRecords(world, ledger)
     if plan.folder:

@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_campaigns.exceptions import LedgerError, OutcomeUnknownError, RequestRejectedError
 from airflow_provider_campaigns.operators import once
+from airflow_provider_campaigns.operators.cleared import Clearing
 from airflow_provider_campaigns.operators.once import CreateOnce, Record, stamp
 
 NAME = "Spring 0a1b2c3d"
@@ -70,8 +71,8 @@ class World:
     def find(self, name: str) -> list[dict[str, Any]]:
         return self._step(lambda: [thing for thing in reversed(self.things) if thing["name"] == name])
 
-    def attempt(self, **options: Any) -> dict[str, Any]:
-        thing, _ = self.creation().run(NAME, **options)
+    def attempt(self, *, cleared: bool = False, anew: bool = False, max_tries: int = 0) -> dict[str, Any]:
+        thing, _ = self.creation().run(lambda _: NAME, Clearing(cleared or anew, anew, max_tries))
         return thing
 
     def creation(self) -> CreateOnce:
@@ -102,7 +103,7 @@ def lost() -> OutcomeUnknownError:
 
 def intended() -> dict[str, str]:
     """What an earlier try left that ended while it created."""
-    return {"campaign-latest": "1", "campaign-1": json.dumps({"generation": 0, "intended": NAME})}
+    return {"campaign-latest": "1", "campaign-1": json.dumps({"generation": 0, "max_tries": 0, "intended": NAME})}
 
 
 @pytest.mark.parametrize("done_before_crash", [True, False])
@@ -123,7 +124,7 @@ def test_at_most_one_wherever_the_first_try_crashes(
         assert results[-1] == world.things[0]
     else:
         assert isinstance(results[-1], AirflowFailException)
-        assert world.record() == {"generation": 0, "intended": NAME}
+        assert world.record() == {"generation": 0, "max_tries": 0, "intended": NAME}
 
 
 def test_without_a_crash_there_is_one_and_a_later_try_gets_it() -> None:
@@ -185,17 +186,25 @@ def test_a_cleared_task_of_which_nobody_knows_says_how_to_create_anew(values: di
 @pytest.mark.parametrize("values", [{}, intended()])
 def test_cleared_to_begin_anew_it_creates_one_and_its_retries_return_that(values: dict[str, str]) -> None:
     world = World(values=values)
-    assert world.attempt(cleared=True, generation=3)["id"] == "id-0"
-    assert world.attempt(cleared=True, generation=3)["id"] == "id-0"
+    assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
+    assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
     assert len(world.things) == 1
+
+
+def test_retries_that_were_lowered_do_not_look_like_a_task_that_was_cleared() -> None:
+    """``anew`` is told of every try that Airflow allows beyond the operator's retries."""
+    world = World()
+    world.attempt(max_tries=3)
+    assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
+    assert world.attempt(anew=True, max_tries=4)["id"] == "id-1"
 
 
 def test_cleared_to_begin_anew_after_a_success_it_creates_another_which_counts_from_then_on() -> None:
     world = World()
     world.attempt()
-    assert world.attempt(cleared=True, generation=3)["id"] == "id-1"
+    assert world.attempt(anew=True, max_tries=3)["id"] == "id-1"
     assert world.attempt(cleared=True)["id"] == "id-1"
-    assert world.attempt(cleared=True, generation=6)["id"] == "id-2"
+    assert world.attempt(anew=True, max_tries=6)["id"] == "id-2"
 
 
 @pytest.mark.parametrize("crash_at", range(1, 8))
@@ -203,7 +212,7 @@ def test_at_most_one_more_wherever_a_try_that_begins_anew_crashes(crash_at: int)
     world = World(crash_at, values=intended())
     for _ in range(2):
         with suppress(CrashError, AirflowFailException):
-            world.attempt(cleared=True, generation=3)
+            world.attempt(anew=True, max_tries=3)
     assert len(world.things) == (0 if world.record().get("intended") and not world.record().get("id") else 1)
 
 

@@ -127,6 +127,20 @@ def test_a_first_try_and_its_retries_are_not_taken_for_cleared(
     assert world.contacted == phones(5)
 
 
+def test_a_retry_whose_retries_were_lowered_meanwhile_is_not_taken_for_cleared(
+    world: World, acme: MakeAcme, make_context: MakeContext
+) -> None:
+    state: dict[str, str] = {}
+    world.answer = lambda number, keys: world.accept(keys) if number == 1 else refuse(number, keys)
+    with pytest.raises(CallRefusedError):
+        acme(retries=3, on_cleared="resend").execute(make_context(1, max_tries=3, state=state))
+    world.answer = None
+
+    assert acme(retries=1, on_cleared="resend").execute(make_context(2, max_tries=3, state=state))["accepted"] == 5
+
+    assert world.contacted == phones(5)
+
+
 @pytest.mark.parametrize("kept", ["folder", "xcom"])
 def test_a_cleared_task_may_send_to_everybody_again_once(
     tmp_path: Path, world: World, acme: MakeAcme, make_context: MakeContext, kept: str
