@@ -119,7 +119,8 @@ class Reading:
         rows = iter(rows)
         seen = Keys()
         while some := [(row.number, self._contact(row)) for row in islice(rows, ROWS_AT_A_TIME)]:
-            yield from some if self.allow_repeats else _without_repeats(some, seen)
+            entries = some if self.allow_repeats else _without_repeats(some, seen)
+            yield from map(self._unless_left_out, entries) if self._leaves_out else entries
 
     def batches(
         self, source: Source, size: int, settled: RowSet | None = None, unresolved: RowSet | None = None
@@ -165,11 +166,34 @@ class Reading:
             return outcome(row.number, None, "invalid", str(error))
         if not _is_whole("".join((contact.key, *contact.addresses))):
             return outcome(row.number, None, "invalid", HALF)
-        if self.excluded and any(normalise(name) in self.excluded for name in (contact.key, *contact.addresses)):
-            return outcome(row.number, contact.key, "invalid", EXCLUDED)
-        if self.only_recipients and not allowed(contact, self.only_recipients):
-            return outcome(row.number, contact.key, "invalid", NOT_ALLOWED)
         return contact
+
+    def left_out(self) -> str:
+        """Return what tells those who are left out from those of another try; empty: nobody is."""
+        if not self._leaves_out:
+            return ""
+        excluded = self.excluded.digest() if self.excluded else ""
+        return hashlib.sha256("\n".join([excluded, *sorted(self.only_recipients)]).encode()).hexdigest()
+
+    @property
+    def _leaves_out(self) -> bool:
+        """Whether there are contacts that are not to be sent to."""
+        return self.excluded is not None or bool(self.only_recipients)
+
+    def _unless_left_out(self, entry: Entry) -> Entry:
+        """
+        Return an entry, or the outcome of one that is not to be sent to.
+
+        What was left out counts as seen: an earlier try, of which it was not left out yet, may have sent to it.
+        """
+        row, contact = entry
+        if isinstance(contact, dict):
+            return entry
+        if self.excluded and any(normalise(name) in self.excluded for name in (contact.key, *contact.addresses)):
+            return row, outcome(row, contact.key, "invalid", EXCLUDED)
+        if self.only_recipients and not allowed(contact, self.only_recipients):
+            return row, outcome(row, contact.key, "invalid", NOT_ALLOWED)
+        return entry
 
 
 def _is_whole(text: str) -> bool:

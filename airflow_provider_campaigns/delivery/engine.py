@@ -32,7 +32,7 @@ from airflow_provider_campaigns.delivery.interpreter import tuned
 from airflow_provider_campaigns.delivery.ledger import Ledger
 from airflow_provider_campaigns.delivery.lookahead import Lookahead
 from airflow_provider_campaigns.delivery.outcomes import Outcomes, count
-from airflow_provider_campaigns.delivery.past import Past, unfinished
+from airflow_provider_campaigns.delivery.past import Past
 from airflow_provider_campaigns.delivery.receipt import Receipt, make_receipt
 from airflow_provider_campaigns.delivery.record import Record
 from airflow_provider_campaigns.delivery.senders import Answer, Senders, Ticket
@@ -136,7 +136,7 @@ class Delivery:
         :raises CampaignError: it stopped early, and why.
         """
         self._check_fingerprint()
-        self.ledger.start(header)
+        self.ledger.start(header, self.reading.left_out())
         self.outcomes.begin()
         self._past = Past(self.send, self.ledger, self.outcomes, resend=self.limits.on_unknown == "resend")
         self._record = Record(self.ledger, self.outcomes, self._past)
@@ -157,7 +157,7 @@ class Delivery:
 
     def leave(self) -> Receipt:
         """Write down what a try that ended early leaves unsent, and return the receipt of all tries so far."""
-        self.outcomes.write_unsent(unfinished(self._batches()))
+        self.outcomes.write_unsent(self._past.unfinished(self._batches()))
         return self._receipt(count(self.outcomes.read()))
 
     def end(self, why: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Collection
 
@@ -29,6 +30,13 @@ class Keys:
         there = {key for (key,) in found}
         self._db.execute(f"INSERT OR IGNORE INTO keys VALUES {all_of}", tuple(keys))  # noqa: S608
         return there
+
+    def digest(self) -> str:
+        """Return what tells this set from another one."""
+        found = hashlib.sha256()
+        for (key,) in self._db.execute("SELECT key FROM keys ORDER BY key"):
+            found.update(f"{key}\n".encode())
+        return found.hexdigest()
 
     def __contains__(self, key: str) -> bool:
         return self._db.execute("SELECT 1 FROM keys WHERE key = ?", (key,)).fetchone() is not None

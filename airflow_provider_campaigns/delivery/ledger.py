@@ -55,6 +55,7 @@ class _Try:
     generation: int = 0
     began: float = 0.0
     header: dict[str, Any] = field(default_factory=dict)
+    left_out: str = ""
     intended: list[Rows] = field(default_factory=list)
     settled: RowSet = field(default_factory=RowSet)
     counts: Counter[str] = field(default_factory=Counter)
@@ -75,6 +76,7 @@ class _Try:
             generation=value["generation"],
             began=value["began"],
             header=dict(value["header"]),
+            left_out=value["left_out"],
             intended=[Rows(*rows) for rows in value["intended"]],
             settled=RowSet(value["settled"]),
             counts=Counter(value["counts"]),
@@ -89,6 +91,7 @@ class _Try:
             "generation": self.generation,
             "began": self.began,
             "header": self.header,
+            "left_out": self.left_out,
             "intended": [list(rows) for rows in self.intended],
             "settled": [list(rows) for rows in self.settled],
             "counts": dict(self.counts),
@@ -198,14 +201,21 @@ class Ledger:
                         f"Restore it, or clear the task with on_cleared='resend' to send to everybody again"
                     )
 
-    def start(self, header: Mapping[str, Any]) -> None:
+    def start(self, header: Mapping[str, Any], left_out: str = "") -> None:
         """
         Take note of what is delivered where; it is stored with the first intents, before which nothing is sent.
 
+        :param left_out: tells those who are left out (opt-outs …) from those whom another try leaves out.
         :raises LedgerError: an earlier try delivered something else.
         """
         self.check(header)
         self._own.header = dict(header)
+        self._own.left_out = left_out
+
+    @property
+    def others_left_out(self) -> bool:
+        """Whether an earlier try that may have sent left out others than this one does."""
+        return any(one.left_out != self._own.left_out for one in self._tries if one.sent)
 
     def note_copy(self, query: str) -> None:
         """

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
 
-from airflow_provider_campaigns.delivery.batches import Batch
+from airflow_provider_campaigns.delivery.batches import LEFT_OUT, Batch
 from airflow_provider_campaigns.delivery.ledger import Ledger
 from airflow_provider_campaigns.delivery.outcomes import STATUSES, Outcome, Outcomes, Status, outcome
 from airflow_provider_campaigns.delivery.ranges import RowSet
@@ -35,6 +35,7 @@ class Past:
         self._send = send
         self._resend = resend
         self._began_at = ledger.began_at
+        self._others_left_out = ledger.others_left_out
         self._stored: dict[int, Outcome] = {}
         self.counts: Counter[str] = Counter({status: ledger.counts[status] for status in STATUSES})
         """Contacts by status."""
@@ -54,7 +55,7 @@ class Past:
         known = [line for line in self._stored_of(batch) if not (self._resend and line["status"] == "unknown")]
         rows = {line["row"] for line in known}
         contacts = [one for one in batch.contacts if one[0] not in rows] if rows else batch.contacts
-        others = [*known, *(line for line in batch.outcomes if line["row"] not in rows)]
+        others = [*known, *(line for line in self._not_sent(batch) if line["row"] not in rows)]
         if batch.earlier and not (self._resend or self._send.safe_to_resend):
             if isinstance(self._send, LooksUp):
                 return Ticket(batch, contacts, others, resent=True, looks_up_since=self._began_at)
@@ -62,15 +63,23 @@ class Past:
             return Ticket(batch, (), [*others, *unknown])
         return Ticket(batch, contacts, others, resent=batch.earlier, resends=RESENDS if self._resend else 0)
 
+    def unfinished(self, batches: Iterable[Batch]) -> Iterator[Outcome]:
+        """Yield the outcomes of batches that a try which ended early did not come to."""
+        for batch in batches:
+            status, reason = UNRESOLVED if batch.earlier else UNSENT
+            lines = [outcome(row, contact.key, status, reason) for row, contact in batch.contacts]
+            yield from sorted([*self._not_sent(batch), *lines], key=itemgetter("row"))
+
+    def _not_sent(self, batch: Batch) -> Iterable[Outcome]:
+        """Return the outcomes of rows that this try does not send; who opted out since may have been sent to."""
+        if not batch.earlier or not self._others_left_out:
+            return batch.outcomes
+        return [
+            outcome(line["row"], line["key"], *UNRESOLVED) if line["reason"] in LEFT_OUT else line
+            for line in batch.outcomes
+        ]
+
     def _stored_of(self, batch: Batch) -> list[Outcome]:
         """Return the outcomes of a batch that an earlier try stored, and did not settle."""
         rows = range(batch.rows.first, batch.rows.last + 1) if batch.earlier else ()
         return [self._stored[row] for row in rows if row in self._stored]
-
-
-def unfinished(batches: Iterable[Batch]) -> Iterator[Outcome]:
-    """Yield the outcomes of batches that a try which ended early did not come to."""
-    for batch in batches:
-        status, reason = UNRESOLVED if batch.earlier else UNSENT
-        lines = [outcome(row, contact.key, status, reason) for row, contact in batch.contacts]
-        yield from sorted([*batch.outcomes, *lines], key=itemgetter("row"))

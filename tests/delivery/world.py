@@ -148,7 +148,7 @@ class _Acme(Dialect):
 
 @dataclass(frozen=True)
 class AcmeSend:
-    """A vendor's send: contacts have a ``phone``, and the reply is a list of statuses."""
+    """A vendor's send: contacts have a ``phone``, perhaps an ``email``; the reply is a list of statuses."""
 
     campaign: str = "spring"
     batch_limit: int = 500
@@ -163,7 +163,8 @@ class AcmeSend:
         phone = str(fields.get("phone") or "")
         if not phone.removeprefix("+").isdigit():
             raise InvalidContactError("phone", "digits", phone)
-        return Contact(phone, dict(fields), (phone,), identity=phone.removeprefix("+"))
+        addresses = (phone, *filter(None, [fields.get("email")]))
+        return Contact(phone, dict(fields), addresses, identity=phone.removeprefix("+"))
 
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         body = [dict(contact.body) for contact in contacts]
