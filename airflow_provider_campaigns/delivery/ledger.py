@@ -148,6 +148,11 @@ class Ledger:
         return [one.number for one in self._all()]
 
     @property
+    def outcomes_path(self) -> str | None:
+        """Where the earlier tries that sent keep their outcomes, None when none did or they are in no folder."""
+        return next((one.header.get("outcomes_path") for one in self._tries if one.header), None)
+
+    @property
     def receipt(self) -> Receipt | None:
         """The receipt of a delivery that is complete, None when a later try went on (``on_unknown="resend"``)."""
         return next((one.receipt for one in reversed(self._all()) if one.sent or one.receipt), None)

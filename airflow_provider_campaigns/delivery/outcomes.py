@@ -6,7 +6,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from heapq import heappop, heappush, merge
 from itertools import chain
 from operator import itemgetter
@@ -195,6 +195,14 @@ class OutcomeFolder(Outcomes):
     def path(self) -> str | None:
         """The folder."""
         return str(self.folder)
+
+    def is_taken(self, tries: Collection[int]) -> bool:
+        """
+        Whether there are outcomes already.
+
+        :param tries: may have left rows unsent here without having stored any outcome.
+        """
+        return any(number != "unsent" or number_of_try not in tries for number_of_try, number in self._parts())
 
     def begin(self) -> None:
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -9,6 +10,9 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.operators.cleared import clearing
 from airflow_provider_campaigns.operators.contacts import MOST_OUTCOMES_IN_XCOM
+
+# As often a run may have been deleted, and run again, and its outcomes are found.
+MOST_AGAIN = 1_000
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -54,17 +58,20 @@ def open_records(context: Context, retries: int | None, on_cleared: str, outcome
     ledger.begin()
     if not outcomes_path:
         return Records(ledger, OutcomeRecords(store, ledger), CopyRecords(store, MOST_OUTCOMES_IN_XCOM))
-    folder = _folder(outcomes_path, context, ledger.generation)
+    try:
+        folder = _own_folder(_folder(outcomes_path, context, ledger.generation), ledger)
+    except (ImportError, ValueError) as error:
+        raise InputError("outcomes_path", "a path, or a URL whose provider is installed", error) from error
+    except OSError as error:
+        raise InputError("outcomes_path", "a folder, path or URL, that can be read", error) from error
     return Records(ledger, OutcomeFolder(folder, ledger.try_number), CopyFolder(folder))
 
 
 def _folder(path: str, context: Context, generation: int) -> Any:
+    """Return the folder of a task instance."""
     from airflow_provider_campaigns.delivery.storage import locate
 
-    try:
-        folder = locate(path)
-    except (ImportError, ValueError) as error:
-        raise InputError("outcomes_path", "a path, or a URL whose provider is installed", error) from error
+    folder = locate(path)
     if ti := context.get("ti"):
         names = [ti.dag_id, ti.run_id, ti.task_id]
         if ti.map_index is not None and ti.map_index >= 0:
@@ -72,3 +79,18 @@ def _folder(path: str, context: Context, generation: int) -> Any:
         for name in names:
             folder = folder / name.replace("/", "_")
     return folder / f"resend-{generation}" if generation else folder
+
+
+def _own_folder(folder: Any, ledger: Ledger) -> Any:
+    """
+    Return the folder that earlier tries used, else one without outcomes.
+
+    A run that was deleted leaves its outcomes; one with the same id that comes after it has sent to none of them.
+    """
+    from airflow_provider_campaigns.delivery.outcomes import OutcomeFolder
+
+    folders = chain([folder], (folder / f"again-{number}" for number in count(2)))
+    if used := ledger.outcomes_path:
+        # Another one is an error, which names both.
+        return next((one for one in islice(folders, MOST_AGAIN) if str(one) == used), folder)
+    return next(one for one in folders if not OutcomeFolder(one).is_taken(ledger.try_numbers))
