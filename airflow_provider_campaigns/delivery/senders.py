@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -90,6 +91,7 @@ class ThreadedSenders:
         thread, returns the transport.
     :param concurrency: tickets in flight.
     :param per_minute: requests a minute, None for no limit.
+    :param closes_in: seconds after which no request may leave; each asks when its turn has come.
     """
 
     def __init__(
@@ -98,10 +100,11 @@ class ThreadedSenders:
         make_transport: Callable[[Callable[[float], Any], Callable[[Callable[[], Any]], Any]], AsyncTransport],
         concurrency: int,
         per_minute: float | None = None,
+        closes_in: Callable[[], float] = lambda: math.inf,
     ) -> None:
         self._send = send
         self._make_transport = make_transport
-        self._pace = Pace(per_minute)
+        self._pace = Pace(per_minute, closes_in=closes_in)
         self._answers: Mailbox[Answer] = Mailbox()
         self._turns = asyncio.Semaphore(concurrency)
         self._loop: asyncio.AbstractEventLoop

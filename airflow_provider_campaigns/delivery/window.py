@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
@@ -44,6 +44,11 @@ class SendWindow:
         now = self.now()
         closes = self.closes(now)
         return (closes - now).total_seconds() if closes else -1.0
+
+    def closing(self) -> Callable[[], float]:
+        """Return what tells the seconds until the opening of this moment ends, for those who ask often."""
+        closes = self.closes(self.now())
+        return lambda: (closes - self.now()).total_seconds() if closes else -1.0
 
     def closes(self, now: datetime) -> datetime | None:
         """Return when it closes, None when it is not open; ``now`` is aware."""

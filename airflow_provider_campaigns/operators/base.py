@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
@@ -196,13 +197,11 @@ class CampaignDeliveryOperator(BaseOperator):
             self.log.warning("An earlier try of this task came to the end of the contacts; nothing is sent again")
             return self._end(ledger.receipt, ledger, outcomes, context)
         window = self._window(context, waited=waited)
-        delivery = self._delivery(send, records)
+        delivery = self._delivery(send, records, window.closing() if window else lambda: math.inf)
         rows = delivery.checked.rows
         self._check_number(delivery.checked, delivery.reading, delivery.source)
         self.log.info("Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, send.campaign)
         self._progress = delivery.progress = DeliveryProgress(rows, progress_note(context))
-        if window:
-            delivery.closes_in = window.closes_in
         self._delivering = delivery
         if self._killed:
             self.on_kill()
@@ -236,7 +235,7 @@ class CampaignDeliveryOperator(BaseOperator):
             wait_or_skip(self, window)
         return window
 
-    def _delivery(self, send: Send, records: Records) -> Delivery:
+    def _delivery(self, send: Send, records: Records, closes_in: Callable[[], float]) -> Delivery:
         from airflow_provider_campaigns.delivery.engine import Delivery
         from airflow_provider_campaigns.delivery.senders import ThreadedSenders
         from airflow_provider_campaigns.delivery.sources.copies import copied
@@ -253,10 +252,11 @@ class CampaignDeliveryOperator(BaseOperator):
             source=source,
             ledger=records.ledger,
             outcomes=records.outcomes,
-            senders=ThreadedSenders(send, self.hook.sending_transport(concurrency), concurrency, per_minute),
+            senders=ThreadedSenders(send, self.hook.sending_transport(concurrency), concurrency, per_minute, closes_in),
             batch_size=self._batch_size(send),
             max_concurrency=concurrency,
             limits=self._limits(),
+            closes_in=closes_in,
         )
 
     def _contacts(self, send: Send, copy: Callable[[Query], Source]) -> tuple[Reading, Source]:

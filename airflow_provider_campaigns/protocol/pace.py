@@ -27,14 +27,26 @@ class Pace:
 
     :param per_minute: requests a minute, None for no limit.
     :param clock: seconds, monotonic.
+    :param closes_in: seconds after which nothing may leave any more.
     """
 
-    def __init__(self, per_minute: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        per_minute: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        closes_in: Callable[[], float] = lambda: math.inf,
+    ) -> None:
         self._interval = 60.0 / (per_minute * SHARE_OF_LIMIT) if per_minute else 0.0
         self._clock = clock
+        self._closes_in = closes_in
         self._next = -math.inf
         self._paused_until = 0.0
         self.stopped = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing may leave any more."""
+        return self.stopped or self._closes_in() <= 0
 
     def reserve(self) -> float:
         """Take the next slot and return when it is, by the clock."""
@@ -125,12 +137,12 @@ def _turn(pace: Pace, slot: float | None) -> Conversation[float]:
     """Wait for a slot, and return it; one that was taken already is kept unless it was missed since."""
     if slot is None or pace.missed(slot):
         slot = pace.reserve()
-    while not pace.stopped and (seconds := pace.until(slot)) > 0:
+    while not pace.ended and (seconds := pace.until(slot)) > 0:
         yield Sleep(seconds, "")
         if not pace.missed(slot):
             break
         # It queues up behind the others again.
         slot = pace.reserve()
-    if pace.stopped:
+    if pace.ended:
         raise StoppedError
     return slot

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_campaigns.delivery.engine import Delivery
+from airflow_provider_campaigns.delivery.senders import ThreadedSenders
 from airflow_provider_campaigns.exceptions import SendWindowClosedError
-from tests.delivery.world import HEADER, Plan, World, new_try, phones, run_try
+from tests.delivery.test_senders import Transport
+from tests.delivery.world import HEADER, AcmeSend, Plan, World, new_try, phones, run_try
 
 
 def closing(world: World, requests: int) -> Callable[[], float]:
@@ -40,6 +42,32 @@ def test_nothing_leaves_after_closing_and_a_later_try_sends_the_rest(tmp_path: P
     assert (receipt["accepted"], receipt["requests"]) == (20, 10)
     assert world.contacted == phones(20)
     assert [line["row"] for line in outcomes] == list(range(1, 21))
+
+
+def test_nothing_leaves_that_was_intended_while_it_closed(tmp_path: Path) -> None:
+    """A slow ledger: the window was open when the write of the intents began, and is not any more when it ends."""
+    world = World()
+    open_for = [60.0]
+    plan = Plan(phones(20), tmp_path, batch_size=2, max_concurrency=2)
+    transport = Transport()
+    transport.gate.set()
+    delivery = new_try(world, plan)
+    delivery.closes_in = lambda: open_for[0]
+    delivery.senders = ThreadedSenders(AcmeSend(), transport.make, 2, closes_in=delivery.closes_in)
+    store = world.set
+
+    def slow_once_something_was_sent(key: str, value: object) -> None:
+        store(key, value)
+        if transport.sent:
+            open_for[0] = -1.0
+
+    world.set = slow_once_something_was_sent  # type: ignore[method-assign]
+    with pytest.raises(SendWindowClosedError):
+        delivery.deliver(HEADER)
+    left = delivery.leave()
+
+    assert len(transport.sent) == 1
+    assert (left["unsent"], left["unknown"]) == (18, 2)
 
 
 def test_closing_when_all_was_sent_is_a_success(tmp_path: Path) -> None:

@@ -101,6 +101,19 @@ def test_a_conversation_without_steps_has_its_result(clock: Clock) -> None:
     assert drive(paced(several(), Pace(None, clock)), clock) == ([], [])
 
 
+# -- closing
+
+
+def test_nothing_leaves_after_closing_not_even_what_waited_for_its_turn(clock: Clock) -> None:
+    closes_at = clock.now + 2.5
+    pace = Pace(60, clock, closes_in=lambda: closes_at - clock.now)
+
+    for _ in range(3):
+        assert drive(paced(several(WRITE), pace), clock)[0] == [Response(200)]
+    with pytest.raises(StoppedError):
+        drive(paced(several(WRITE), pace), clock)
+
+
 # -- slots
 
 
