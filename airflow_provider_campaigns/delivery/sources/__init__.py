@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from airflow_provider_campaigns.delivery.sources.csv_file import open_csv
+from airflow_provider_campaigns.delivery.sources.files import ContactsFile
 from airflow_provider_campaigns.delivery.sources.json_file import open_json_array, open_json_lines
 from airflow_provider_campaigns.delivery.sources.parquet_file import open_parquet
 from airflow_provider_campaigns.delivery.sources.rows import Fields, Row, Source, rows_of
@@ -58,4 +59,4 @@ def _open_file(path: str, name: str, plain: bool) -> Source:
     suffix = PurePosixPath(path).suffix.lower()
     if suffix not in FORMATS:
         raise InputError(name, f"a file that ends in {', '.join(FORMATS)}", path)
-    return FORMATS[suffix](path, f"{name} ({path})", plain)
+    return FORMATS[suffix](ContactsFile(path, f"{name} ({path})"), plain)

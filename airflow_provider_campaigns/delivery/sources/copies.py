@@ -16,7 +16,7 @@ from functools import partial
 from itertools import chain, count, islice, takewhile
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_campaigns.delivery.sources.files import text_of
+from airflow_provider_campaigns.delivery.sources.files import ContactsFile
 from airflow_provider_campaigns.delivery.sources.rows import Row, Source
 from airflow_provider_campaigns.delivery.storage import write_whole
 from airflow_provider_campaigns.exceptions import InputError, LedgerError
@@ -84,7 +84,7 @@ class CopyFolder(Copies):
     def read(self, number: int) -> Iterator[Row]:
         """Yield the rows of a file."""
         file = self._file(number)
-        with text_of(str(file), f"the copied contacts ({file})") as text:
+        with ContactsFile(str(file), f"the copied contacts ({file})").text() as text:
             yield from map(_row, count(1), map(json.loads, text))
 
     def _file(self, number: int) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from io import TextIOWrapper
 from typing import Any
 
-from airflow_provider_campaigns.delivery.sources.files import text_of
+from airflow_provider_campaigns.delivery.sources.files import ContactsFile
 from airflow_provider_campaigns.delivery.sources.rows import Row, Source, checked_columns
 from airflow_provider_campaigns.exceptions import InputError
 
@@ -19,7 +19,7 @@ CHUNK = 10_000
 _ENDS_IN_QUOTES = "unexpected end of data"
 
 
-def open_csv(path: str, where: str, plain: bool = False) -> Source:
+def open_csv(file: ContactsFile, plain: bool = False) -> Source:
     """
     Return the contacts of a CSV file; all values are text, as it stands there.
 
@@ -27,10 +27,10 @@ def open_csv(path: str, where: str, plain: bool = False) -> Source:
     """
 
     def records() -> Iterator[list[str] | str]:
-        with text_of(path, where) as text:
+        with file.text() as text:
             lines = _lines(text)
-            _header(lines, where)
-            yield from _records(lines, where)
+            _header(lines, file.where)
+            yield from _records(lines, file.where)
 
     def read() -> Iterator[Row]:
         width = len(columns)
@@ -43,13 +43,13 @@ def open_csv(path: str, where: str, plain: bool = False) -> Source:
                 yield Row(number, {}, f"{len(values)} values for {width} columns")
 
     def count() -> int:
-        with text_of(path, where) as text:
+        with file.text() as text:
             number = _plain_lines(text)
         return sum(1 for _ in records()) if number is None else number - 1
 
-    with text_of(path, where) as text:
-        columns = _header(_lines(text), where)
-    return Source(where, read, columns, count)
+    with file.text() as text:
+        columns = _header(_lines(text), file.where)
+    return Source(file.where, read, columns, count)
 
 
 def _plain_lines(text: TextIOWrapper) -> int | None:

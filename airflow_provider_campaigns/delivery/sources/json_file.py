@@ -7,19 +7,19 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
-from airflow_provider_campaigns.delivery.sources.files import text_of
+from airflow_provider_campaigns.delivery.sources.files import ContactsFile
 from airflow_provider_campaigns.delivery.sources.rows import Row, Source, row_of, rows_of
 from airflow_provider_campaigns.exceptions import InputError
 
 
-def open_json_lines(path: str, where: str, plain: bool = False) -> Source:
+def open_json_lines(file: ContactsFile, plain: bool = False) -> Source:
     """Return the contacts of a file with one JSON object per line; other lines are rows that cannot be read."""
 
     def read() -> Iterator[Row]:
-        with text_of(path, where) as text:
+        with file.text() as text:
             yield from _rows(text, plain)
 
-    return Source(where, read)
+    return Source(file.where, read)
 
 
 def _rows(text: Iterable[str], plain: bool) -> Iterator[Row]:
@@ -33,15 +33,15 @@ def _rows(text: Iterable[str], plain: bool) -> Iterator[Row]:
             yield row_of(number, value, plain)
 
 
-def open_json_array(path: str, where: str, plain: bool = False) -> Source:
+def open_json_array(file: ContactsFile, plain: bool = False) -> Source:
     """Return the contacts of a file with a JSON array of objects, which is parsed once and kept in memory."""
 
     @cache
     def values() -> list[Any]:
-        with text_of(path, where) as text:
-            return _array(text.read(), where)
+        with file.text() as text:
+            return _array(text.read(), file.where)
 
-    return Source(where, lambda: rows_of(values(), plain))
+    return Source(file.where, lambda: rows_of(values(), plain))
 
 
 def _array(text: str, where: str) -> list[Any]:

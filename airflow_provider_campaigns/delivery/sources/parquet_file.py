@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_campaigns.delivery.sources.files import bytes_of
+from airflow_provider_campaigns.delivery.sources.files import ContactsFile
 from airflow_provider_campaigns.delivery.sources.rows import Row, Source, checked_columns
 from airflow_provider_campaigns.delivery.sources.values import json_value, no_json
 from airflow_provider_campaigns.exceptions import InputError
@@ -29,7 +29,7 @@ EXACT = {16: 2**11, 32: 2**24, 64: 2**53}
 _INDEX = re.compile(r"__index_level_\d+__")
 
 
-def open_parquet(path: str, where: str, plain: bool = False) -> Source:
+def open_parquet(file: ContactsFile, plain: bool = False) -> Source:
     """
     Return the contacts of a Parquet file.
 
@@ -41,30 +41,30 @@ def open_parquet(path: str, where: str, plain: bool = False) -> Source:
     """
 
     def read() -> Iterator[Row]:
-        with _opened(path, where) as file:
-            yield from _rows(file, _columns(file, where))
+        with _opened(file) as parquet:
+            yield from _rows(parquet, _columns(parquet, file.where))
 
-    with _opened(path, where) as file:
-        columns = _columns(file, where)
-    return Source(where, read, columns)
+    with _opened(file) as parquet:
+        columns = _columns(parquet, file.where)
+    return Source(file.where, read, columns)
 
 
 @contextmanager
-def _opened(path: str, where: str) -> Iterator[ParquetFile]:
+def _opened(file: ContactsFile) -> Iterator[ParquetFile]:
     try:
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
     except ImportError:
         needed = "pyarrow, for .parquet files: pip install 'airflow-provider-campaigns[parquet]'"
-        raise InputError(where, needed, "no pyarrow") from None
-    with bytes_of(path, where) as raw:
+        raise InputError(file.where, needed, "no pyarrow") from None
+    with file.bytes() as raw:
         try:
-            with ParquetFile(raw, buffer_size=BUFFER, coerce_int96_timestamp_unit="us") as file:
-                yield file
+            with ParquetFile(raw, buffer_size=BUFFER, coerce_int96_timestamp_unit="us") as parquet:
+                yield parquet
         except InputError:
             raise
         except (ArrowException, ValueError) as error:
-            raise InputError(where, "a Parquet file that can be read", error) from None
+            raise InputError(file.where, "a Parquet file that can be read", error) from None
 
 
 def _columns(file: ParquetFile, where: str) -> list[str]:
