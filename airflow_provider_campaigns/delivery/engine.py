@@ -18,6 +18,7 @@ others are under way.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,6 +53,8 @@ from airflow_provider_campaigns.exceptions import (
 )
 from airflow_provider_campaigns.protocol.pace import StoppedError
 from airflow_provider_campaigns.protocol.sending import Send
+
+log = logging.getLogger(__name__)
 
 # Airflow kills a task 5 seconds after it told it to end; requests in flight get this long.
 GRACE = 4.0
@@ -157,7 +160,10 @@ class Delivery:
 
     def leave(self) -> Receipt:
         """Write down what a try that ended early leaves unsent, and return the receipt of all tries so far."""
-        self.outcomes.write_unsent(self._past.unfinished(self._batches()))
+        try:
+            self.outcomes.write_unsent(self._past.unfinished(self._batches()))
+        except InputError as error:
+            log.warning("The receipt and the outcomes do not tell who is left unsent: %s", error)
         return self._receipt(count(self.outcomes.read()))
 
     def end(self, why: str) -> None:
@@ -223,8 +229,8 @@ class Delivery:
                     self._collect()
                 elif self._exhausted or self._error:
                     break
-        except Exception:
-            self._rescue(tickets)
+        except Exception as error:
+            self._rescue(error, tickets)
             raise
 
     def _ahead(self, batches: Iterator[Batch]) -> list[Ticket]:
@@ -302,14 +308,14 @@ class Delivery:
     def _wait(self, seconds: float, least: int = 1) -> list[Answer]:
         return self.senders.collect(None if seconds == math.inf else seconds, least)
 
-    def _rescue(self, tickets: Sequence[Ticket]) -> None:
+    def _rescue(self, error: Exception, tickets: Sequence[Ticket]) -> None:
         """
-        Something cannot be stored: send nothing more, and try to store what becomes of the requests in flight.
+        Something cannot be read or stored: send nothing more, and try to store what becomes of the requests in flight.
 
+        :param error: what happened.
         :param tickets: perhaps intended, but not submitted.
         """
-        self.senders.stop()
-        self._told_to_end = self._told_to_end or self.clock()
+        self._stop(error)
         while self._in_flight:
             self._collect()
         self._record.rescue(tickets)

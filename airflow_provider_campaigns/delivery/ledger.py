@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 from airflow_provider_campaigns.delivery.ranges import Rows, RowSet
@@ -189,7 +189,7 @@ class Ledger:
 
     def begin(self) -> None:
         """Store that this try began; until it intends something it has sent nothing."""
-        self._write()
+        self._write(self._own)
 
     def check(self, header: Mapping[str, Any]) -> None:
         """
@@ -248,31 +248,32 @@ class Ledger:
         :param checkpoint: the last row intended, and the fingerprint of the contacts up to it.
         :raises LedgerError: a later try has taken over; nothing may be sent any more.
         """
-        own = self._own
+        # A copy: what cannot be stored is not so, and may be tried again.
+        own = replace(self._own, settled=self._own.settled.copy(), counts=self._own.counts.copy())
         settled, intended = list(settled), list(intended)
         ended = {*settled, *released}
-        own.intended = [rows for rows in own.intended if rows not in ended]
-        own.intended += intended
+        own.intended = [rows for rows in own.intended if rows not in ended] + intended
         own.settled.update(settled)
         own.counts.update(counts or {})
         if checkpoint:
             own.checkpoint = max(own.checkpoint or checkpoint, checkpoint)
-        self._write()
+        self._write(own)
+        self._own = own
         if intended and not self._store.fenced and self._store.get(LATEST) != self.try_number:
             own.intended = [rows for rows in own.intended if rows not in set(intended)]
-            self._write()
+            self._write(own)
             raise LedgerError("a later try of this task has begun; this one sends nothing more")
 
     def finish(self, receipt: Receipt) -> None:
         """Store the receipt of the complete delivery."""
         self._own.receipt = receipt
-        self._write()
+        self._write(self._own)
 
     def _all(self) -> list[_Try]:
         return [*self._tries, self._own]
 
-    def _write(self) -> None:
-        self._store.set(_key(self.try_number), self._own.dump())
+    def _write(self, own: _Try) -> None:
+        self._store.set(_key(own.number), own.dump())
 
 
 def _key(try_number: int) -> str:

@@ -52,16 +52,16 @@ class RowSet:
 
     def remove(self, rows: Rows) -> None:
         """Take ``rows`` out, as far as they are in."""
+        begin = end = max(0, bisect_right(self._ranges, (rows.first, float("inf"))) - 1)
         kept: list[Rows] = []
-        for first, last in self._ranges:
-            if last < rows.first or first > rows.last:
-                kept.append(Rows(first, last))
-                continue
+        while end < len(self._ranges) and self._ranges[end].first <= rows.last:
+            first, last = self._ranges[end]
             if first < rows.first:
-                kept.append(Rows(first, rows.first - 1))
+                kept.append(Rows(first, min(last, rows.first - 1)))
             if last > rows.last:
-                kept.append(Rows(rows.last + 1, last))
-        self._ranges = kept
+                kept.append(Rows(max(first, rows.last + 1), last))
+            end += 1
+        self._ranges[begin:end] = kept
 
     def discard(self, other: Iterable[Rows]) -> None:
         """Take every range of ``other`` out."""

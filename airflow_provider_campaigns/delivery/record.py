@@ -75,13 +75,10 @@ class Record:
         self._write()
         meanwhile()
         if self._settled or self._released or self._requests or tickets:
-            self._stored.update(self._counts)
-            counts = self._counts.copy()
-            counts["requests"] = self._requests
-            counts["repeated"] = sum(line["reason"] == REPEATED for line in self.lines)
             checkpoint = (tickets[-1].batch.rows.last, tickets[-1].batch.fingerprint) if tickets else None
             intended = [ticket.batch.rows for ticket in tickets]
-            self._ledger.record(self._settled, counts, intended, self._released, checkpoint)
+            self._ledger.record(self._settled, self._added(), intended, self._released, checkpoint)
+            self._stored.update(self._counts)
         self._clear()
         self._lines_written = False
 
@@ -93,8 +90,17 @@ class Record:
         """
         # Unless it can be stored, nobody will know what became of them.
         self._past.unresolved.update(self._settled)
+        released = [*self._released, *(ticket.batch.rows for ticket in tickets)]
         try:
             self._write()
-        finally:
+        except Exception:
             with suppress(Exception):
-                self._ledger.record(released=[*self._released, *(ticket.batch.rows for ticket in tickets)])
+                self._ledger.record(counts={"requests": self._requests}, released=released)
+            raise
+        with suppress(Exception):
+            self._ledger.record(self._settled, self._added(), released=released)
+
+    def _added(self) -> Counter[str]:
+        """Return what the ledger is to add up."""
+        repeated = sum(line["reason"] == REPEATED for line in self.lines)
+        return self._counts + Counter(requests=self._requests, repeated=repeated)

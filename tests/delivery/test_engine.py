@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +242,60 @@ def test_outcomes_that_cannot_be_written_are_told_before_the_first_request(tmp_p
 
     assert not delivery.begun
     assert world.requests == []
+
+
+@pytest.mark.parametrize("what", ["ledger", "outcomes"])
+@pytest.mark.parametrize("write", range(2, 7))
+def test_requests_of_a_try_in_which_one_write_failed_are_counted(tmp_path: Path, what: str, write: int) -> None:
+    world = World()
+    world.start_process()
+    plan = Plan(phones(12), tmp_path, batch_size=1)
+    delivery = new_try(world, plan)
+    place: Any = world if what == "ledger" else delivery.outcomes
+    name = "set" if what == "ledger" else "write"
+    writes = count(1)
+
+    def failing(*args: Any, **how: Any) -> None:
+        if next(writes) == write:
+            raise OSError("database is locked")
+        getattr(type(place), name)(place, *args, **how)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(place, name, failing)
+        with suppress(OSError):
+            delivery.deliver(plan.header)
+    assert next(writes) > write
+
+    receipt, _ = run_try(world, plan.changed(on_unknown="skip"), 2)
+
+    assert receipt["requests"] == len(world.requests)
+    assert world.most_often == 1
+
+
+def test_requests_in_flight_when_a_write_fails_get_the_time_they_need(tmp_path: Path) -> None:
+    """Nobody is in a hurry to end the task."""
+    world = World()
+    world.start_process()
+    plan = Plan(phones(9), tmp_path, batch_size=1)
+    delivery = new_try(world, plan)
+    delivery.clock = map(float, count()).__next__
+    collect, store = delivery.senders.collect, world.set
+
+    def failing(key: str, value: Any) -> None:
+        if world.requests:
+            raise OSError("database is locked")
+        store(key, value)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(delivery.senders, "abandon", lambda: pytest.fail("requests were given up"))
+        patched.setattr(
+            delivery.senders, "collect", lambda timeout, least=1: [] if timeout else collect(timeout, least)
+        )
+        patched.setattr(world, "set", failing)
+        with pytest.raises(OSError, match="database is locked"):
+            delivery.deliver(plan.header)
+
+    assert world.contacted
 
 
 def test_a_disk_that_fills_up_after_a_request_leaves_it_unknown(
