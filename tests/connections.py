@@ -48,7 +48,7 @@ def keep_no_pace(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
     """Let all requests leave at once, and return the list that gets the requests a minute they would have kept to."""
     paces: list[float | None] = []
 
-    def make(per_minute: float | None = None) -> Pace:
+    def make(per_minute: float | None = None, **_: object) -> Pace:
         paces.append(per_minute)
         return Pace()
 

@@ -30,6 +30,10 @@ ROWS_AT_A_TIME = 200
 _SEPARATORS = re.compile(r"[\s().-]")
 _PHONE_PATTERN = re.compile(r"\+[\d\s().*?-]+")
 
+# A number with a fraction or an exponent; an e-mail address, or the digits of a phone number.
+_SPREADSHEET_NUMBER = re.compile(r"\d+\.0+|\d+(\.\d+)?[eE]\+?\d+")
+_PLAIN_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+|\d{5,15}")
+
 HALF = "its key or an address holds half of a character"
 REPEATED = "the contacts have it more than once"
 EXCLUDED = "in exclude"
@@ -226,26 +230,54 @@ def excluded_keys(source: Source, reading: Reading) -> Keys:
     Taken from the fields that identify a contact at the vendor (after ``columns``), from the only column of a source
     that has one, and from a list of plain strings.
 
-    :raises InputError: the source cannot be read, or a row names nobody.
+    :raises InputError: the source cannot be read, or a row names nobody who could be among the contacts: somebody who
+        opted out would be sent to.
     """
     keys = Keys()
-    identifying = {name for group in reading.send.required for name in group}
+    identifying = sorted({name for group in reading.send.required for name in group})
     for row in source.read():
         if row.problem:
             raise InputError(source.name, "rows that can be read", f"row {row.number}: {row.problem}")
         fields = dict(row.fields) | dict(reading.fields(row.fields))
-        values = [fields[name] for name in identifying if name in fields]
-        if not values and len(row.fields) == 1:
-            values = list(row.fields.values())
-        if not values:
-            wanted = f"a column {' or '.join(map(repr, sorted(identifying)))}, or one column only"
+        named = {name: fields[name] for name in identifying if name in fields}
+        if not named and len(row.fields) != 1:
+            wanted = f"a column {' or '.join(map(repr, identifying))}, or one column only"
             raise InputError(source.name, wanted, f"row {row.number} with {', '.join(map(repr, row.fields))}")
-        for value in map(str, filter(None, values)):
-            if not _is_whole(value):
-                raise InputError(source.name, "whole characters", f"row {row.number} with half of one")
-            if value.strip():
-                keys.add(normalise(value))
+        for name, value in named.items() or row.fields.items():
+            if value is None or (isinstance(value, str) and not value.strip()):
+                continue
+            if problem := _names_nobody(reading.send, [name] if name in named else identifying, value):
+                raise InputError(source.name, problem, f"row {row.number}: {value!r}")
+            keys.add(normalise(str(value)))
     return keys
+
+
+def _names_nobody(send: Send, names: Iterable[str], value: object) -> str | None:
+    """
+    Return what was expected, if no contact of ``send`` could have this value in one of these fields; else None.
+
+    A wrong one is no opt-out that may be passed over: it is a number that a spreadsheet has changed, or another format.
+    """
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return "text or whole numbers"
+    text = str(value)
+    if not _is_whole(text):
+        return "whole characters"
+    if _SPREADSHEET_NUMBER.fullmatch(text.strip()):
+        return "numbers as text, not as a spreadsheet shows them"
+    if _PLAIN_ADDRESS.fullmatch(normalise(text)):
+        return None
+    problems = [_problem(send, name, text) for name in names]
+    return None if None in problems else problems[0]
+
+
+def _problem(send: Send, name: str, value: str) -> str | None:
+    try:
+        send.contact({name: value})
+    except InvalidContactError as error:
+        # Other fields that a contact needs are of no matter.
+        return f"{name}: {error.expected}" if error.field == name else None
+    return None
 
 
 def normalise(address: str) -> str:

@@ -327,7 +327,7 @@ class Delivery:
         self._in_flight -= 1
         self._answered = True
         ticket, error = answer.ticket, answer.error
-        if isinstance(error, NOT_ARRIVED):
+        if error and (not answer.left or isinstance(error, NOT_ARRIVED)):
             self._return(ticket)
             if not isinstance(error, StoppedError):
                 self._stop(error)

@@ -48,12 +48,14 @@ class Answer:
     What became of a ticket: a reply per contact, or why there is none.
 
     :param seconds: how long it was under way.
+    :param left: it may have left; else not even its request could be made.
     """
 
     ticket: Ticket
     replies: Sequence[ContactReply] = field(default=(), repr=False)
     error: BaseException | None = None
     seconds: float = 0.0
+    left: bool = True
 
 
 class Senders(Protocol):
@@ -206,7 +208,7 @@ class ThreadedSenders:
         try:
             conversation = paced(self._conversation(ticket), self._pace)
         except BaseException as error:  # noqa: BLE001 - the main thread waits for an answer to every ticket
-            return Answer(ticket, error=error)
+            return Answer(ticket, error=error, left=False)
         async with self._turns:
             began = time.monotonic()
             try:

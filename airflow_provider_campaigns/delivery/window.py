@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
@@ -117,7 +117,8 @@ def _zone(value: Any) -> str:
 
 
 def _days(value: Any) -> frozenset[int]:
-    names = [str(day).strip().lower()[:3] for day in ([value] if isinstance(value, str) else value)]
+    values = [value] if isinstance(value, str) or not isinstance(value, Iterable) else value
+    names = [str(day).strip().lower()[:3] for day in values]
     wrong = [name for name in names if name not in DAYS]
     if wrong:
         raise InputError("send_window.days", "a list of mon to sun", repr(value))

@@ -18,7 +18,7 @@ from airflow_provider_campaigns.operators.contacts import check_given, check_num
 from airflow_provider_campaigns.operators.hidden import HiddenField, shown
 from airflow_provider_campaigns.operators.outlets import announce
 from airflow_provider_campaigns.operators.records import Records, open_records
-from airflow_provider_campaigns.operators.rendered import whole_number
+from airflow_provider_campaigns.operators.rendered import whole_number, yes_or_no
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -184,7 +184,7 @@ class CampaignDeliveryOperator(BaseOperator):
         from airflow_provider_campaigns.operators.state import progress_note
         from airflow_provider_campaigns.operators.timing import wait_or_skip
 
-        if self.preview:
+        if yes_or_no("preview", self.preview):
             return self._show(context)
         # First of all: so that a task that fails at a mistake, and is cleared, is known to have sent nothing.
         records = open_records(context, self.retries, self.on_cleared, self.outcomes_path)
@@ -265,8 +265,9 @@ class CampaignDeliveryOperator(BaseOperator):
 
         :param copy: makes a copy of a query's result, or finds the one that was made.
         """
-        columns, exclude, repeats = self.columns, shown(self.exclude), self.allow_repeats
-        reading = open_reading(send, self.hook, columns=columns, exclude=exclude, allow_repeats=repeats)
+        repeats = yes_or_no("allow_repeats", self.allow_repeats)
+        exclude = shown(self.exclude)
+        reading = open_reading(send, self.hook, columns=self.columns, exclude=exclude, allow_repeats=repeats)
         return reading, open_contacts(shown(self.contacts), self.sql, self.sql_conn_id, copy)
 
     def _check_number(self, checked: Checked, reading: Reading, source: Source) -> None:
@@ -277,8 +278,13 @@ class CampaignDeliveryOperator(BaseOperator):
         if self.on_unknown not in get_args(OnUnknown):
             raise InputError("on_unknown", " or ".join(get_args(OnUnknown)), repr(self.on_unknown))
         check_on_cleared(self.on_cleared)
-        if self.columns is not None and not isinstance(self.columns, Mapping):
+        if self.columns is None:
+            return
+        if not isinstance(self.columns, Mapping):
             raise InputError("columns", "a dict {vendor field: source column}", type(self.columns).__name__)
+        for name, column in self.columns.items():
+            if not isinstance(name, str) or not isinstance(column, str):
+                raise InputError("columns", "names as text", f"{name!r}: {column!r}")
 
     def _batch_size(self, send: Send) -> int:
         size = whole_number("batch_size", self.batch_size) or send.batch_limit
@@ -298,6 +304,8 @@ class CampaignDeliveryOperator(BaseOperator):
             return Limits(self.on_unknown)
         if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit >= 0:
             raise InputError("max_rejected", "a number of contacts (int) or a share of them (float)", repr(limit))
+        if isinstance(limit, float) and limit > 1:
+            raise InputError("max_rejected", "a share of the contacts from 0.0 to 1.0, or a whole number", repr(limit))
         return Limits(self.on_unknown, limit)
 
     def _header(self, send: Send, outcomes: Outcomes) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from airflow_provider_campaigns.exceptions import OutcomeUnknownError
 from airflow_provider_campaigns.links.collect import CollectPortalLink
 from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.hidden import HiddenField, shown
-from airflow_provider_campaigns.operators.rendered import listed
+from airflow_provider_campaigns.operators.rendered import listed, yes_or_no
 
 if TYPE_CHECKING:
     from datetime import date
@@ -113,7 +113,7 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
             due_date=self.due_date,
             created_by=self.created_by,
             assigned_to=shown(self.assigned_to),
-            send_message=self.send_message,
+            send_message=yes_or_no("send_message", self.send_message),
         )
 
     def _report(self, receipt: Receipt, outcomes: Outcomes, context: Context) -> None:

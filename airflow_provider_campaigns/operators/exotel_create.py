@@ -16,7 +16,7 @@ from airflow_provider_campaigns.operators.exotel_described import described, rec
 from airflow_provider_campaigns.operators.hidden import HiddenField, shown
 from airflow_provider_campaigns.operators.once import CreateOnce, Record, stamp
 from airflow_provider_campaigns.operators.outlets import announce
-from airflow_provider_campaigns.operators.rendered import whole_number
+from airflow_provider_campaigns.operators.rendered import whole_number, yes_or_no
 from airflow_provider_campaigns.sensors.base import CampaignSensor
 
 if TYPE_CHECKING:
@@ -325,10 +325,11 @@ class CreateExotelCampaignOperator(CampaignSensor):
 
     def _campaign(self, name: str, lists: Sequence[str], numbers: Sequence[str]) -> CreateCampaign:
         from airflow_provider_campaigns.vendors.exotel_campaign import NAME_LONGER_THAN, CreateCampaign
+        from airflow_provider_campaigns.vendors.parameters import an_object
 
-        if len(self.name.strip()) <= NAME_LONGER_THAN:
+        if not isinstance(self.name, str) or len(self.name.strip()) <= NAME_LONGER_THAN:
             raise InputError("name", f"more than {NAME_LONGER_THAN} characters", self.name)
-        overrides = self.overrides or {}
+        overrides = an_object("overrides", self.overrides or None)
         if taken := FIXED & overrides.keys():
             raise InputError("overrides", "fields that have no parameter of their own", ", ".join(sorted(taken)))
         return CreateCampaign(
@@ -341,7 +342,7 @@ class CreateExotelCampaignOperator(CampaignSensor):
             call_retries=self.call_retries,
             send_at=self.send_at,
             end_at=self.end_at,
-            call_duplicate_numbers=self.call_duplicate_numbers,
+            call_duplicate_numbers=yes_or_no("call_duplicate_numbers", self.call_duplicate_numbers),
             throttle=whole_number("throttle", self.throttle),
             status_callback=self.status_callback,
             call_status_callback=self.call_status_callback,

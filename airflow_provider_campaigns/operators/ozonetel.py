@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.exports import write_lines
-from airflow_provider_campaigns.operators.rendered import a_day
+from airflow_provider_campaigns.operators.rendered import a_day, yes_or_no
 
 if TYPE_CHECKING:
     from datetime import date
@@ -89,11 +89,11 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator):
         """Return the send of single leads or of bulk rows."""
         from airflow_provider_campaigns.vendors.ozonetel_leads import AddCampaignBulkData, AddCampaignLead
 
-        return (AddCampaignBulkData if self.bulk else AddCampaignLead)(
+        return (AddCampaignBulkData if yes_or_no("bulk", self.bulk) else AddCampaignLead)(
             self.hook.dialect,
             self.campaign_name,
             action=self.action,
-            check_duplicate=self.check_duplicate,
+            check_duplicate=yes_or_no("check_duplicate", self.check_duplicate),
             skill=self.skill,
             priority=self.priority,
             agent_id=self.agent_id,

@@ -43,6 +43,20 @@ def whole_number(name: str, value: int | str | None) -> int | None:
     return int(text)
 
 
+def yes_or_no(name: str, value: bool | str) -> bool:
+    """
+    Return a choice, given as such or as the text of one: "False" in place of False would otherwise mean yes.
+
+    :raises InputError: it is something else.
+    """
+    if isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word not in {"true", "false"}:
+        raise InputError(name, "True or False", repr(value))
+    return word == "true"
+
+
 def a_day(name: str, value: date | str) -> date:
     """
     Return a day, given as such or as ``YYYY-MM-DD``.

@@ -17,6 +17,7 @@ from airflow_provider_campaigns.protocol.messages import Conversation, Sleep
 from airflow_provider_campaigns.protocol.sending import Contact, ContactReply
 from airflow_provider_campaigns.vendors.addresses import EMAIL, addresses
 from airflow_provider_campaigns.vendors.collect import Collect, due_text
+from airflow_provider_campaigns.vendors.parameters import an_object, check_id, check_text
 from airflow_provider_campaigns.vendors.replies import (
     MENTIONED_TWICE,
     UNMENTIONED,
@@ -74,8 +75,8 @@ class SendCollectRequest:
     :param created_by: id of the user who sends; sends contact by contact.
     :param assigned_to: a team member's id or e-mail.
     :param send_message: False: the campaign's messages are not sent.
-    :raises InputError: a due date without a time zone; several samples with ``data`` or ``created_by``; text in place
-        of a list or an object.
+    :raises InputError: no campaign; a due date without a time zone; several samples with ``data`` or ``created_by``;
+        something in place of a list or an object.
     """
 
     dialect: Collect
@@ -89,11 +90,17 @@ class SendCollectRequest:
     send_message: bool = True
 
     def __post_init__(self) -> None:
+        check_id("campaign_id", self.campaign_id, "the id of a campaign")
         due_text(self.due_date)
-        for name, expected in (("items", "a list of ids"), ("data", "an object"), ("samples", "objects")):
-            # A template renders to text, which would go to the vendor as it is.
-            if isinstance(getattr(self, name), str):
-                raise InputError(name, expected, "text")
+        if isinstance(self.items, str) or not isinstance(self.items, Sequence | None):
+            raise InputError("items", "a list of ids", type(self.items).__name__)
+        an_object("data", self.data)
+        if isinstance(self.samples, str) or not isinstance(self.samples, Mapping | Sequence | None):
+            raise InputError("samples", "an object, or a list of them", type(self.samples).__name__)
+        for sample in self._samples:
+            an_object("samples", sample)
+        for name in ("created_by", "assigned_to"):
+            check_text(name, getattr(self, name), "text")
         if self._one_by_one and len(self._samples) > 1:
             raise InputError("samples", "one sample when data or created_by is given", f"{len(self._samples)} samples")
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
 from airflow_provider_campaigns.vendors.instants import instant
+from airflow_provider_campaigns.vendors.parameters import an_object, check_text
 from airflow_provider_campaigns.vendors.rows import checked, given
 
 # "Campaigns": numbers of one campaign, its (static) lists, and the length its name must exceed.
@@ -62,6 +63,7 @@ def known_region(region: str | None) -> str | None:
 
     :raises InputError: there is no such country.
     """
+    check_text("region", region, "a country of two letters, e.g. IN")
     known = region.strip().upper() if region else ""
     if known and known not in phonenumbers.SUPPORTED_REGIONS:
         raise InputError("region", "a country of two letters, e.g. IN", region)
@@ -127,10 +129,11 @@ class CreateCampaign:
 
         :raises InputError: a field cannot be used; it is named.
         """
-        if len(self.name) <= NAME_LONGER_THAN:
+        if not isinstance(self.name, str) or len(self.name) <= NAME_LONGER_THAN:
             raise InputError("name", f"more than {NAME_LONGER_THAN} characters", self.name)
         if not self.caller_id:
             raise InputError("caller_id", "an ExoPhone", "nothing")
+        overrides = an_object("overrides", self.overrides)
         body = {
             **self._recipients(),
             "caller_id": self.caller_id,
@@ -141,11 +144,17 @@ class CreateCampaign:
             "schedule": self._schedule(),
             **self._callbacks(),
             **self._pace(),
-            "custom_field": self.custom_field
-            if isinstance(self.custom_field, str | None)
-            else json.dumps(self.custom_field),
+            "custom_field": self._custom_field(),
         }
-        return {name: value for name, value in body.items() if value is not None} | dict(self.overrides)
+        return {name: value for name, value in body.items() if value is not None} | overrides
+
+    def _custom_field(self) -> str | None:
+        if isinstance(self.custom_field, str | None):
+            return self.custom_field
+        try:
+            return json.dumps(self.custom_field)
+        except (TypeError, ValueError) as error:
+            raise InputError("custom_field", "text, or what JSON can hold", error) from None
 
     def _recipients(self) -> dict[str, list[str]]:
         if bool(self.numbers) == bool(self.lists):
@@ -169,7 +178,7 @@ class CreateCampaign:
     def _retries(self) -> dict[str, Any] | None:
         if not self.call_retries:
             return None
-        retries = checked(CallRetries, given(self.call_retries), InputError)
+        retries = checked(CallRetries, given(an_object("call_retries", self.call_retries)), InputError)
         if retries["number_of_retries"] and "interval_mins" not in retries:
             raise InputError("call_retries", "interval_mins beside number_of_retries", "none")
         return retries
@@ -194,8 +203,8 @@ class CreateCampaign:
         return {"mode": "custom", "throttle": self.throttle}
 
 
-def _url(name: str, value: str) -> str:
-    if not value.startswith(("https://", "http://")):
+def _url(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value.startswith(("https://", "http://")):
         raise InputError(name, "a URL that starts with https:// or http://", value)
     return value
 

@@ -186,7 +186,7 @@ class Ozonetel(Dialect):
         :param process: sent as given; the page makes it mandatory and says no more.
         :raises InputError: another action.
         """
-        wanted = action.capitalize()
+        wanted = str(action).capitalize()
         if wanted not in {"Start", "Stop"}:
             raise InputError("action", "Start or Stop", action)
         body = {"userName": self.user_name, "campaignName": campaign_name, "action": wanted, "process": process}

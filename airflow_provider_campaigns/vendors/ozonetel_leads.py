@@ -31,6 +31,7 @@ from airflow_provider_campaigns.vendors.ozonetel import (
     reply_object,
     succeeded,
 )
+from airflow_provider_campaigns.vendors.parameters import check_id
 from airflow_provider_campaigns.vendors.replies import MENTIONED_TWICE, UNMENTIONED, mapping, refused, text
 from airflow_provider_campaigns.vendors.rows import Text, checked, given
 
@@ -141,9 +142,8 @@ class _Leads(ABC):
     required: ClassVar[Sequence[Sequence[str]]] = (("phoneNumber",),)
 
     def __post_init__(self) -> None:
-        if not self.campaign_name:
-            raise InputError("campaign_name", "the name of an outbound campaign", "nothing")
-        if self.action and self.action.upper() not in {"START", "STOP"}:
+        check_id("campaign_name", self.campaign_name, "the name of an outbound campaign")
+        if self.action and str(self.action).upper() not in {"START", "STOP"}:
             # The vendor would add the leads all the same and neither start nor stop.
             raise InputError("action", "START, STOP or None", self.action)
         checked(Routing, self._routing, InputError)

@@ -7,7 +7,6 @@ from math import isnan
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
-from pydantic_core import PydanticSerializationError
 
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
 
@@ -60,7 +59,8 @@ def checked(
         name = ".".join(map(str, first["loc"])) or "row"
         got = "nothing" if first["type"] == "missing" else first["input"]
         raise error(name, _expected(model, first["loc"]) or first["msg"], got) from None
-    except PydanticSerializationError as problem:
+    except (ValueError, RecursionError) as problem:
+        # Not pydantic's own only: bytes that are no UTF-8, an object that holds itself.
         raise error("row", "values that JSON can hold", problem) from None
 
 

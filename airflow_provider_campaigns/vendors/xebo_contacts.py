@@ -14,6 +14,7 @@ from airflow_provider_campaigns.exceptions import InputError, InvalidContactErro
 from airflow_provider_campaigns.protocol.messages import Conversation
 from airflow_provider_campaigns.protocol.sending import Contact, ContactReply
 from airflow_provider_campaigns.vendors.addresses import EMAIL, addresses
+from airflow_provider_campaigns.vendors.parameters import check_id, check_text
 from airflow_provider_campaigns.vendors.replies import (
     MENTIONED_TWICE,
     REFUSED,
@@ -74,7 +75,7 @@ class TriggerSurvey:
     :param collector_id: 24-hex id of the collector.
     :param collector_token: ``collectortoken`` of the collector.
     :param medium: None generates links and contacts no one; else Xebo sends by this medium.
-    :raises InputError: an unknown medium.
+    :raises InputError: no collector, or an unknown medium.
     """
 
     dialect: Xebo
@@ -83,7 +84,9 @@ class TriggerSurvey:
     medium: Medium | None = None
 
     def __post_init__(self) -> None:
-        if self.medium is not None and self.medium not in MEDIA:
+        check_id("collector_id", self.collector_id, "the id of a collector")
+        check_text("collector_token", self.collector_token or None, "text")
+        if self.medium is not None and (not isinstance(self.medium, str) or self.medium not in MEDIA):
             raise InputError("medium", "sms, email, whatsapp, or None for links", self.medium)
 
     @property

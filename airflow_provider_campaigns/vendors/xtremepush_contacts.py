@@ -13,6 +13,7 @@ from airflow_provider_campaigns.protocol.messages import Conversation
 from airflow_provider_campaigns.protocol.sending import Contact, ContactReply
 from airflow_provider_campaigns.vendors.addresses import EMAIL, addresses
 from airflow_provider_campaigns.vendors.instants import instant
+from airflow_provider_campaigns.vendors.parameters import an_object, check_id
 from airflow_provider_campaigns.vendors.replies import words
 from airflow_provider_campaigns.vendors.rows import given, json_safe
 from airflow_provider_campaigns.vendors.xtremepush import Xtremepush
@@ -40,8 +41,8 @@ class ExecuteCampaign:
     :param template_params: template variables, the same for all targets.
     :param send_at: a date and time with a time zone, to the minute; None: now.
     :param overrides: any other fields of the campaign model, e.g. ``messages``, ``retry_for``, ``payload_add``.
-    :raises InputError: a time without a time zone; an override of what the other parameters set; text in place of an
-        object.
+    :raises InputError: no campaign or target; a time without a time zone; an override of what the other parameters
+        set; something in place of an object.
     """
 
     dialect: Xtremepush
@@ -53,13 +54,10 @@ class ExecuteCampaign:
 
     def __post_init__(self) -> None:
         _time(self.send_at)
-        if not self.target_by:
-            raise InputError("target_by", "user_id, external_id, email, token or id", "nothing")
-        for name in ("template_params", "overrides"):
-            # A template renders to text, which would go to the vendor as it is.
-            if isinstance(getattr(self, name), str):
-                raise InputError(name, "an object", "text")
-        taken = sorted(_NO_OVERRIDES & (self.overrides or {}).keys())
+        check_id("campaign_id", self.campaign_id, "the id of a live campaign", (str, int))
+        check_id("target_by", self.target_by, "user_id, external_id, email, token or id")
+        an_object("template_params", self.template_params)
+        taken = sorted(_NO_OVERRIDES & an_object("overrides", self.overrides).keys())
         if taken:
             raise InputError("overrides", "fields that no other parameter sets", ", ".join(taken))
 

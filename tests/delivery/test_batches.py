@@ -191,7 +191,7 @@ def test_a_contact_that_no_outcome_could_name_is_invalid() -> None:
 
 
 def test_half_of_a_character_in_what_is_excluded_is_an_error() -> None:
-    with pytest.raises(InputError, match="exclude: expected whole characters, got row 2 with half of one"):
+    with pytest.raises(InputError, match="exclude: expected whole characters, got row 2: "):
         excluding(["1", "cut \ud83d"])
 
 
@@ -268,6 +268,15 @@ def test_an_empty_exclude_excludes_nobody() -> None:
         ),
         pytest.param("phone,since\n1,2,3\n", "row 1: 3 values for 2 columns", id="a broken row"),
         pytest.param("", "an empty file", id="an empty file"),
+        pytest.param("+447700900001\n+447700900002\n", "expected a header, got columns", id="no header"),
+        pytest.param([{"phone": 447700900001.0}], "expected text or whole numbers, got row 1", id="a float"),
+        pytest.param([{"phone": ["+447700900001"]}], "expected text or whole numbers, got row 1", id="a list"),
+        pytest.param([True], "expected text or whole numbers, got row 1: True", id="a boolean"),
+        pytest.param("phone\n447700900001.0\n", "not as a spreadsheet shows them, got row 1", id="a fraction"),
+        pytest.param("phone\n4.477009001E+11\n", "not as a spreadsheet shows them, got row 1", id="an exponent"),
+        pytest.param("phone;since\n447700900001;2026\n", "expected phone: digits, got row 1", id="semicolons"),
+        pytest.param(["tel:+447700900001"], "expected phone: digits, got row 1", id="a URL"),
+        pytest.param(["\u202a+447700900001\u202c"], "expected phone: digits, got row 1", id="marks nobody sees"),
     ],
 )
 def test_an_exclude_that_cannot_be_read_stops_everything(tmp_path: Path, exclude: Any, message: str) -> None:

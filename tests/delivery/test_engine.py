@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from airflow_provider_campaigns.delivery.outcomes import Outcome
 from airflow_provider_campaigns.delivery.receipt import Receipt
+from airflow_provider_campaigns.delivery.senders import ThreadedSenders
 from airflow_provider_campaigns.delivery.verdicts import Limits
 from airflow_provider_campaigns.exceptions import (
     CallRefusedError,
@@ -19,8 +21,10 @@ from airflow_provider_campaigns.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.protocol.messages import NotSentError, Response
+from airflow_provider_campaigns.protocol.sending import Contact
+from tests.delivery.test_senders import Transport
 from tests.delivery.tries import answers, ends, fail_try, refuse, statuses
-from tests.delivery.world import Crash, Plan, World, new_try, phones, run_try
+from tests.delivery.world import AcmeSend, Crash, Plan, World, new_try, phones, run_try
 
 pytestmark = pytest.mark.usefixtures("no_fsync")
 
@@ -129,6 +133,29 @@ def test_a_request_that_cannot_even_be_made_was_not_sent(kept: Path | None) -> N
     _, _, outcomes = fail_try(world, plan, InputError)
 
     assert ends(outcomes) == ["accepted", "unsent", "unsent"]
+    assert run_try(world, plan, 2)[0]["accepted"] == 3
+
+
+def test_what_fails_before_there_is_a_request_was_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even by an error that nobody thought of."""
+    world = World()
+    world.start_process()
+    plan = Plan(phones(3), tmp_path, batch_size=1, max_concurrency=1)
+    delivery = new_try(world, plan)
+    transport = Transport()
+    transport.gate.set()
+
+    class Careless(AcmeSend):
+        def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Any:
+            if transport.sent:
+                raise TypeError("oops")
+            return super().request(contacts, resent=resent)
+
+    delivery.senders = ThreadedSenders(Careless(), transport.make, 1)
+    with pytest.raises(TypeError, match="oops"):
+        delivery.deliver(plan.header)
+
+    assert [delivery.leave()[name] for name in ("accepted", "unsent", "unknown")] == [1, 2, 0]
     assert run_try(world, plan, 2)[0]["accepted"] == 3
 
 

@@ -219,8 +219,28 @@ class TestManyRequests:
 
     @pytest.mark.parametrize("parameter", [{"items": "doc-1"}, {"data": "{'brand': 'Acme'}"}, {"samples": "[]"}])
     def test_what_a_template_rendered_as_text_is_refused_at_once(self, parameter: dict[str, Any]) -> None:
-        with pytest.raises(InputError, match="got text"):
+        with pytest.raises(InputError, match=r"got (text|str)"):
             SendCollectRequest(COLLECT, CAMPAIGN, **parameter)
+
+    @pytest.mark.parametrize("campaign_id", ["", "  ", "None", None, 5, True])
+    def test_no_campaign_is_told_at_once(self, campaign_id: Any) -> None:
+        with pytest.raises(InputError, match=r"^campaign_id: expected the id of a campaign"):
+            SendCollectRequest(COLLECT, campaign_id)
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"items": 5}, {"data": [1]}, {"samples": 5}, {"samples": [5]}, {"created_by": 5}, {"assigned_to": ["x"]}],
+    )
+    def test_what_is_no_list_object_or_text_is_refused_at_once(self, wrong: dict[str, Any]) -> None:
+        with pytest.raises(InputError, match=f"^{next(iter(wrong))}: expected"):
+            SendCollectRequest(COLLECT, CAMPAIGN, **wrong)
+
+    def test_values_that_json_cannot_hold_make_a_contact_invalid(self) -> None:
+        itself: dict[str, Any] = {}
+        itself["itself"] = itself
+        for value in (b"\xff", itself):
+            with pytest.raises(InvalidContactError):
+                SendCollectRequest(COLLECT, CAMPAIGN).contact({**ROW, "note": value})
 
 
 class TestManyReplies:

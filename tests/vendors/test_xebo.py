@@ -207,6 +207,21 @@ class TestSendRequest:
         with pytest.raises(InputError, match="medium: expected sms, email, whatsapp, or None for links, got fax"):
             TriggerSurvey(KEY, COLLECTOR, medium="fax")  # type: ignore[arg-type]
 
+    @pytest.mark.parametrize(
+        ("field", "wrong"),
+        [
+            ("collector_id", ""),
+            ("collector_id", "None"),
+            ("collector_id", None),
+            ("collector_id", 5),
+            ("collector_token", 5),
+            ("medium", ["sms"]),
+        ],
+    )
+    def test_what_cannot_be_sent_is_told_at_once(self, field: str, wrong: Any) -> None:
+        with pytest.raises(InputError, match=f"^{field}: expected"):
+            TriggerSurvey(**{"dialect": KEY, "collector_id": COLLECTOR, field: wrong})
+
 
 class TestRefusals:
     @pytest.mark.parametrize("status", [400, 404, 200])

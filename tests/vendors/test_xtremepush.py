@@ -128,6 +128,16 @@ class TestRequest:
         with pytest.raises(InputError, match=f"{name}: expected an object, got text"):
             ExecuteCampaign(PUSH, "CAMPAIGNID", **{name: "{'a': 1}"})
 
+    @pytest.mark.parametrize("name", ["template_params", "overrides"])
+    def test_what_is_no_object_is_refused_at_once(self, name: str) -> None:
+        with pytest.raises(InputError, match=f"{name}: expected an object, got list"):
+            ExecuteCampaign(PUSH, "CAMPAIGNID", **{name: ["a"]})  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("campaign_id", ["", " ", "None", None, 7.5, True])
+    def test_no_campaign_is_told_at_once(self, campaign_id: Any) -> None:
+        with pytest.raises(InputError, match=r"^campaign_id: expected the id of a live campaign"):
+            ExecuteCampaign(PUSH, campaign_id)
+
     def test_targets_are_never_left_to_the_vendors_default(self) -> None:
         with pytest.raises(InputError, match="target_by"):
             ExecuteCampaign(PUSH, "CAMPAIGNID", target_by="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -10,6 +11,8 @@ from typing import Any, NamedTuple
 from airflow_provider_campaigns.exceptions import InputError
 
 Fields = Mapping[str, Any]
+
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+|\+\d{6,15}|\d{10,15}")
 
 # How many rows are looked at for a column that a source without a header may have.
 ROWS_TO_KNOW_COLUMNS = 100
@@ -91,11 +94,13 @@ def checked_columns(columns: Sequence[str], where: str) -> list[str]:
     Return the names of a table's columns.
 
     :param where: the source's name, for messages.
-    :raises InputError: a name is missing, or there twice.
+    :raises InputError: a name is missing, or there twice, or one is an address: these are no names but a contact.
     """
     repeated = sorted({column for column in columns if columns.count(column) > 1})
     if repeated:
         raise InputError(where, "each column once", f"{', '.join(map(repr, repeated))} more than once")
+    if any(map(_ADDRESS.fullmatch, columns)):
+        raise InputError(where, "a header", f"columns {', '.join(map(repr, columns))}")
     if not all(column.strip() for column in columns):
         raise InputError(where, "a name for each column", f"columns {', '.join(map(repr, columns))}")
     return list(columns)
