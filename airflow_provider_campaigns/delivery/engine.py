@@ -22,17 +22,17 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from airflow_provider_campaigns.delivery.answers import Watch, outcomes_of, replies_of
-from airflow_provider_campaigns.delivery.batches import Batch, Reading
+from airflow_provider_campaigns.delivery.batches import Batch, Reading, masked
 from airflow_provider_campaigns.delivery.checking import Checked, check
 from airflow_provider_campaigns.delivery.interpreter import tuned
 from airflow_provider_campaigns.delivery.ledger import Ledger
 from airflow_provider_campaigns.delivery.lookahead import Lookahead
-from airflow_provider_campaigns.delivery.outcomes import Outcomes, count
+from airflow_provider_campaigns.delivery.outcomes import Outcomes, count, replied
 from airflow_provider_campaigns.delivery.past import Past
 from airflow_provider_campaigns.delivery.receipt import Receipt, make_receipt
 from airflow_provider_campaigns.delivery.record import Record
@@ -52,7 +52,7 @@ from airflow_provider_campaigns.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.protocol.pace import StoppedError
-from airflow_provider_campaigns.protocol.sending import Send
+from airflow_provider_campaigns.protocol.sending import ContactReply, Send
 
 log = logging.getLogger(__name__)
 
@@ -254,9 +254,14 @@ class Delivery:
     def _store(self, tickets: Sequence[Ticket], batches: Lookahead[Batch]) -> None:
         """Store what was answered, then what comes next; meanwhile the batches after that are read."""
         began = self.clock()
-        self._record.store(tickets, meanwhile=lambda: batches.fetch(AHEAD * self.max_concurrency))
+        self._record.store(tickets, meanwhile=lambda: self._read_on(batches))
         self._storing = self.clock() - began
         self.progress(self._record.counts)
+
+    def _read_on(self, batches: Lookahead[Batch]) -> None:
+        # Told to end before anything was read, the source must not be opened in another thread.
+        if not self._error:
+            batches.fetch(AHEAD * self.max_concurrency)
 
     def _submit(self, *tickets: Ticket) -> None:
         self.senders.submit(*tickets)
@@ -341,14 +346,28 @@ class Delivery:
                 return
             if self.send.safe_to_resend:
                 self._leave_open(ticket)
-                self._watch.saw_nothing(str(error))
+                self._watch.saw_nothing(masked(str(error), (contact for _, contact in ticket.contacts)))
                 return
         replies = replies_of(answer)
+        if again := self._not_found(ticket, replies):
+            self._submit(again)
+            return
         self._open -= 1
         self._record.settle(ticket.batch.rows, outcomes_of(answer, replies))
         self._watch.saw(replies)
         if error and not isinstance(error, (RequestRejectedError, OutcomeUnknownError)):
             self._stop(error)
+
+    def _not_found(self, ticket: Ticket, replies: Sequence[ContactReply]) -> Ticket | None:
+        """Return what sends to those whom a look-up did not find, if they are to be sent to again; else None."""
+        if ticket.looks_up_since is None or not ticket.resends or self._error:
+            return None
+        pairs = list(zip(ticket.contacts, replies, strict=True))
+        missing = [one for one, reply in pairs if reply.status == "unknown"]
+        found = [replied(row, contact.key, reply) for (row, contact), reply in pairs if reply.status != "unknown"]
+        if not missing:
+            return None
+        return replace(ticket, contacts=missing, others=[*ticket.others, *found], looks_up_since=None)
 
     def _return(self, ticket: Ticket) -> None:
         """Give back a ticket whose request surely did not arrive; one before it may have."""

@@ -220,12 +220,12 @@ class OutcomeFolder(Outcomes):
         write_whole(self._file(self._try, "unsent"), map(_line, outcomes))
         for number_of_try in self._tries_with_unsent():
             if number_of_try < self._try:
-                self._file(number_of_try, "unsent").unlink()
+                self._file(number_of_try, "unsent").unlink(missing_ok=True)
 
     def forget_unsent(self) -> None:
         """Remove the files of what was left unsent."""
         for number_of_try in self._tries_with_unsent():
-            self._file(number_of_try, "unsent").unlink()
+            self._file(number_of_try, "unsent").unlink(missing_ok=True)
 
     def _numbers(self) -> dict[int, list[int]]:
         numbers: dict[int, list[int]] = {}

@@ -56,12 +56,15 @@ class Past:
         rows = {line["row"] for line in known}
         contacts = [one for one in batch.contacts if one[0] not in rows] if rows else batch.contacts
         others = [*known, *(line for line in self._not_sent(batch) if line["row"] not in rows)]
-        if batch.earlier and not (self._resend or self._send.safe_to_resend):
+        resends = RESENDS if self._resend else 0
+        if batch.earlier and not self._send.safe_to_resend:
             if isinstance(self._send, LooksUp):
-                return Ticket(batch, contacts, others, resent=True, looks_up_since=self._began_at)
-            unknown = [outcome(row, contact.key, *UNRESOLVED) for row, contact in contacts]
-            return Ticket(batch, (), [*others, *unknown])
-        return Ticket(batch, contacts, others, resent=batch.earlier, resends=RESENDS if self._resend else 0)
+                # Also before they are sent to again: who is found was reached.
+                return Ticket(batch, contacts, others, True, resends, looks_up_since=self._began_at)
+            if not self._resend:
+                unknown = [outcome(row, contact.key, *UNRESOLVED) for row, contact in contacts]
+                return Ticket(batch, (), [*others, *unknown])
+        return Ticket(batch, contacts, others, resent=batch.earlier, resends=resends)
 
     def unfinished(self, batches: Iterable[Batch]) -> Iterator[Outcome]:
         """Yield the outcomes of batches that a try which ended early did not come to."""

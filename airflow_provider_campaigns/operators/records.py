@@ -60,6 +60,8 @@ def open_records(context: Context, retries: int | None, on_cleared: str, outcome
         return Records(ledger, OutcomeRecords(store, ledger), CopyRecords(store, MOST_OUTCOMES_IN_XCOM))
     try:
         folder = _own_folder(_folder(outcomes_path, context, ledger.generation), ledger)
+    except InputError:
+        raise
     except (ImportError, ValueError) as error:
         raise InputError("outcomes_path", "a path, or a URL whose provider is installed", error) from error
     except OSError as error:
@@ -69,8 +71,10 @@ def open_records(context: Context, retries: int | None, on_cleared: str, outcome
 
 def _folder(path: str, context: Context, generation: int) -> Any:
     """Return the folder of a task instance."""
-    from airflow_provider_campaigns.delivery.storage import locate
+    from airflow_provider_campaigns.delivery.storage import is_path, locate
 
+    if not is_path(path):
+        raise InputError("outcomes_path", "a folder, path or URL", type(path).__name__)
     folder = locate(path)
     if ti := context.get("ti"):
         names = [ti.dag_id, ti.run_id, ti.task_id]

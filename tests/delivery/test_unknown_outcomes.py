@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -12,9 +14,10 @@ from airflow_provider_campaigns.exceptions import (
     UnknownOutcomesError,
     VendorFailingError,
 )
-from airflow_provider_campaigns.protocol.messages import NoReplyError, Response
+from airflow_provider_campaigns.protocol.messages import Conversation, NoReplyError, Response, Sleep
+from airflow_provider_campaigns.protocol.sending import Contact, ContactReply
 from tests.delivery.tries import answers, ends, fail_try, refuse, statuses
-from tests.delivery.world import Plan, World, phones, run_try
+from tests.delivery.world import AcmeSend, Crash, Plan, World, phones, run_try
 
 pytestmark = pytest.mark.usefixtures("no_fsync")
 
@@ -169,3 +172,56 @@ def test_what_is_safe_to_resend_stays_open_until_a_later_try_knows(kept: Path | 
     assert ends(outcomes) == ["accepted"] * 2
     assert (receipt["unknown"], receipt["requests"]) == (0, 2)
     assert world.contacted == phones(2)
+
+
+# -- a vendor that can be asked
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world whose vendor can be asked who was contacted."""
+    world = World()
+
+    class Asked(AcmeSend):
+        def look_up(self, contacts: Sequence[Contact], since: float) -> Conversation[Sequence[ContactReply]]:
+            yield Sleep(1, "")
+            return [ContactReply("accepted" if one.key in world.contacted else "unknown") for one in contacts]
+
+    monkeypatch.setattr("tests.delivery.world.AcmeSend", Asked)
+    return world
+
+
+@pytest.mark.parametrize("crash_at", [None, *range(1, 12)])
+def test_who_is_found_is_not_sent_to_again_wherever_it_crashes(
+    kept: Path | None, asked: World, crash_at: int | None
+) -> None:
+    def half(number: int, keys: list[str]) -> NoReturn:
+        asked.accept(keys[:2])
+        asked.die()
+
+    plan = Plan(phones(4), kept, batch_size=4, on_unknown="resend")
+    asked.answer = half
+    with pytest.raises(Crash):
+        run_try(asked, plan)
+    asked.answer = None
+    assert asked.contacted == phones(2)
+
+    try:
+        _, outcomes = run_try(asked, plan, 2, crash_at)
+    except Crash:
+        _, outcomes = run_try(asked, plan, 3)
+
+    assert ends(outcomes) == ["accepted"] * 4
+    assert asked.contacted == phones(4)
+
+
+def test_who_is_not_found_is_unknown_unless_it_is_to_be_sent_again(kept: Path | None, asked: World) -> None:
+    plan = Plan(phones(2), kept, batch_size=2)
+    asked.answer = lambda number, keys: asked.die()
+    with pytest.raises(Crash):
+        run_try(asked, plan)
+    asked.answer = None
+
+    assert ends(run_try(asked, plan, 2)[1]) == ["unknown"] * 2
+    assert ends(run_try(asked, plan.changed(on_unknown="resend"), 3)[1]) == ["accepted"] * 2
+    assert asked.contacted == phones(2)

@@ -23,7 +23,7 @@ from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response, Sleep, T
 from airflow_provider_campaigns.protocol.pace import Pace, paced
 from airflow_provider_campaigns.protocol.repeating import exchange
-from airflow_provider_campaigns.protocol.sending import Contact, ContactReply
+from airflow_provider_campaigns.protocol.sending import Contact, ContactReply, LooksUp
 
 HEADER = {"vendor": "acme", "campaign": "spring"}
 
@@ -230,7 +230,11 @@ class WorldSenders:
     def _answer(self, ticket: Ticket) -> Answer:
         contacts = [contact for _, contact in ticket.contacts]
         try:
-            replies = self._world.run(paced(self._send.request(contacts, resent=ticket.resent), self._pace))
+            if ticket.looks_up_since is not None and isinstance(self._send, LooksUp):
+                conversation = self._send.look_up(contacts, ticket.looks_up_since)
+            else:
+                conversation = self._send.request(contacts, resent=ticket.resent)
+            replies = self._world.run(paced(conversation, self._pace))
         except Exception as error:  # noqa: BLE001 - the delivery decides
             return Answer(ticket, error=error)
         return Answer(ticket, replies)

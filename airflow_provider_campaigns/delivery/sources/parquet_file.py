@@ -63,7 +63,7 @@ def _opened(file: ContactsFile) -> Iterator[ParquetFile]:
                 yield parquet
         except InputError:
             raise
-        except (ArrowException, ValueError) as error:
+        except (ArrowException, ValueError, OverflowError) as error:
             raise InputError(file.where, "a Parquet file that can be read", error) from None
 
 

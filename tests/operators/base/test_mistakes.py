@@ -63,6 +63,7 @@ from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext
         ({"on_cleared": "skip"}, "on_cleared: expected resume or resend, got 'skip'"),
         ({"outcomes_path": "nowhere://bucket"}, "outcomes_path: expected a .*path.*URL"),
         ({"outcomes_path": "/proc/nowhere"}, "outcomes_path: expected a folder, path or URL, that can be written to"),
+        ({"outcomes_path": ["x"]}, "outcomes_path: expected a folder, path or URL, got list"),
         ({"campaign": ""}, "campaign: expected the name of a campaign, got nothing"),
     ],
 )
