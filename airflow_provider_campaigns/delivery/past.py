@@ -60,7 +60,8 @@ class Past:
         if batch.earlier and not self._send.safe_to_resend:
             if isinstance(self._send, LooksUp):
                 # Also before they are sent to again: who is found was reached.
-                return Ticket(batch, contacts, others, True, resends, looks_up_since=self._began_at)
+                since = self._began_at
+                return Ticket(batch, contacts, others, resent=True, resends=resends, looks_up_since=since)
             if not self._resend:
                 unknown = [outcome(row, contact.key, *UNRESOLVED) for row, contact in contacts]
                 return Ticket(batch, (), [*others, *unknown])
