@@ -30,6 +30,9 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 # How far behind its place in the source an outcome may have been stored, and still be read in its place.
 MOST_DISPLACED = 10_000
 
+# The folder below the outcomes that holds the copy of a query's result.
+CONTACTS = "contacts"
+
 _PART = re.compile(r"part-(\d+)-(\d+|unsent)\.jsonl$")
 
 
@@ -82,14 +85,14 @@ def read_outcomes(path: str | os.PathLike[str], status: Status | None = None) ->
 
     :param path: the ``outcomes_path`` of a receipt: a folder, local or in object storage.
     :param status: only outcomes with this status; default all.
-    :raises InputError: ``path`` is no folder, or ``status`` is not one of the six.
+    :raises InputError: ``path`` is no folder, or one of other folders, or ``status`` is not one of the six.
     """
     if status is not None and status not in STATUSES:
         raise InputError("status", f"one of {', '.join(STATUSES)}", status)
-    folder = locate(path)
-    if not folder.is_dir():
+    outcomes = OutcomeFolder(locate(path))
+    if not outcomes.folder.is_dir() or outcomes.is_above():
         raise InputError("path", "a folder of outcomes (the receipt's outcomes_path)", path)
-    return (line for line in OutcomeFolder(folder).read() if status is None or line["status"] == status)
+    return (line for line in outcomes.read() if status is None or line["status"] == status)
 
 
 class Outcomes(ABC):
@@ -195,6 +198,11 @@ class OutcomeFolder(Outcomes):
     def path(self) -> str | None:
         """The folder."""
         return str(self.folder)
+
+    def is_above(self) -> bool:
+        """Whether there are no outcomes, but other folders, of tasks, which may have some."""
+        folders = (path.name for path in self.folder.iterdir() if path.is_dir())
+        return not self._parts() and any(name != CONTACTS for name in folders)
 
     def is_taken(self, tries: Collection[int]) -> bool:
         """

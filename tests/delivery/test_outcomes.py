@@ -236,6 +236,16 @@ def test_outcomes_are_read_from_object_storage(bucket: str) -> None:
     assert list(read_outcomes(bucket)) == lines(1, 2)
 
 
+def test_a_folder_of_the_folders_of_tasks_is_told_from_one_without_outcomes_yet(tmp_path: Path) -> None:
+    own = tmp_path / "dag" / "run" / "task"
+    (own / "contacts").mkdir(parents=True)
+
+    assert list(read_outcomes(own)) == []
+    for above in (tmp_path, tmp_path / "dag", tmp_path / "dag" / "run"):
+        with pytest.raises(InputError, match="path: expected a folder of outcomes"):
+            read_outcomes(above)
+
+
 def test_a_folder_that_is_not_there_and_a_status_nobody_knows_are_told_at_the_call(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"path: expected a folder of outcomes \(the receipt's outcomes_path\)"):
         read_outcomes(tmp_path / "none")

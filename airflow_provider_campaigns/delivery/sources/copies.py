@@ -16,6 +16,7 @@ from functools import partial
 from itertools import chain, count, islice, takewhile
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_campaigns.delivery.outcomes import CONTACTS
 from airflow_provider_campaigns.delivery.sources.files import ContactsFile
 from airflow_provider_campaigns.delivery.sources.rows import Row, Source
 from airflow_provider_campaigns.delivery.storage import write_whole
@@ -64,7 +65,7 @@ class CopyFolder(Copies):
     """
 
     def __init__(self, folder: Any) -> None:
-        self._folder = folder / "contacts"
+        self._folder = folder / CONTACTS
 
     def write(self, number: int, lines: Iterable[bytes]) -> None:
         """Store a copy, and remove those of earlier tries, which nothing was sent from."""
