@@ -201,8 +201,7 @@ class OutcomeFolder(Outcomes):
 
     def is_above(self) -> bool:
         """Whether there are no outcomes, but other folders, of tasks, which may have some."""
-        folders = (path.name for path in self.folder.iterdir() if path.is_dir())
-        return not self._parts() and any(name != CONTACTS for name in folders)
+        return not self._parts() and any(path.name != CONTACTS and path.is_dir() for path in self.folder.iterdir())
 
     def is_taken(self, tries: Collection[int]) -> bool:
         """

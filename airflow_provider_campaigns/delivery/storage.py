@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,9 +54,14 @@ def is_path(value: object) -> bool:
 @contextmanager
 def open_text(path: AnyPath) -> Iterator[io.TextIOWrapper]:
     """Open a UTF-8 file, with or without a byte order mark, to be read line by line."""
-    # Handles of object storage, in text and in binary mode, cannot be iterated on Airflow 2.11.
-    with path.open("rb") as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
+    with path.open("rb") as raw, as_text(raw) as text:
         yield text
+
+
+def as_text(raw: BinaryIO) -> io.TextIOWrapper:
+    """Return an open UTF-8 file, with or without a byte order mark, as text that can be read line by line."""
+    # Handles of object storage, in text and in binary mode, cannot be iterated on Airflow 2.11.
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
 
 
 def write_whole(path: AnyPath, lines: Iterable[bytes]) -> None:

@@ -41,9 +41,7 @@ class SendWindow:
 
     def closes_in(self) -> float:
         """Return the seconds from now until it closes; less than 0 when it is not open."""
-        now = self.now()
-        closes = self.closes(now)
-        return (closes - now).total_seconds() if closes else -1.0
+        return self.closing()()
 
     def closing(self) -> Callable[[], float]:
         """Return what tells the seconds until the opening of this moment ends, for those who ask often."""

@@ -18,9 +18,9 @@ class Clearing(NamedTuple):
     :param max_tries: how often Airflow lets it be retried: more with each time that it is cleared, and never less.
     """
 
-    cleared: bool = False
-    anew: bool = False
-    max_tries: int = 0
+    cleared: bool
+    anew: bool
+    max_tries: int
 
 
 def clearing(ti: Any, retries: int | None, on_cleared: str) -> Clearing:

@@ -43,8 +43,6 @@ log = logging.getLogger(__name__)
 
 Created = dict[str, Any]
 
-NOT_CLEARED = Clearing()
-
 # When the vendor is asked what became of a request, in request time-outs after the look before: one that was on its way
 # when its sender died may still arrive.
 LOOKS = (0, 2 / 3, 4 / 3)
@@ -146,7 +144,7 @@ class CreateOnce:
     find: Callable[[str], list[Created]]
     timeout: float
 
-    def run(self, name: Callable[[int], str], clearing: Clearing = NOT_CLEARED) -> tuple[Created, Record]:
+    def run(self, name: Callable[[int], str], clearing: Clearing) -> tuple[Created, Record]:
         """
         Return the thing, created now or by an earlier try, and what is known of it.
 

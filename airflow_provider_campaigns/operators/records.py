@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import chain, count, islice
+from itertools import chain, count
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -11,8 +12,8 @@ from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.operators.cleared import clearing
 from airflow_provider_campaigns.operators.contacts import MOST_OUTCOMES_IN_XCOM
 
-# As often a run may have been deleted, and run again, and its outcomes are found.
-MOST_AGAIN = 1_000
+# Start of the names of the folders of runs that took the id of a deleted one.
+AGAIN = "again-"
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -43,6 +44,7 @@ def open_records(context: Context, retries: int | None, on_cleared: str, outcome
     from airflow_provider_campaigns.delivery.ledger import Ledger
     from airflow_provider_campaigns.delivery.outcomes import OutcomeFolder, OutcomeRecords
     from airflow_provider_campaigns.delivery.sources.copies import CopyFolder, CopyRecords
+    from airflow_provider_campaigns.delivery.storage import is_path
     from airflow_provider_campaigns.operators.state import task_state
 
     store = task_state(context)
@@ -58,10 +60,10 @@ def open_records(context: Context, retries: int | None, on_cleared: str, outcome
     ledger.begin()
     if not outcomes_path:
         return Records(ledger, OutcomeRecords(store, ledger), CopyRecords(store, MOST_OUTCOMES_IN_XCOM))
+    if not is_path(outcomes_path):
+        raise InputError("outcomes_path", "a folder, path or URL", type(outcomes_path).__name__)
     try:
         folder = _own_folder(_folder(outcomes_path, context, ledger.generation), ledger)
-    except InputError:
-        raise
     except (ImportError, ValueError) as error:
         raise InputError("outcomes_path", "a path, or a URL whose provider is installed", error) from error
     except OSError as error:
@@ -71,10 +73,8 @@ def open_records(context: Context, retries: int | None, on_cleared: str, outcome
 
 def _folder(path: str, context: Context, generation: int) -> Any:
     """Return the folder of a task instance."""
-    from airflow_provider_campaigns.delivery.storage import is_path, locate
+    from airflow_provider_campaigns.delivery.storage import locate
 
-    if not is_path(path):
-        raise InputError("outcomes_path", "a folder, path or URL", type(path).__name__)
     folder = locate(path)
     if ti := context.get("ti"):
         names = [ti.dag_id, ti.run_id, ti.task_id]
@@ -93,8 +93,9 @@ def _own_folder(folder: Any, ledger: Ledger) -> Any:
     """
     from airflow_provider_campaigns.delivery.outcomes import OutcomeFolder
 
-    folders = chain([folder], (folder / f"again-{number}" for number in count(2)))
     if used := ledger.outcomes_path:
-        # Another one is an error, which names both.
-        return next((one for one in islice(folders, MOST_AGAIN) if str(one) == used), folder)
+        name = PurePosixPath(used).name
+        # If it is neither, the error that another path is names both.
+        return folder / name if name.startswith(AGAIN) and str(folder / name) == used else folder
+    folders = chain([folder], (folder / f"{AGAIN}{number}" for number in count(2)))
     return next(one for one in folders if not OutcomeFolder(one).is_taken(ledger.try_numbers))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from airflow_provider_campaigns.delivery.storage import LocalPath, locate
+from airflow_provider_campaigns.delivery.storage import LocalPath, as_text, locate
 from airflow_provider_campaigns.exceptions import InputError
 
 
@@ -32,8 +32,7 @@ class ContactsFile:
     @contextmanager
     def text(self) -> Iterator[io.TextIOWrapper]:
         """Open it as UTF-8, with or without a byte order mark."""
-        # Text handles of object storage cannot be iterated on Airflow 2.11.
-        with self.bytes() as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
+        with self.bytes() as raw, as_text(raw) as text:
             yield text
 
     @contextmanager

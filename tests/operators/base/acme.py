@@ -81,6 +81,11 @@ def refuse(number: int, keys: list[str]) -> Response:
     return Response(402, b'{"message": "no credit"}')
 
 
+def refuse_after(world: World, requests: int) -> None:
+    """Let the vendor refuse every call but the first ones."""
+    world.answer = lambda number, keys: world.accept(keys) if number <= requests else refuse(number, keys)
+
+
 def silence(number: int, keys: list[str]) -> Exception:
     return NoReplyError("nothing within 30 s")
 

@@ -20,14 +20,14 @@ from airflow_provider_campaigns.exceptions import (
 )
 from airflow_provider_campaigns.protocol.messages import Response
 from tests.delivery.world import World
-from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext, make_acme, refuse, silence, statuses
+from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext, make_acme, refuse, refuse_after, silence, statuses
 
 
 @pytest.mark.parametrize("kept", ["folder", "xcom"])
 def test_a_failure_leaves_receipt_and_outcomes_too(
     tmp_path: Path, world: World, acme: MakeAcme, make_context: MakeContext, kept: str
 ) -> None:
-    world.answer = lambda number, keys: world.accept(keys) if number == 1 else refuse(number, keys)
+    refuse_after(world, 1)
     context = make_context()
     operator = acme(outcomes_path=str(tmp_path) if kept == "folder" else None, max_concurrency=1)
 

@@ -16,7 +16,7 @@ from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.exceptions import CallRefusedError, InputError
 from tests.delivery.conftest import empty_bucket
 from tests.delivery.world import World, phones
-from tests.operators.base.acme import AcmeOperator, MakeContext, refuse, statuses
+from tests.operators.base.acme import AcmeOperator, MakeContext, refuse_after, statuses
 
 Make = Callable[..., AcmeOperator]
 
@@ -56,11 +56,6 @@ def query(world: World, crm: Crm) -> Callable[..., AcmeOperator]:
         return AcmeOperator(**{"task_id": "send", "world": world, "sql": SQL, "sql_conn_id": "crm", **parameters})
 
     return make
-
-
-def refuse_after(world: World, requests: int) -> None:
-    """Let the vendor refuse every call but the first ones."""
-    world.answer = lambda number, keys: world.accept(keys) if number <= requests else refuse(number, keys)
 
 
 # -- what is sent

@@ -15,7 +15,7 @@ from airflow_provider_campaigns.exceptions import (
     LedgerError,
 )
 from tests.delivery.world import World, phones
-from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext, refuse, silence, statuses
+from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext, refuse, refuse_after, silence, statuses
 
 
 def test_a_cleared_task_that_was_complete_sends_nothing_and_returns_the_same_receipt(
@@ -87,7 +87,7 @@ def test_other_contacts_in_the_same_task_instance_are_refused_and_no_report_repl
     world: World, acme: MakeAcme, make_context: MakeContext
 ) -> None:
     state: dict[str, str] = {}
-    world.answer = lambda number, keys: world.accept(keys) if number == 1 else refuse(number, keys)
+    refuse_after(world, 1)
     with pytest.raises(CallRefusedError):
         acme(max_concurrency=1).execute(make_context(state=state))
     sent = len(world.requests)
@@ -112,31 +112,19 @@ def test_a_cleared_task_whose_record_is_gone_sends_nothing(
     assert acme(on_cleared="resend").execute(make_context(4, max_tries=4, state=state))["accepted"] == 5
 
 
+@pytest.mark.parametrize(("retries", "lowered_to"), [(2, 2), (3, 1)])
 def test_a_first_try_and_its_retries_are_not_taken_for_cleared(
-    world: World, acme: MakeAcme, make_context: MakeContext
+    world: World, acme: MakeAcme, make_context: MakeContext, retries: int, lowered_to: int
 ) -> None:
-    operator = acme(retries=2, on_cleared="resend")
+    """Not even when the DAG allows fewer of them by then."""
     state: dict[str, str] = {}
-    world.answer = lambda number, keys: world.accept(keys) if number == 1 else refuse(number, keys)
+    refuse_after(world, 1)
     with pytest.raises(CallRefusedError):
-        operator.execute(make_context(1, max_tries=2, state=state))
+        acme(retries=retries, on_cleared="resend").execute(make_context(1, max_tries=retries, state=state))
     world.answer = None
 
-    assert operator.execute(make_context(2, max_tries=2, state=state))["accepted"] == 5
-
-    assert world.contacted == phones(5)
-
-
-def test_a_retry_whose_retries_were_lowered_meanwhile_is_not_taken_for_cleared(
-    world: World, acme: MakeAcme, make_context: MakeContext
-) -> None:
-    state: dict[str, str] = {}
-    world.answer = lambda number, keys: world.accept(keys) if number == 1 else refuse(number, keys)
-    with pytest.raises(CallRefusedError):
-        acme(retries=3, on_cleared="resend").execute(make_context(1, max_tries=3, state=state))
-    world.answer = None
-
-    assert acme(retries=1, on_cleared="resend").execute(make_context(2, max_tries=3, state=state))["accepted"] == 5
+    retry = acme(retries=lowered_to, on_cleared="resend")
+    assert retry.execute(make_context(2, max_tries=retries, state=state))["accepted"] == 5
 
     assert world.contacted == phones(5)
 
