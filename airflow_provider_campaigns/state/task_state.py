@@ -24,8 +24,6 @@ PROGRESS = "progress"
 class TaskStateStore:
     """State in ``context["task_state_store"]``, kept until Airflow deletes the task instance."""
 
-    fenced = True
-
     def __init__(self, accessor: Any) -> None:
         self._accessor = accessor
 
@@ -51,8 +49,6 @@ class VariableStore:
     :param prefix: start of the Variables' names.
     """
 
-    fenced = False
-
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
 
@@ -76,8 +72,6 @@ class VariableStore:
 
 class MemoryStore:
     """State of an operator that is executed outside a task, as in a unit test: gone when the process ends."""
-
-    fenced = True
 
     def __init__(self) -> None:
         self._values: dict[str, str] = {}
