@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.store import Store
 
 # Numbers that a process tries to take: two that keep step could hinder each other for ever.
-MOST_ATTEMPTS = 100
+MOST_ATTEMPTS = 1_000
 
 # What a claim holds once there is a successor.
 SUPERSEDED = "superseded"

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_campaigns.delivery.record.claims import Claim, take_number
@@ -305,17 +306,15 @@ class Ledger:
         :param change: nothing of its ``intended`` and ``resent`` rows may leave before this returns.
         :raises LedgerError: a later try has taken over; nothing may be sent any more.
         """
+        # Until all of it is stored nothing of it counts, and it may be tried again.
         own = self._own.after(change)
-        # What cannot be stored is not so, and may be tried again.
         self._write(own)
-        self._own = own
         if (change.intended or change.resent) and not self._claim.holds:
-            withdrawn = set(change.intended)
-            own.intended = [rows for rows in own.intended if rows not in withdrawn]
             with suppress(Exception):
                 # Airflow may refuse the writes of a process whose task instance was started again.
-                self._write(own)
+                self._write(self._own.after(replace(change, intended=(), resent=())))
             raise LedgerError("a later try of this task has begun; this one sends nothing more")
+        self._own = own
 
     def finish(self, receipt: Receipt, end: tuple[int, str] | None = None) -> None:
         """

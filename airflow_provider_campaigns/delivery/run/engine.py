@@ -190,13 +190,16 @@ class Delivery:
         :raises InputError: outcomes cannot be written.
         :raises CampaignError: it stopped early, and why.
         """
-        if self.is_complete(header) and self.ledger.receipt:
-            return self.ledger.receipt
+        complete = self.is_complete(header)
         self.ledger.start(header, self.reading.left_out())
         self._earlier = EarlierTries(self.send, self.ledger, self.outcomes, self.limits)
         self.outcomes.begin(self._description(header))
         self._record = WriteBuffer(self.ledger, self.outcomes, self._earlier)
         self.begun = True
+        if complete and self.ledger.receipt:
+            self._rebuild()
+            self._check_sum(self.checked.rows)
+            return self.ledger.receipt
         self._check_contacts()
         self._rebuild()
         with DeferredSignals(self.end) as signals, self.senders, gc_frozen():
@@ -209,8 +212,8 @@ class Delivery:
                 self._error = None
         if self._error:
             raise self._error
+        self._check_sum(self._read.row)
         receipt = self._receipt(self._record.counts)
-        self._check_sum(receipt)
         self.outcomes.forget_earlier()
         self.ledger.finish(receipt, (self._read.row, self._read.hexdigest()))
         return receipt
@@ -279,20 +282,22 @@ class Delivery:
         for lines in rebuild(self.reading, self.source, self.ledger, self._earlier, MOST_LINES):
             self.outcomes.write(lines)
 
-    def _check_sum(self, receipt: Receipt) -> None:
+    def _check_sum(self, rows: int) -> None:
         """
         Refuse to call a delivery complete of which not every row has an outcome.
 
+        :param rows: of the source.
         :raises DeliveryError: outcomes are missing.
         """
-        lost = self._earlier.missing
-        if not lost and receipt["contacts"] == self._read.row and self.outcomes.complete():
+        lost, there = self._earlier.missing, self._receipt(self._record.counts)["contacts"]
+        if not lost and there == rows and self.outcomes.complete():
             return
-        known = ", ".join(f"{self.ledger.counts[status]} {status}" for status in STATUSES if self.ledger.counts[status])
+        counts = self.ledger.counts
+        known = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
         raise DeliveryError(
-            f"All contacts were dealt with, but {self.outcomes.place} has outcomes of {receipt['contacts']} of "
-            f"{self._read.row} rows{f', not of rows {lost}' if lost else ''}. The ledger has {known}. Restore the "
-            f"folder (on several machines it must be shared) and clear the task: nothing is sent again",
+            f"All contacts were dealt with, but {self.outcomes.place} has outcomes of {there} of {rows} rows"
+            f"{f', not of rows {lost}' if lost else ''}. The ledger has {known}. Restore what is gone (on several "
+            f"machines the folder must be shared), and clear the task: nothing is sent again",
             final=True,
         )
 
