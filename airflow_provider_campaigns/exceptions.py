@@ -107,6 +107,10 @@ class DeliveryError(CampaignError):
         self.remedy = dict(remedy or {})
         super().__init__(message)
 
+    def add(self, sentence: str) -> None:
+        """Add a sentence to the message."""
+        self.args = (f"{str(self).rstrip('.')}. {sentence}",)
+
 
 class TooManyRejectedError(DeliveryError):
     """More contacts were rejected than ``max_rejected`` allows, or every one was."""

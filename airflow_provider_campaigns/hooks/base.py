@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import cached_property
@@ -63,10 +62,6 @@ class CampaignHook(BaseHook):
         """
 
     @abstractmethod
-    def account(self) -> str:
-        """Return what tells this account from others of the vendor; may be a secret: only its digest is kept."""
-
-    @abstractmethod
     def check(self) -> Conversation[str]:
         """Make a read-only call that proves the credentials, and return a sentence for the person who pressed Test."""
 
@@ -125,9 +120,8 @@ class CampaignHook(BaseHook):
 
     @property
     def identity(self) -> dict[str, str]:
-        """The account a delivery goes to, in a form that a ledger may keep: its name as a digest."""
-        account = hashlib.sha256(self.account().encode()).hexdigest()[:16]
-        return {"vendor": self.conn_type, "host": self.fields.settings.base_url, "account": account}
+        """The account a delivery goes to: the connection and its host, never a key, which may be rotated."""
+        return {"vendor": self.conn_type, "connection": self.conn_id, "host": self.fields.settings.base_url}
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -40,10 +40,6 @@ class CollectHook(CampaignHook):
             policy=fields.policy,
         )
 
-    def account(self) -> str:
-        """Return the API key, which is all that tells one user from another."""
-        return self.dialect.api_key
-
     def check(self) -> Conversation[str]:
         """Ask for the team."""
         return self.dialect.check()

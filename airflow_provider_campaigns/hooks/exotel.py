@@ -51,10 +51,6 @@ class ExotelHook(CampaignHook):
             policy=fields.policy,
         )
 
-    def account(self) -> str:
-        """Return the account SID."""
-        return self.dialect.account_sid
-
     @property
     def region(self) -> str | None:
         """

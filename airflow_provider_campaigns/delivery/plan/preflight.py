@@ -9,6 +9,7 @@ from itertools import count
 from airflow_provider_campaigns.delivery.plan.batches import LEFT_OUT, Fingerprint, Reading
 from airflow_provider_campaigns.delivery.plan.sources import Source
 
+
 @dataclass(frozen=True, slots=True)
 class PreflightResult:
     """

@@ -36,7 +36,21 @@ from airflow_provider_campaigns.masking import mask
 if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.store import Store
 
-__all__ = ["LATEST", "RESEND_ALL", "Change", "Checkpoint", "Copy", "Ledger", "Resend", "TryRecord", "key_of"]
+__all__ = [
+    "LATEST",
+    "PARAMETERS",
+    "RESEND_ALL",
+    "Change",
+    "Checkpoint",
+    "Copy",
+    "Ledger",
+    "Resend",
+    "TryRecord",
+    "key_of",
+]
+
+PARAMETERS = "parameters"
+"""The part of a header that is a digest of what else is sent: it tells no contact from another."""
 
 Resend = Literal["no", "if_cleared", "always"]
 """Whether earlier tries stop counting: never, if the task was cleared since the latest of them, or at once."""
@@ -74,7 +88,13 @@ class Ledger:
         return cls(claim, *_load(claim))
 
     def begin(
-        self, max_tries: int = 0, *, resend: Resend = "no", on_unknown: str = "", consumed: Iterable[str] = ()
+        self,
+        max_tries: int = 0,
+        *,
+        resend: Resend = "no",
+        on_unknown: str = "",
+        consumed: Iterable[str] = (),
+        recovers: int = 0,
     ) -> None:
         """
         Store that this try began; until it intends something it has sent nothing.
@@ -84,6 +104,7 @@ class Ledger:
             those after it.
         :param on_unknown: what a person chose, until the task is cleared again; empty: nothing.
         :param consumed: digests of a person's choices that are applied now, and not again.
+        :param recovers: number of the last try whose outcomes take the place of a ledger that is gone; 0: none is.
         :raises LedgerError: the record of an earlier try is missing or damaged.
         """
         if self._damage and resend != "always":
@@ -95,13 +116,13 @@ class Ledger:
         own.max_tries = max_tries
         own.began = time.time()
         own.generation = own.number if again else last.generation if last else 0
-        own.resend = own.number if again else last.resend if last else 0
+        own.resend = (max_tries or own.number) if again else last.resend if last else 0
         own.consumed = [*(last.consumed if last else ()), *consumed]
         own.on_unknown = on_unknown or (last.on_unknown if last and last.max_tries == max_tries else "")
         self._count_from(own.generation)
         own.copy = next((one.copy for one in reversed(self._tries) if one.copy), None)
         own.shard = "" if again or not last else last.shard
-        own.recovers = max((one.recovers for one in self._tries), default=0)
+        own.recovers = recovers or self._unrecovered()
         self._write(own)
         self._claim.recorded()
 
@@ -114,6 +135,11 @@ class Ledger:
         self._own.generation = self._own.number
         self._count_from(self._own.generation)
 
+    def forget_consumed(self) -> None:
+        """Store that a person's choices are removed, so that the same ones may be made again."""
+        self._own.consumed = []
+        self._write(self._own)
+
     def adopt(self, record: TryRecord) -> None:
         """Store the record of an earlier try that was made of its outcomes, in place of one that is gone."""
         self._write(record)
@@ -122,6 +148,11 @@ class Ledger:
         self._own.recovers = 0
         self._count_from(self._own.generation)
         self._write(self._own)
+
+    def _unrecovered(self) -> int:
+        """Return what an earlier try was to recover, and did not, 0 when there is nothing."""
+        there = {one.number for one in self._loaded}
+        return next((one.recovers for one in self._tries if one.recovers and one.recovers not in there), 0)
 
     def _count_from(self, generation: int) -> None:
         self._tries = [one for one in self._loaded if one.generation == generation]
@@ -145,8 +176,8 @@ class Ledger:
 
     @property
     def may_have_reached(self) -> bool:
-        """Whether earlier tries that count reached anybody, or may have."""
-        return any(one.may_have_reached for one in self._tries)
+        """Whether tries that count, this one included, reached anybody, or may have."""
+        return any(one.may_have_reached for one in self._all())
 
     @property
     def began_at(self) -> float:
@@ -160,17 +191,13 @@ class Ledger:
 
     @property
     def resend(self) -> int:
-        """Number of the try that began to send to everybody again, 0 if none did."""
+        """A number for the latest time that everybody was to be sent to again, 0 if that never was."""
         return self._own.resend
 
     @property
     def recovers(self) -> int:
         """Number of the last try whose outcomes take the place of a ledger that is gone, 0 when there is none."""
         return self._own.recovers
-
-    @recovers.setter
-    def recovers(self, number: int) -> None:
-        self._own.recovers = number
 
     @property
     def on_unknown(self) -> str:
@@ -180,8 +207,7 @@ class Ledger:
     @property
     def consumed(self) -> frozenset[str]:
         """Digests of a person's choices that were applied."""
-        last = self._loaded[-1].consumed if self._loaded else ()
-        return frozenset([*last, *self._own.consumed])
+        return frozenset(self._loaded[-1].consumed if self._loaded else ())
 
     @property
     def try_numbers(self) -> list[int]:
@@ -238,6 +264,10 @@ class Ledger:
         """The copy of a query's result that the tries send from."""
         return self._own.copy
 
+    @copy.setter
+    def copy(self, copy: Copy | None) -> None:
+        self._own.copy = copy
+
     @property
     def shard(self) -> str:
         """The fingerprint that stands in the register of shards for this map index; empty: none."""
@@ -267,9 +297,15 @@ class Ledger:
         return sum(len(one.resent) for one in self._all())
 
     def difference(self, header: Mapping[str, Any]) -> str:
-        """Return in what ``header`` differs from that of the earlier tries, empty when it does not."""
+        """
+        Return in what ``header`` differs from that of the earlier tries, empty when it does not.
+
+        Other ``PARAMETERS`` make a difference as long as nobody was reached: then contacts that were rejected because
+        of them are sent again.
+        """
+        of_no_matter = {PARAMETERS} if self.may_have_reached else set()
         for one in self._tries:
-            for name in sorted({*one.header, *header}) if one.header and one.active else ():
+            for name in sorted({*one.header, *header} - of_no_matter) if one.header and one.active else ():
                 if one.header.get(name) != header.get(name):
                     before, now = mask(repr(one.header.get(name))), mask(repr(header.get(name)))
                     return f"{name}: an earlier try of this task used {before}, this one {now}"

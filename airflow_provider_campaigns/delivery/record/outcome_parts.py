@@ -63,8 +63,8 @@ class Outcomes(ABC):
         """Store a part of the running try."""
 
     @abstractmethod
-    def _unsent(self) -> Iterable[Outcome]:
-        """Return what the last try that ended early did not send."""
+    def unsent(self) -> Iterable[Outcome]:
+        """Return the rows that the last try which ended early did not send."""
 
     @abstractmethod
     def write_unsent(self, outcomes: Iterable[Outcome]) -> None:
@@ -94,7 +94,7 @@ class Outcomes(ABC):
 
     def read(self) -> Iterator[Outcome]:
         """Yield every outcome once, and the rows that were not sent."""
-        return self._merged(iter(self._unsent()))
+        return self._merged(iter(self.unsent()))
 
     def _numbers(self) -> dict[int, list[int]]:
         """Return the numbers of the parts that count, in order, by try."""
@@ -141,4 +141,11 @@ def _in_order(lines: Iterable[Outcome]) -> Iterator[Outcome]:
 
 def is_outcome(value: Any) -> bool:
     """Whether a value that was stored is an outcome."""
-    return isinstance(value, dict) and type(value.get("row")) is int and value.get("status") in STATUSES
+    if not isinstance(value, dict) or value.keys() != Outcome.__annotations__.keys():
+        return False
+    texts = (value["key"], value["reason"], value["vendor_id"], value["url"], value["message"])
+    return type(value["row"]) is int and value["status"] in STATUSES and all(map(_is_text_or_none, texts))
+
+
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or isinstance(value, str)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import os
 
     from airflow_provider_campaigns.protocol.store import Store
+
+__all__ = ["CONTACTS", "DESCRIPTION", "OutcomeFolder", "OutcomeRecords", "Outcomes", "read_outcomes"]
 
 # The folder below the outcomes that holds the copy of a query's result.
 CONTACTS = "contacts"
@@ -115,7 +118,13 @@ class OutcomeFolder(Outcomes):
         :raises InputError: it cannot.
         """
         try:
-            write_whole(self.folder / DESCRIPTION, [json.dumps(description).encode()])
+            before: Mapping[str, Any] = {}
+            with suppress(LedgerError):
+                before = self.description() or {}
+            ahead = [value for value in (before.get("ahead"), description.get("ahead")) if isinstance(value, int)]
+            write_whole(
+                self.folder / DESCRIPTION, [json.dumps({**description, "ahead": max(ahead, default=0)}).encode()]
+            )
         except (ImportError, OSError, ValueError) as error:
             raise InputError("outcomes_path", "a folder, path or URL, that can be written to", error) from error
 
@@ -145,7 +154,8 @@ class OutcomeFolder(Outcomes):
     def _save(self, number: int, outcomes: Iterable[Outcome]) -> None:
         write_whole(self._file(self._try, f"{number:06}"), map(_line, outcomes))
 
-    def _unsent(self) -> Iterator[Outcome]:
+    def unsent(self) -> Iterator[Outcome]:
+        """Return the rows in the latest file of those that were not sent."""
         tries = [number_of_try for number_of_try in self._tries_with_unsent() if number_of_try >= self.since]
         return _lines(self._file(max(tries), "unsent")) if tries else iter(())
 
@@ -212,7 +222,8 @@ class OutcomeRecords(Outcomes):
     def _save(self, number: int, outcomes: Iterable[Outcome]) -> None:
         self._store.set(self._key(self._try, number), list(outcomes))
 
-    def _unsent(self) -> list[Outcome]:
+    def unsent(self) -> list[Outcome]:
+        """Return the rows that this try did not send."""
         return self._not_sent
 
     @staticmethod

@@ -81,7 +81,7 @@ class TryRecord:
     :param number: of the try; each process that sends has one of its own.
     :param max_tries: how many tries Airflow allowed when it began.
     :param generation: number of the first try that counts: those before it were for another delivery.
-    :param resend: number of the try that began to send to everybody again; 0 if none did.
+    :param resend: a number for the latest time that everybody was to be sent to again; 0 if that never was.
     :param began: when it began, seconds since the epoch.
     :param header: what is delivered where.
     :param left_out: a digest of those who are left out (opt-outs …).

@@ -34,11 +34,13 @@ from airflow_provider_campaigns.delivery.plan.sources import Source
 from airflow_provider_campaigns.delivery.record.ledger import RESEND_ALL, Ledger
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome, replied
 from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
+from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
 from airflow_provider_campaigns.delivery.record.receipt import Receipt, make_receipt
 from airflow_provider_campaigns.delivery.run.interpreter import gc_frozen
 from airflow_provider_campaigns.delivery.run.limits import Limits
 from airflow_provider_campaigns.delivery.run.lookahead import Lookahead
 from airflow_provider_campaigns.delivery.run.rebuild import rebuild
+from airflow_provider_campaigns.delivery.run.recovery import Description, recovered
 from airflow_provider_campaigns.delivery.run.replies import StopConditions, outcomes_of, replies_of
 from airflow_provider_campaigns.delivery.run.resume import EarlierTries
 from airflow_provider_campaigns.delivery.run.senders import Answer, Senders, Ticket
@@ -164,6 +166,8 @@ class Delivery:
         :raises LedgerError: they delivered something else, and may have reached somebody.
         :raises InputError: the contacts cannot be read.
         """
+        if self.ledger.recovers:
+            self._recover()
         if difference := self.ledger.difference(header) or self._other_contacts():
             if self.ledger.may_have_reached:
                 raise LedgerError(
@@ -244,9 +248,24 @@ class Delivery:
             self._error = self._error or DeliveryError(f"the delivery was ended ({why}); a retry resumes it")
             self.senders.stop()
 
+    @property
+    def counts(self) -> Counter[str]:
+        """Contacts by status, of all tries, and ``repeated`` and ``left_out``."""
+        return self._record.counts
+
     def reasons(self) -> list[str]:
         """Return why contacts were not accepted, a sentence per status, for people."""
         return list(self._record.tally.explanations()) if self.begun else []
+
+    def _recover(self) -> None:
+        """Make the record of earlier tries of their outcomes, for the ledger is gone."""
+        outcomes = self.outcomes
+        description = Description.read(outcomes) if isinstance(outcomes, OutcomeFolder) else None
+        if description is None or not isinstance(outcomes, OutcomeFolder):
+            raise LedgerError(f"{outcomes.place} has no description any more", remedy=RESEND_ALL)
+        record = recovered(self.ledger.recovers, description, outcomes, self.reading, self.source)
+        log.warning("The record of earlier tries is gone; this one resumes from their outcomes in %s", outcomes.path)
+        self.ledger.adopt(record)
 
     @property
     def _reached(self) -> Any:
