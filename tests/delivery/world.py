@@ -284,10 +284,14 @@ class Plan:
         return self.rows
 
 
-def new_try(world: World, plan: Plan) -> Delivery:
-    """Return the next try of a delivery, ready to ``deliver``; the only place that makes an engine."""
-    ledger = Ledger.open(world)
-    ledger.begin(plan.max_tries, resend="if_cleared" if plan.resend else "no")
+def new_try(world: World, plan: Plan, recovers: int = 0) -> Delivery:
+    """
+    Return the next try of a delivery, ready to ``deliver``; the only place that makes an engine.
+
+    :param recovers: number of the last try whose outcomes take the place of a ledger that is gone.
+    """
+    ledger = Ledger.open(world, after=recovers)
+    ledger.begin(plan.max_tries, resend="if_cleared" if plan.resend else "no", recovers=recovers)
     outcomes: Outcomes = OutcomeRecords(world, ledger.try_number, ledger.try_numbers)
     if plan.folder:
         outcomes = WorldFolder(world, plan.folder, ledger.try_number)
