@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import BaseHook
 
+from airflow_provider_campaigns.compat import get_async_connection
 from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, VendorUnavailableError
 from airflow_provider_campaigns.get_provider_info import connection_type
 from airflow_provider_campaigns.hooks.fields import ConnectionFields

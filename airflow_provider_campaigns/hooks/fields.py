@@ -9,8 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import mask_secret
-
+from airflow_provider_campaigns.compat import mask_secret
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.protocol.dialect import RetryPolicy
 from airflow_provider_campaigns.transports.settings import DEFAULT_TIMEOUT, TransportSettings

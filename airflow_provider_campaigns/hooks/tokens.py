@@ -19,9 +19,9 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, Self
 
-from airflow.providers.common.compat.sdk import mask_secret
 from tenacity import Retrying, stop_after_attempt, wait_random
 
+from airflow_provider_campaigns.compat import mask_secret
 from airflow_provider_campaigns.exceptions import CampaignError
 from airflow_provider_campaigns.hooks import variables
 from airflow_provider_campaigns.masking import mask

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
+from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_campaigns.compat import mask_secret
 from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.exports import write_lines
 from airflow_provider_campaigns.operators.rendered import listed

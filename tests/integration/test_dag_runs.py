@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.integration.conftest import AirflowProcess
+from tests.versions import AIRFLOW_V_3_3_PLUS
 
 # -- who was contacted, and how often
 

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_campaigns.delivery.window import SendWindow
 from airflow_provider_campaigns.operators import state as operator_state
 from airflow_provider_campaigns.protocol import repeating
 from tests.operators.hours import OPEN
+from tests.versions import AIRFLOW_V_3_3_PLUS
 
 
 @dataclass

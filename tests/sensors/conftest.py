@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_campaigns.operators import state as operator_state
 from airflow_provider_campaigns.protocol import repeating
@@ -11,6 +10,7 @@ from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import connect, keep_tokens_in_memory
 from tests.sensors.modes import MODES, Run, Time
 from tests.sensors.vendors import VENDORS, Waiting
+from tests.versions import AIRFLOW_V_3_3_PLUS
 
 
 @pytest.fixture
