@@ -39,7 +39,7 @@ PRERELEASE ?= 3.4.0b2
 PYTHON-highest ?= $(shell python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null \
 	|| PYENV_VERSION=3.13 pyenv which python3.13 2>/dev/null || echo python3.13)
 # The tests that these run: all but the ones that take long.
-UNIT_TESTS := --ignore=tests/integration --ignore=tests/delivery/test_random_crashes.py
+UNIT_TESTS := --ignore=tests/integration --ignore=tests/delivery/run/test_random_crashes.py
 
 # Coverage counts on one Airflow only: no version takes every branch.
 COVERAGE-$(NEWEST) := --cov --cov-report=term-missing:skip-covered
