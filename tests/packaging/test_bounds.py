@@ -58,9 +58,10 @@ def test_the_packages_of_a_releases_own_day_meet_every_bound(version: str) -> No
     assert [str(one) for one in missed] == []
 
 
-def test_the_readme_installs_with_the_constraints_of_a_supported_release() -> None:
-    readme = (ROOT / "README.md").read_text()
-    named = re.findall(r"apache/airflow/constraints-([\d.]+)/constraints-([\d.]+)\.txt", readme)
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial/first-campaign.md"])
+def test_it_is_installed_with_the_constraints_of_a_supported_release(page: str) -> None:
+    text = (ROOT / page).read_text()
+    named = re.findall(r"apache/airflow/constraints-([\d.]+)/constraints-([\d.]+)\.txt", text)
     pythons = {line.rpartition(" ")[2] for line in PROJECT["classifiers"] if "Python :: 3." in line}
     assert named
     assert {release for release, _ in named} <= set(RELEASES.values())
