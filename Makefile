@@ -3,6 +3,10 @@
 PYTHON ?= python3.11
 PYTEST_ARGS ?=
 JOBS ?= 2
+# Processes that share the tests of one run; 0 runs them all in pytest's own process. Tests that share an Airflow or a
+# file stay together, in the order of tests/conftest.py.
+WORKERS ?= 2
+XDIST = --numprocesses=$(WORKERS) --dist=loadscope --no-loadscope-reorder
 
 # The newest is the one that `make check`, `make test`, `make demo` and `make standalone` use, in .venv; the others have .venv-<version>.
 VERSIONS := 3.3 3.1 2.11
@@ -47,6 +51,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'make test-X       The tests on Airflow X alone, X one of: $(VERSIONS)'
 	@echo 'Variables: PYTHON ($(PYTHON)), PYTEST_ARGS, SECTIONS, JOBS ($(JOBS): versions at a time in make matrix and soak),'
+	@echo '           WORKERS ($(WORKERS): processes that share the tests of one run, 0 for none),'
 	@echo '           VERSIONS, SOAK_KILLS ($(SOAK_KILLS)), SOAK_SENDS (for example: xebo exotel), SOAK_SEED,'
 	@echo '           SCREENSHOTS ($(SCREENSHOTS): where make browser leaves them; docs/images for the docs)'
 
@@ -62,10 +67,11 @@ format: .venv/.installed ## Mend what ruff can mend
 
 test: test-$(NEWEST) ## The tests on the newest Airflow, with branch coverage
 
-# Each run has an AIRFLOW_HOME of its own, gone afterwards, with a copy of the database that was migrated once.
+# Each run has an AIRFLOW_HOME of its own, gone afterwards, with a copy of the database that was migrated once;
+# tests/conftest.py copies it for each worker.
 $(VERSIONS:%=test-%): test-%: $$(call venv,$$*)/home/airflow.db
 	@home=$$(mktemp -d -t airflow-test.XXXXXX) && trap 'rm -rf "$$home"' EXIT && cp $< "$$home" && \
-	AIRFLOW_HOME="$$home" $(call venv,$*)/bin/python -m pytest $(COVERAGE-$*) $(PYTEST_ARGS)
+	AIRFLOW_HOME="$$home" $(call venv,$*)/bin/python -m pytest $(XDIST) $(COVERAGE-$*) $(PYTEST_ARGS)
 
 matrix: ## The same tests on every Airflow, with a summary
 	@rm -rf build/matrix && mkdir -p build/matrix
