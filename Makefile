@@ -14,10 +14,12 @@ NEWEST := 3.3
 OLDER := $(filter-out $(NEWEST),$(VERSIONS))
 # Versions that `make matrix` leaves out because an earlier command has just tested them.
 TESTED ?=
-# What `make soak` does: kills per send, which sends (default all), and the seed of everything random.
+# What `make soak` does: kills per send, which sends (default all), the seed of everything random, and the crash points
+# of simulated processes.
 SOAK_KILLS ?= 50
 SOAK_SENDS ?=
 SOAK_SEED ?=
+SOAK_CRASH_POINTS ?= 10000
 SCREENSHOTS ?= build/browser
 UNTESTED := $(filter-out $(TESTED),$(VERSIONS))
 
@@ -53,6 +55,7 @@ help: ## List the targets
 	@echo 'Variables: PYTHON ($(PYTHON)), PYTEST_ARGS, SECTIONS, JOBS ($(JOBS): versions at a time in make matrix and soak),'
 	@echo '           WORKERS ($(WORKERS): processes that share the tests of one run, 0 for none),'
 	@echo '           VERSIONS, SOAK_KILLS ($(SOAK_KILLS)), SOAK_SENDS (for example: xebo exotel), SOAK_SEED,'
+	@echo '           SOAK_CRASH_POINTS ($(SOAK_CRASH_POINTS)),'
 	@echo '           SCREENSHOTS ($(SCREENSHOTS): where make browser leaves them; docs/images for the docs)'
 
 check: .venv/.installed ## Lint, formatting, types, and who may import whom
@@ -107,7 +110,8 @@ bench: .venv/.installed ## Measure, against other ways of doing the same; writes
 soak: ## Kill tasks of a real scheduler, again and again, on every Airflow, and count who was contacted (hours)
 	@$(MAKE) --jobs=$(JOBS) --keep-going $(VERSIONS:%=soak-%)
 
-$(VERSIONS:%=soak-%): soak-%: $$(call venv,$$*)/.installed
+$(VERSIONS:%=soak-%): soak-%: $$(call venv,$$*)/home/airflow.db
+	@CRASH_POINTS=$(SOAK_CRASH_POINTS) $(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS='-k test_random_crashes'
 	@home=$$(mktemp -d -t airflow-soak.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
 	AIRFLOW_HOME="$$home" PYTHONPATH=scripts $(call venv,$*)/bin/python -m tests.integration.soak \
 		--kills $(SOAK_KILLS) $(SOAK_SEED:%=--seed %) $(SOAK_SENDS)
