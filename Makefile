@@ -3,6 +3,10 @@
 PYTHON ?= python3.11
 PYTEST_ARGS ?=
 JOBS ?= 2
+# Processes that share the tests of one run; 0 runs them all in pytest's own process. Tests that share an Airflow or a
+# file stay together, in the order of tests/conftest.py.
+WORKERS ?= 2
+XDIST = --numprocesses=$(WORKERS) --dist=loadscope --no-loadscope-reorder
 
 # The newest is the one that `make check`, `make test`, `make demo` and `make standalone` use, in .venv; the others have .venv-<version>.
 VERSIONS := 3.3 3.2 3.1 2.11
@@ -10,10 +14,12 @@ NEWEST := 3.3
 OLDER := $(filter-out $(NEWEST),$(VERSIONS))
 # Versions that `make matrix` leaves out because an earlier command has just tested them.
 TESTED ?=
-# What `make soak` does: kills per send, which sends (default all), and the seed of everything random.
+# What `make soak` does: kills per send, which sends (default all), the seed of everything random, and the crash points
+# of simulated processes.
 SOAK_KILLS ?= 50
 SOAK_SENDS ?=
 SOAK_SEED ?=
+SOAK_CRASH_POINTS ?= 10000
 SCREENSHOTS ?= build/browser
 UNTESTED := $(filter-out $(TESTED),$(VERSIONS))
 
@@ -64,7 +70,9 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'make test-X       The tests on Airflow X alone, X one of: $(VERSIONS)'
 	@echo 'Variables: PYTHON ($(PYTHON)), PYTEST_ARGS, SECTIONS, JOBS ($(JOBS): versions at a time in make matrix and soak),'
+	@echo '           WORKERS ($(WORKERS): processes that share the tests of one run, 0 for none),'
 	@echo '           VERSIONS, SOAK_KILLS ($(SOAK_KILLS)), SOAK_SENDS (for example: xebo exotel), SOAK_SEED,'
+	@echo '           SOAK_CRASH_POINTS ($(SOAK_CRASH_POINTS)),'
 	@echo '           SCREENSHOTS ($(SCREENSHOTS): where make browser leaves them; docs/images for the docs)'
 
 check: .venv/.installed ## Lint, formatting, types, and who may import whom
@@ -79,10 +87,11 @@ format: .venv/.installed ## Mend what ruff can mend
 
 test: test-$(NEWEST) ## The tests on the newest Airflow, with branch coverage
 
-# Each run has an AIRFLOW_HOME of its own, gone afterwards, with a copy of the database that was migrated once.
+# Each run has an AIRFLOW_HOME of its own, gone afterwards, with a copy of the database that was migrated once;
+# tests/conftest.py copies it for each worker.
 $(TESTABLE:%=test-%): test-%: $$(call venv,$$*)/home/airflow.db
 	@home=$$(mktemp -d -t airflow-test.XXXXXX) && trap 'rm -rf "$$home"' EXIT && cp $< "$$home" && \
-	AIRFLOW_HOME="$$home" $(call venv,$*)/bin/python -m pytest $(COVERAGE-$*) $(PYTEST_ARGS)
+	AIRFLOW_HOME="$$home" $(call venv,$*)/bin/python -m pytest $(XDIST) $(COVERAGE-$*) $(PYTEST_ARGS)
 
 matrix: ## The same tests on every Airflow, with a summary
 	@rm -rf build/matrix && mkdir -p build/matrix
@@ -143,7 +152,8 @@ bench: .venv/.installed ## Measure, against other ways of doing the same; writes
 soak: ## Kill tasks of a real scheduler, again and again, on every Airflow, and count who was contacted (hours)
 	@$(MAKE) --jobs=$(JOBS) --keep-going $(VERSIONS:%=soak-%)
 
-$(VERSIONS:%=soak-%): soak-%: $$(call venv,$$*)/.installed
+$(VERSIONS:%=soak-%): soak-%: $$(call venv,$$*)/home/airflow.db
+	@CRASH_POINTS=$(SOAK_CRASH_POINTS) $(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS='-k test_random_crashes'
 	@home=$$(mktemp -d -t airflow-soak.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
 	AIRFLOW_HOME="$$home" PYTHONPATH=scripts $(call venv,$*)/bin/python -m tests.integration.soak \
 		--kills $(SOAK_KILLS) $(SOAK_SEED:%=--seed %) $(SOAK_SENDS)

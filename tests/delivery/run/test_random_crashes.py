@@ -8,6 +8,7 @@ on nothing in it works, until the next try. What the vendor received before stay
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections import Counter, deque
 from itertools import accumulate
@@ -33,7 +34,8 @@ from airflow_provider_campaigns.exceptions import (
 from airflow_provider_campaigns.protocol.pace import StoppedError
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply
 
-CRASH_POINTS = 10_000
+# `make soak` sets more.
+CRASH_POINTS = int(os.environ.get("CRASH_POINTS", "2000"))
 
 
 class Crash(BaseException):
