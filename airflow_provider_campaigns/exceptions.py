@@ -32,7 +32,7 @@ class InputError(CampaignError, ValueError):
 
 
 class InvalidContactError(InputError):
-    """One row of the contacts cannot be sent; the row becomes ``invalid``, the others go on."""
+    """One row of the contacts cannot be sent; the row becomes ``invalid``, the others are sent."""
 
 
 class VendorError(CampaignError):

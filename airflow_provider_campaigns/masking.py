@@ -13,6 +13,7 @@ from base64 import b64encode
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from itertools import combinations
 from urllib.parse import unquote
 
 _HIDDEN = "***"
@@ -84,13 +85,20 @@ def one_line(text: str) -> str:
     return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
-# A secret of fewer bytes is not looked for in Base64: the few characters would be found in any text.
+# A secret of fewer bytes is not searched for in Base64, nor with its own escapes undone: any text could hold so few
+# characters.
 _LEAST_BYTES_IN_BASE64 = 4
 _BASE64_ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
-_ESCAPED = re.compile(
-    r"(?:%[0-9a-f]{2})+|(?:\\u[0-9a-f]{4})+|\\[\"'\\/bfnrt]|&(?:\#[0-9]{1,7}|\#x[0-9a-f]{1,6}|[a-z]{2,6});",
-    re.IGNORECASE,
+_ESCAPES = (
+    r"(?:%[0-9a-f]{2})+",
+    r"(?:\\u[0-9a-f]{4})+|\\[\"'\\/bfnrt]",
+    r"&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,6});",
 )
+_ANY_ESCAPE = re.compile("|".join(_ESCAPES), re.IGNORECASE)
+# Every choice of them.
+_SOME_ESCAPES = [
+    re.compile("|".join(chosen), re.IGNORECASE) for size in (1, 2, 3) for chosen in combinations(_ESCAPES, size)
+]
 # How often a text may have been escaped: a URL in a JSON text in a JSON reply.
 _MOST_ESCAPES = 4
 # Without any of these bytes a reply holds no escape, no control character, and no other encoding than ASCII.
@@ -117,6 +125,8 @@ class Redactor:
     def __init__(self, secrets: Iterable[str]) -> None:
         known = {secret for secret in secrets if secret}
         self._whole = sorted(known | {secret.replace(" ", "+") for secret in known}, key=len, reverse=True)
+        # A secret that looks escaped is undone together with the text around it.
+        self._undone = sorted({form for secret in known for form in _undone_forms(secret)}, key=len, reverse=True)
         self._within_base64 = sorted(
             {part for secret in known for part in _base64_parts(secret)}, key=len, reverse=True
         )
@@ -124,7 +134,7 @@ class Redactor:
         self._longest_form = _LONGEST_ESCAPE * max(map(len, self._whole), default=0)
 
     def may_be_in(self, body: bytes) -> bool:
-        """Whether texts of a reply with this body need a closer look; quick, and seldom true."""
+        """Whether texts of a reply with this body need to be searched; quick, and seldom true."""
         return any(text in body for text in self._bytes) or _UNUSUAL.search(body) is not None
 
     def __call__(self, text: str, longest: int | None = None) -> str:
@@ -149,19 +159,19 @@ class Redactor:
 
     def _spans_in_window(self, text: str) -> Iterator[_Span]:
         """Yield where the secrets are, in ``text`` as it is and with its escapes undone, as often as there are any."""
-        yield from self._spans_as_is(text)
+        yield from self._spans_as_is(text, self._whole)
         levels: list[Callable[[int, int], _Span]] = []
-        while len(levels) < _MOST_ESCAPES and (undone := _unescape(text)):
+        while len(levels) < _MOST_ESCAPES and (undone := _unescape(text, _ANY_ESCAPE)):
             text, origin = undone
             levels.append(origin)
-            for start, end in self._spans_as_is(text):
+            for start, end in self._spans_as_is(text, [*self._whole, *self._undone]):
                 span = start, end
                 for origin in reversed(levels):
                     span = origin(*span)
                 yield span
 
-    def _spans_as_is(self, text: str) -> Iterator[_Span]:
-        for secret in self._whole:
+    def _spans_as_is(self, text: str, forms: Iterable[str]) -> Iterator[_Span]:
+        for secret in forms:
             start = -1
             while (start := text.find(secret, start + 1)) >= 0:
                 yield start, start + len(secret)
@@ -200,7 +210,16 @@ def _base64_around(text: str, start: int, end: int) -> _Span:
     return start, end
 
 
-def _unescape(text: str) -> tuple[str, Callable[[int, int], _Span]] | None:
+def _undone_forms(secret: str) -> set[str]:
+    """Return what becomes of a secret that looks escaped when escapes are undone, of some kinds or all."""
+    forms = {secret}
+    for _ in range(2):
+        undone = [_unescape(form, escapes) for form in forms for escapes in _SOME_ESCAPES]
+        forms |= {found[0] for found in undone if found}
+    return {form for form in forms - {secret} if len(form) >= _LEAST_BYTES_IN_BASE64}
+
+
+def _unescape(text: str, escapes: re.Pattern[str]) -> tuple[str, Callable[[int, int], _Span]] | None:
     """Undo escapes once; return the text and what finds where in ``text`` a part of it comes from, None without any."""
     pieces: list[str] = []
     begins: list[int] = []  # of each piece, in the new text
@@ -215,7 +234,7 @@ def _unescape(text: str) -> tuple[str, Callable[[int, int], _Span]] | None:
             sources.append((start, end, escaped))
             length += len(piece)
 
-    for match in _ESCAPED.finditer(text):
+    for match in escapes.finditer(text):
         add(text[at : match.start()], at, match.start(), escaped=False)
         add(_undone(match.group()), match.start(), match.end(), escaped=True)
         at = match.end()

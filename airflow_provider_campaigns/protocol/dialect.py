@@ -81,7 +81,7 @@ class Dialect(ABC):
     @property
     def secrets(self) -> tuple[str, ...]:
         """The account's credentials, which no message may show; a vendor that repeats a request may repeat them."""
-        return tuple(getattr(self, one.name) for one in fields(self) if not one.repr)
+        return tuple(filter(None, (getattr(self, one.name) for one in fields(self) if not one.repr)))
 
     @property
     def signs_in(self) -> bool:

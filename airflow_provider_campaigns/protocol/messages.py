@@ -96,7 +96,7 @@ class Response:
     :param body: body bytes, decoded from any content encoding.
     :param headers: header values by lower-case name.
     :param repeated: an earlier attempt of the same request may have been carried out.
-    :param secrets: those of the request, which no text of the reply may show.
+    :param secrets: those of the request and of the way it took, which no text of the reply may show.
     """
 
     status: int

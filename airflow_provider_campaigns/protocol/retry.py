@@ -148,7 +148,7 @@ class _Exchange:
             raise OutcomeUnknownError(vendor, str(error)) from error
         except NoReplyError as error:
             raise self._unanswered(OutcomeUnknownError(vendor, str(error))) from error
-        return replace(response, secrets=request.secrets) if request.secrets else response
+        return replace(response, secrets=response.secrets + request.secrets) if request.secrets else response
 
     def _judge(self, verdict: Verdict, response: Response) -> Response:
         match verdict:

@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Any, Self
-from weakref import WeakSet
+from typing import Any, Self, cast
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from asgiref.sync import sync_to_async
 from yarl import URL
 
@@ -97,7 +97,7 @@ class AsyncTransport(Driver):
         return await sync_to_async(ask, thread_sensitive=False)(self._tokens, step)
 
     def _never_connected(self, error: Exception) -> bool:
-        return not _progress.get().connected
+        return _progress.get().protocol is None
 
     async def _exchange(self, wire: WireRequest) -> Response:
         _progress.set(_RequestState())
@@ -118,6 +118,7 @@ class AsyncTransport(Driver):
             body = Body(headers.get("content-encoding", ""), self._settings.max_reply_bytes)
             while chunk := await reply.content.readany():
                 body.feed(chunk)
+            _progress.get().answered()
             return Response(reply.status, body.whole(), headers)
 
     def _proxy(self, url: str) -> str | None:
@@ -148,13 +149,45 @@ def _context(trusted: str, changed: float) -> ssl.SSLContext:
 
 @dataclass(slots=True)
 class _RequestState:
-    """Whether a request got a connection: before that, it was not sent."""
+    """The connection that a request got: before that, it was not sent."""
 
-    connected: bool = False
+    protocol: _Protocol | None = None
+
+    def answered(self) -> None:
+        """Note that the reply is whole: what comes now was not asked for."""
+        assert self.protocol is not None
+        self.protocol.idle = True
 
 
 # Of the request that the running task makes.
 _progress: ContextVar[_RequestState] = ContextVar("progress")
+
+
+class _Protocol(ResponseHandler):
+    """Notices bytes that come while no request waits for them; aiohttp's parser may swallow them."""
+
+    idle = False
+    unasked = False
+    used = False
+
+    def data_received(self, data: bytes) -> None:
+        self.unasked = self.unasked or self.idle
+        super().data_received(data)
+
+    def begin(self) -> None:
+        """Note that a request is about to leave."""
+        self.used, self.idle = True, False
+
+    def may_be_used(self) -> bool:
+        """Whether the connection is new, or was kept and holds nothing that was not asked for."""
+        if not self.used:
+            return True
+        if self.unasked or self.should_close or self.transport is None:
+            return False
+        # Not yet read by the event loop.
+        poll = select.poll()
+        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not poll.poll(0)
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -167,27 +200,18 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._used: WeakSet[Any] = WeakSet()
+        self._factory = partial(_Protocol, loop=self._loop)  # type: ignore[assignment]
 
     async def connect(self, *args: Any, **options: Any) -> Any:
         """Return a connection for one request."""
         progress = _progress.get()
-        if progress.connected:
+        if progress.protocol is not None:
             raise aiohttp.ServerDisconnectedError
-        connection = await super().connect(*args, **options)
-        while connection.protocol in self._used and _holds_something(connection):
-            connection.close()
+        while True:
             connection = await super().connect(*args, **options)
-        self._used.add(connection.protocol)
-        progress.connected = True
-        return connection
-
-
-def _holds_something(connection: Any) -> bool:
-    """Whether something came on a kept connection that nobody asked for, or it was closed."""
-    if connection.protocol.should_close:
-        return True
-    # Not yet read by the event loop.
-    poll = select.poll()
-    poll.register(connection.transport.get_extra_info("socket").fileno(), select.POLLIN)
-    return bool(poll.poll(0))
+            protocol = cast("_Protocol", connection.protocol)
+            if protocol.may_be_used():
+                protocol.begin()
+                progress.protocol = protocol
+                return connection
+            connection.close()

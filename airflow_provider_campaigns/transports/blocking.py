@@ -209,7 +209,7 @@ class _Reply(http.client.HTTPResponse):
 
 @contextmanager
 def _connecting(connection: HTTPConnection) -> Iterator[None]:
-    """Give all that fails before the first byte of a request one name; later errors look just the same."""
+    """Give all that fails before the first byte of a request one name; later errors have the same types."""
     try:
         yield
     except (NewConnectionError, ConnectTimeoutError):
@@ -241,7 +241,7 @@ class _Timed(HTTPConnection):
         """
         Whether a kept connection may be used: it has not been closed, and holds nothing that was not asked for.
 
-        urllib3 looks at the socket; what TLS has decrypted already it does not see.
+        urllib3 checks the socket, but not what TLS has decrypted already.
         """
         pending = getattr(self.sock, "pending", None)
         return super().is_connected and not (pending and pending())

@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Generator
 from contextlib import AbstractAsyncContextManager, closing
+from dataclasses import replace
 from types import coroutine
 from typing import Any
 
@@ -78,11 +79,11 @@ class Driver(ABC):
 
     @abstractmethod
     def _alone(self) -> AbstractAsyncContextManager[Any]:
-        """Let one sign-in at a time go on."""
+        """Let one sign-in run at a time."""
 
     @abstractmethod
     def _slot(self) -> AbstractAsyncContextManager[Any]:
-        """Let so many requests at a time go on as there are connections."""
+        """Let as many requests run at a time as there are connections."""
 
     @abstractmethod
     async def _ask_tokens(self, step: TokenStep) -> str | Sleep | None:
@@ -166,7 +167,7 @@ class _ReplyView:
 
     def __init__(self, dialect: Dialect, settings: TransportSettings) -> None:
         self._dialect = dialect
-        self._known = settings.secrets
+        self._proxys = self._known = settings.secrets
         self._redactor = dialect.redactor(self._known)
         self._suspicious = False
 
@@ -176,7 +177,7 @@ class _ReplyView:
             self._known += tuple(new)
             self._redactor = self._dialect.redactor(self._known)
         self._suspicious = self._suspicious or self._redactor.may_be_in(response.body)
-        return response
+        return replace(response, secrets=self._proxys) if self._proxys else response
 
     def result(self, result: T) -> T:
         """Return ``result`` without credentials."""

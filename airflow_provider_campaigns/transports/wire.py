@@ -52,7 +52,7 @@ def wire_request(request: Request, settings: TransportSettings) -> WireRequest:
     for name, value in request.headers.items():
         if not _HEADER_VALUE.fullmatch(value):
             # The value may be a credential, so it is not shown.
-            raise InputError(f"header {name}", "text without control or zero-width characters", "something else")
+            raise InputError(f"header {name}", "visible ASCII characters", "something else")
         headers[name] = value
     return WireRequest(request.method, _url(request, settings.base_url), dict(headers.items()), request.body)
 
@@ -119,9 +119,10 @@ def short_reason(error: BaseException, timeout: float, outer: BaseException | No
     causes = list(_causes(error, outer))
     if any(isinstance(cause, TimeoutError) for cause in causes):
         return f"nothing within {timeout:g} s"
+    for cause in causes:
+        if isinstance(cause, ReplyError):
+            return str(cause)
     root = causes[-1]
-    if isinstance(root, ReplyError):
-        return str(root)
     details = getattr(root, "strerror", None) or getattr(root, "status", None)
     if details is None and type(root) is OSError:
         # Plain ones come from the standard library's sockets ("Tunnel connection failed: 407 ..."), not from a reply.

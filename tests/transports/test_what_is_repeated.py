@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import pytest
-from faulty_server import (
+
+from airflow_provider_campaigns.exceptions import (
+    CallRefusedError,
+    OutcomeUnknownError,
+    RequestRejectedError,
+    VendorUnavailableError,
+)
+from airflow_provider_campaigns.protocol.messages import Request, Sleep
+from airflow_provider_campaigns.protocol.retry import exchange
+from airflow_provider_campaigns.transports.settings import TransportSettings
+from tests.transports.faulty_server import (
     Behaviour,
     FaultyServer,
     cut,
@@ -26,16 +36,6 @@ from faulty_server import (
     reset,
     throttled_until,
 )
-
-from airflow_provider_campaigns.exceptions import (
-    CallRefusedError,
-    OutcomeUnknownError,
-    RequestRejectedError,
-    VendorUnavailableError,
-)
-from airflow_provider_campaigns.protocol.messages import Request, Sleep
-from airflow_provider_campaigns.protocol.retry import exchange
-from airflow_provider_campaigns.transports.settings import TransportSettings
 
 ANSWERED = None
 FIRST, SECOND = (0.5, 1.5), (1.0, 2.0)  # seconds: the back-off, with jitter

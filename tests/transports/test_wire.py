@@ -6,7 +6,6 @@ import json
 import logging
 
 import pytest
-from faulty_server import FaultyServer
 
 from airflow_provider_campaigns import __version__
 from airflow_provider_campaigns.exceptions import InputError
@@ -14,6 +13,7 @@ from airflow_provider_campaigns.protocol.messages import Request, Sleep
 from airflow_provider_campaigns.transports.settings import TransportSettings
 from airflow_provider_campaigns.transports.tokens import InMemoryTokens
 from airflow_provider_campaigns.transports.wire import log_wait, wire_request
+from tests.transports.faulty_server import FaultyServer
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ class Xebo(Dialect):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Password and API key; not the e-mail, which may be a contact's as well, and is masked as an address."""
-        return self.password, self.api_key
+        return tuple(filter(None, (self.password, self.api_key)))
 
     @property
     def signs_in(self) -> bool:
