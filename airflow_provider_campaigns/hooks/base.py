@@ -163,7 +163,7 @@ class CampaignHook(BaseHook):
         """
         Call an endpoint that this hook has no method for, signed and judged like every other call.
 
-        :param method: HTTP method; GET and HEAD are repeated after failures, the others only when they surely failed.
+        :param method: HTTP method; GET and HEAD are repeated after failures, the others only if not carried out.
         :param path: path below the connection's host, or a whole URL.
         :param json: JSON body; None sends none.
         :param params: query parameters.

@@ -23,6 +23,7 @@ from airflow_provider_campaigns.transports.settings import TransportSettings, sp
 
 log = logging.getLogger(__name__)
 
+_AUTHORITY = re.compile(r"https?://[^/?#]*")
 # As RFC 9110 has it, without what it calls obsolete: visible ASCII, with blanks between.
 _HEADER_VALUE = re.compile(r"(?:[!-~](?:[ \t!-~]*[!-~])?)?")
 
@@ -66,17 +67,22 @@ def _url(request: Request, base_url: str) -> str:
             url += ("&" if "?" in url else "?") + urlencode(params)
         except UnicodeEncodeError:
             raise InputError("params", "text without lone surrogates", "something else") from None
-    try:
-        quoted = _requoted(url)
-    except (ValueError, RequestException):
-        quoted = ""
-    if split_address(quoted) is None:
+    quoted = _requoted(url)
+    if quoted is None:
         raise InputError("path", "a path, or an http or https address", url.partition("?")[0])
     return quoted
 
 
-# A delivery sends to one address over and over.
-_requoted = lru_cache(requote_uri)
+# Cached, since a delivery sends to one address over and over.
+@lru_cache
+def _requoted(url: str) -> str | None:
+    """Return ``url`` with whatever must be quoted quoted; None when it is no address."""
+    authority = _AUTHORITY.match(url)
+    try:
+        quoted = requote_uri(url)
+    except (ValueError, RequestException):
+        return None
+    return quoted if authority and split_address(authority.group()) and split_address(quoted) else None
 
 
 def proxy_for(url: str, settings: TransportSettings) -> str | None:
