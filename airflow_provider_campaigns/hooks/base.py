@@ -157,17 +157,24 @@ class CampaignHook(BaseHook):
         path: str,
         json: Any = None,
         params: Mapping[str, str | int | None] | None = None,
+        *,
+        allow_other_host: bool = False,
     ) -> Any:
         """
         Call an endpoint that this hook has no method for, signed and judged like every other call.
 
-        :param method: HTTP method; GET and HEAD are repeated after failures, the others only when they surely failed.
-        :param path: path below the connection's host.
+        :param method: HTTP method; GET and HEAD are repeated after failures, the others only if not carried out.
+        :param path: path below the connection's host, or a whole URL.
         :param json: JSON body; None sends none.
         :param params: query parameters.
+        :param allow_other_host: let a URL lead to another host than the connection's (or another scheme or port),
+            which then gets the credentials, too.
         :return: the parsed JSON reply.
+        :raises InputError: a URL leads to another host.
         :raises VendorError: the call failed; see ``exceptions``.
         """
+        if not allow_other_host:
+            self.fields.settings.check_host(path)
         return self.run(call(self.dialect, method, path, json=json, params=params))
 
     async def async_transport(self) -> AsyncTransport:

@@ -104,7 +104,7 @@ def test_eleven_looks_that_fail_are_too_many(run: Run, waiting: Waiting, kind: s
     waiting.finish()
     fault(waiting, kind, times=-1)
 
-    with pytest.raises(VendorUnavailableError, match="11 looks in a row failed, the last one: ") as failed:
+    with pytest.raises(VendorUnavailableError, match="11 polls in a row failed, the last one: ") as failed:
         run.to_end()
 
     assert failed.value.vendor == waiting.vendor
@@ -123,7 +123,7 @@ def test_a_look_that_succeeds_begins_the_count_anew(run: Run, waiting: Waiting, 
 def test_how_many_may_fail_is_a_parameter(run: Run, waiting: Waiting) -> None:
     fault(waiting, "500", times=-1)
 
-    with pytest.raises(VendorUnavailableError, match="3 looks in a row failed"):
+    with pytest.raises(VendorUnavailableError, match="3 polls in a row failed"):
         run.to_end(max_poll_failures=2)
     assert account_polls(waiting) == 3
 

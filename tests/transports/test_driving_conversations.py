@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from asgiref.sync import async_to_sync
-from faulty_server import FaultyServer, checks_token, drop, hang, reply, slowly
 
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.protocol.messages import (
@@ -29,6 +28,7 @@ from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
 from airflow_provider_campaigns.transports.blocking import BlockingTransport
 from airflow_provider_campaigns.transports.settings import TransportSettings
 from airflow_provider_campaigns.transports.tokens import InMemoryTokens
+from tests.transports.faulty_server import FaultyServer, checks_token, drop, hang, reply, slowly
 
 NOWHERE = TransportSettings("http://127.0.0.1:9")
 THINGS = Request("GET", "/things", "read")

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import datetime
-import hashlib
-import ipaddress
 import logging
 import os
 import socket
-import ssl
 import traceback
 from dataclasses import replace
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-from faulty_server import FaultyServer, cut, drop, drop_before_reading, greet_before_reading, hang, reply
 
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError, VendorError, VendorUnavailableError
 from airflow_provider_campaigns.protocol.dialect import RetryPolicy
@@ -28,6 +19,15 @@ from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
 from airflow_provider_campaigns.transports.log_filter import install_log_filter
 from airflow_provider_campaigns.transports.settings import TransportSettings
+from tests.transports.faulty_server import (
+    FaultyServer,
+    cut,
+    drop,
+    drop_before_reading,
+    greet_before_reading,
+    hang,
+    reply,
+)
 
 ADDITION = Request("POST", "/things", "write", json={"n": 1})
 VENDOR = "http://vendor.example.com"
@@ -36,41 +36,6 @@ VENDOR = "http://vendor.example.com"
 @pytest.fixture
 def impatient(acme):
     return replace(acme, policy=RetryPolicy(retry_limit=0))
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """Return a file with a certificate for 127.0.0.1 that no authority signed, and its key, in a folder for OpenSSL."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    # OpenSSL looks for an authority in a folder under the hash of its name.
-    subject = int.from_bytes(hashlib.sha1(name.public_bytes()[2:]).digest()[:4], "little")
-    pem = tmp_path_factory.mktemp("tls") / f"{subject:08x}.0"
-    pem.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + signed.public_bytes(serialization.Encoding.PEM)
-    )
-    return pem
-
-
-@pytest.fixture
-def tls(certificate):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
 
 
 def test_netrc_does_not_replace_our_credentials(driver, acme, monkeypatch, tmp_path):

@@ -6,14 +6,15 @@ import json
 import logging
 
 import pytest
-from faulty_server import FaultyServer
 
 from airflow_provider_campaigns import __version__
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.protocol.messages import Request, Sleep
+from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.transports.settings import TransportSettings
 from airflow_provider_campaigns.transports.tokens import InMemoryTokens
 from airflow_provider_campaigns.transports.wire import log_wait, wire_request
+from tests.transports.faulty_server import FaultyServer
 
 
 @pytest.mark.parametrize(
@@ -72,11 +73,12 @@ def test_the_requests_own_headers_win_whatever_their_case():
     wire = wire_request(request, TransportSettings("http://vendor.example.com", user_agent="me"))
     assert {name.lower(): value for name, value in wire.headers.items()} == {
         "accept": "application/json",
+        "accept-encoding": "gzip, deflate",
         "user-agent": "me",
         "content-type": "text/json",
         "apikey": "s3cret",
     }
-    assert len(wire.headers) == 4
+    assert len(wire.headers) == 5
     assert "s3cret" not in repr(wire)
 
 
@@ -92,6 +94,81 @@ def test_a_body_json_does_not_know_is_refused(value):
 def test_a_host_that_is_no_http_address_is_refused(base_url):
     with pytest.raises(InputError, match=r"host: expected an address such as https://api\.example\.com, got"):
         TransportSettings(base_url)
+
+
+NO_ADDRESSES = [
+    "http://[::1",
+    "http://::1]",
+    "http://api.example.com:port",
+    "http://api.example.com:99999",
+    "http://api.example.com:0",
+    "http://api.exa mple.com",
+    "http://api.example.com\n.evil.example.com",
+    "http://api.example.com\u200b",
+    "http://api.example.com\ud800",
+    "http://evil.example.com\\@api.example.com",
+]
+
+
+@pytest.mark.parametrize("url", NO_ADDRESSES)
+def test_what_is_no_address_is_named(url):
+    with pytest.raises(InputError, match=r"^host: expected an address"):
+        TransportSettings(url)
+    with pytest.raises(InputError, match=r"^proxy: expected an address such as") as caught:
+        TransportSettings("https://api.example.com", proxy=url)
+    assert url not in str(caught.value)
+    with pytest.raises(InputError, match=r"^path: expected"):
+        wire_request(Request("GET", url, "read"), TransportSettings("http://vendor.example.com"))
+
+
+@pytest.mark.parametrize("value", ["key\n", "k\x00ey", "key\u200b", "\ufeffkey", "k\ud800ey", "kéy", " key", "key\x7f"])
+def test_a_header_that_cannot_be_sent_is_named_and_not_shown(driver, acme, value):
+    with FaultyServer() as server:
+        request = Request("POST", "/", "write", json={}, headers={"apiKey": value})
+        with pytest.raises(InputError, match="header apiKey: expected visible ASCII characters, got something else"):
+            driver.run(TransportSettings(server.url), acme, exchange(acme, request))
+        assert server.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "params"), [("/a\ud800", {}), ("/a", {"to": "\ud800"}), ("/a?to=\ud800", {}), ("/a\u200b", {})]
+)
+def test_a_path_is_sent_as_it_is_or_refused(path, params):
+    try:
+        url = wire_request(Request("GET", path, "read", params=params), TransportSettings("http://v.example.com")).url
+    except InputError as error:
+        url = f"http://v.example.com/{error.field}"
+    assert url.isascii()
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/things", True),
+        ("things?next=https://evil.example.com", True),
+        ("//evil.example.com/things", True),
+        ("https://api.example.com/things", True),
+        ("HTTPS://API.example.com:443/things", True),
+        ("https://api.example.com", True),
+        ("http://api.example.com/things", False),
+        ("https://api.example.com:8443/things", False),
+        ("https://evil.example.com/things", False),
+        ("https://api.example.com.evil.example.com/things", False),
+        ("https://api.example.com@evil.example.com/things", False),
+        ("https://evil.example.com\\@api.example.com/things", False),
+        ("https://evil.example.com#@api.example.com/things", False),
+        ("ftp://api.example.com/things", False),
+        ("https://[::1", False),
+    ],
+)
+def test_a_url_may_be_held_to_the_host(path, allowed):
+    settings = TransportSettings("https://api.example.com/eu")
+    if allowed:
+        assert settings.check_host(path) is None
+        assert wire_request(Request("GET", path, "read"), settings).url.startswith("https://api.example.com")
+    else:
+        with pytest.raises(InputError, match=r"path: expected a path, or a URL below https://api\.example\.com/eu"):
+            settings.check_host(path)
 
 
 def test_credentials_in_the_host_are_refused_and_not_shown():
