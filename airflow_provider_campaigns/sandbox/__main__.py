@@ -44,7 +44,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         from airflow_provider_campaigns.sandbox.server import serve  # here, as the extra may be missing
 
-        serve(options.host, options.port, _announce, limits=options.limits == "on", speed=options.speed, hosts=options.allow_host)
+        serve(
+            options.host,
+            options.port,
+            _announce,
+            limits=options.limits == "on",
+            speed=options.speed,
+            hosts=options.allow_host,
+        )
     except (ModuleNotFoundError, OSError) as error:
         sys.exit(f"{error}")
     except KeyboardInterrupt:

@@ -92,11 +92,21 @@ class Ozonetel(Vendor):
         ]
 
     def control(self, command: Mapping[str, Any]) -> None:
-        """Take ``{"campaign": name, "position": "ARCHIVED"}``: a position as it is to be read; else settings."""
-        if "campaign" in command:
-            self._known(str(command["campaign"])).shown = str(command["position"])
-        else:
+        """
+        Take ``{"campaign": name, "position": "ARCHIVED"}``, a position as it is to be read, or ``{"campaign": name,
+        "action": "stop"}``, what a person does in the vendor's user interface (also ``start``); else settings.
+        """
+        if "campaign" not in command:
             super().control(command)
+            return
+        campaign = self._known(str(command["campaign"]))
+        if "position" in command:
+            campaign.shown = str(command["position"])
+        elif command.get("action") in ("start", "stop"):
+            campaign.catch_up(self.clock.now(), self.settings.seconds_per_lead)
+            self._act(campaign, command)
+        else:
+            raise ValueError("ozonetel: a campaign takes a position, or the action start or stop")
 
     def error(self, status: int, message: str | None = None) -> Response:
         """Return a refusal; an ended token is HTTP 200 like the vendor's other refusals."""
