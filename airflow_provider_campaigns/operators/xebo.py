@@ -31,7 +31,7 @@ class TriggerSurveyOperator(CampaignDeliveryOperator):
 
     Row fields: ``extUniqueId``, ``email``, ``mobile`` (6 to 15 digits, optional leading +); every other column goes
     along as the respondent's custom data. ``"email"`` needs ``email``, ``"sms"`` and ``"whatsapp"`` need ``mobile``,
-    links need any of the three.
+    links need any of the three. Xebo answers links by ``extUniqueId``: for a row without one its address is sent as one.
 
     .. seealso:: https://developer-api.xebo.ai/?p=3205 (links), https://developer-api.xebo.ai/send-surveys
 
