@@ -159,9 +159,9 @@ class UpdateCollectRequestOperator(BaseOperator):
     """
     Modify a request; what is not given stays as it is.
 
-    A change of ``status`` may send the contact a message. When nobody knows whether it was carried out (a time-out, a
+    A change of ``status`` may send the contact a message. When it is unknown whether it was carried out (a time-out, a
     cut reply), the task fails for good, as a retry could send that message twice; other changes are safe to make again,
-    and are left to the task's retries. A retry after the worker died always makes the change again.
+    and are made again by the task's retries. A retry after the worker died always makes the change again.
 
     .. seealso:: https://developers.usecollect.com/operation/operation-modify-a-request
 
@@ -170,14 +170,14 @@ class UpdateCollectRequestOperator(BaseOperator):
         (templated)
     :param due_date: a date, a datetime with a time zone, or ISO 8601 text (templated)
     :param data: custom data of the request. Shown as it is in the Rendered Templates view (templated)
-    :param assigned_to: id or e-mail address of a team member; ``"unset"`` assigns to nobody (templated)
+    :param assigned_to: id or e-mail address of a team member; ``"unset"`` removes the assignment (templated)
     :param send_completion_message: whether becoming completed sends the message; default: as the campaign says.
     :param send_rejection_message: likewise for going back to pending with a rejected element.
     :param send_reopen_message: likewise for being opened again.
     :param collect_conn_id: id of the Airflow connection (templated)
     :return: ``{"request_id", "status", "due_date"}`` as the vendor gives them.
     :raises InputError: nothing to change, or a due date without a time zone.
-    :raises AirflowFailException: nobody knows whether the status was changed.
+    :raises AirflowFailException: it is unknown whether the status was changed.
     :raises VendorError: the vendor refused, or could not be reached.
     """
 
@@ -236,7 +236,7 @@ class UpdateCollectRequestOperator(BaseOperator):
                 raise
             raise AirflowFailException(
                 f"{error}. Request {self.request_id} may have become {self.status}, and its contact may have got a "
-                f"message; look at it in Collect, and clear this task if it has to be changed again"
+                f"message; check it in Collect, and clear this task if it has to be changed again"
             ) from error
         CollectPortalLink.store(context, request.get("portalUrl"))
         # Not the whole request: it names the contact.

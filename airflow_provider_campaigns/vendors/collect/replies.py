@@ -35,7 +35,7 @@ def read_replies(contacts: Sequence[Contact], reply: Mapping[str, Any]) -> list[
 
     A request is matched by its contact's e-mail or id. An error, whose form is not published, concerns the contacts
     that it names. One that names nobody concerns everybody when no request was made at all; with requests beside it,
-    nobody knows whom.
+    it is unknown whom.
     """
     requests = reply.get("requests")
     errors = reply.get("errors") or []
@@ -99,7 +99,7 @@ def _is_named(contact: Contact, error: object) -> bool:
 
 
 def _names_somebody(contacts: Sequence[Contact], error: object) -> bool:
-    """Whether an error names one of the contacts, or somebody who is none of them."""
+    """Whether an error names one of the contacts, or somebody else."""
     fields = mapping(error)
     return (
         any(_is_named(contact, error) for contact in contacts)

@@ -242,8 +242,8 @@ class SendCollectRequest(Send):
         """
         Look for the campaign's requests to these contacts, three times over a minute; see ``protocol.send.LooksUp``.
 
-        A contact given by its id alone cannot be searched for. Of two requests to one contact nobody knows which is
-        this delivery's: another run may have made either.
+        A contact given by its id alone cannot be searched for. Of two requests to one contact either may be another
+        run's: the contact is ``unknown``.
         """
         began = datetime.fromtimestamp(since, UTC)
         found: dict[str, ContactReply] = {}

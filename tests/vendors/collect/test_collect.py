@@ -246,7 +246,7 @@ class TestManyRequests:
             SendCollectRequest(COLLECT, CAMPAIGN, **parameter)
 
     @pytest.mark.parametrize("campaign_id", ["", "  ", "None", None, 5, True])
-    def test_no_campaign_is_told_at_once(self, campaign_id: Any) -> None:
+    def test_no_campaign_is_refused_at_once(self, campaign_id: Any) -> None:
         with pytest.raises(InputError, match=r"^campaign_id: expected the id of a campaign"):
             SendCollectRequest(COLLECT, campaign_id)
 

@@ -34,7 +34,7 @@ def test_a_request_made_since_then_settles_its_contact() -> None:
     assert not script.sleeps
 
 
-def test_not_finding_one_after_three_looks_is_unknown_and_never_a_reason_to_send() -> None:
+def test_not_finding_one_after_three_attempts_is_unknown_and_never_a_reason_to_send() -> None:
     before = request_to("jo@example.com", created="2025-12-31T23:59:00Z")
     script = Script([(200, [before])] * LOOKUPS)
 
@@ -68,7 +68,7 @@ def test_a_request_of_another_run_is_not_adopted(listed: list[dict[str, str]], s
     assert reply.status == status
 
 
-def test_only_those_not_found_yet_are_looked_for_again() -> None:
+def test_only_those_not_found_yet_are_searched_for_again() -> None:
     contacts = [SEND.contact({"email": email}) for email in ("jo@example.com", "al@example.com")]
     script = Script([(200, []), (200, [request_to("al@example.com")]), (200, [request_to("jo@example.com")])])
 
@@ -77,7 +77,7 @@ def test_only_those_not_found_yet_are_looked_for_again() -> None:
     assert [reply.status for reply in replies] == ["accepted", "accepted"]
 
 
-def test_a_contact_that_is_an_id_cannot_be_looked_for() -> None:
+def test_a_contact_that_is_an_id_cannot_be_searched_for() -> None:
     script = Script()
 
     (reply,) = script.play(SEND.look_up([SEND.contact({"contact": "WmTjsFknzHdmfs3Ra"})], SINCE))

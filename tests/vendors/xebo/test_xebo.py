@@ -219,7 +219,7 @@ class TestSendRequest:
             ("medium", ["sms"]),
         ],
     )
-    def test_what_cannot_be_sent_is_told_at_once(self, field: str, wrong: Any) -> None:
+    def test_what_cannot_be_sent_is_refused_at_once(self, field: str, wrong: Any) -> None:
         with pytest.raises(InputError, match=f"^{field}: expected"):
             TriggerSurvey(**{"dialect": KEY, "collector_id": COLLECTOR, field: wrong})
 
@@ -242,7 +242,7 @@ class TestRefusals:
         assert caught.value.code == "Unauthorized"
 
     @pytest.mark.parametrize("status", [500, 400, 200])
-    def test_a_server_error_leaves_a_send_unknown(self, status: int) -> None:
+    def test_a_server_error_makes_a_send_unknown(self, status: int) -> None:
         send = TriggerSurvey(KEY, COLLECTOR, medium="sms")
         with pytest.raises(OutcomeUnknownError, match="We were not able to process your request"):
             drive(send.request([send.contact({"mobile": "+447700900123"})]), (status, SAMPLES["server_error"]))
@@ -281,7 +281,7 @@ class TestReplies:
         assert [reply.url for reply in replies] == ["https://s2ccx.com/1", "https://s2ccx.com/2"]
 
     @pytest.mark.parametrize("text", ["see https://s2ccx.com/x.", "(https://s2ccx.com/x)", "<https://s2ccx.com/x>, go"])
-    def test_a_link_ends_where_the_sentence_goes_on(self, text: str) -> None:
+    def test_a_link_ends_where_the_sentence_continues(self, text: str) -> None:
         reply = {"data": [{"extUniqueId": "1", "message": text}]}
         assert read_reply(contacts("1"), reply, links=True)[0].url == "https://s2ccx.com/x"
 
@@ -412,7 +412,7 @@ class TestReplies:
         reply = {"accepted": 0, "rejected": 2}
         assert statuses(read_reply(contacts("1", "2"), reply, links=False)) == ["rejected", "rejected"]
 
-    def test_a_count_that_contradicts_the_list_leaves_a_send_unknown_but_not_a_link_in_hand(self) -> None:
+    def test_a_count_that_contradicts_the_list_makes_a_send_unknown_but_not_a_link_in_hand(self) -> None:
         reply = links_reply(["1", "2"], accepted=1, rejected=1)
         assert ends(read_reply(contacts("1", "2"), reply, links=False)) == [("unknown", CONTRADICTED)] * 2
         assert statuses(read_reply(contacts("1", "2"), reply, links=True)) == ["accepted", "accepted"]
