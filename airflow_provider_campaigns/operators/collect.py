@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError
+from airflow_provider_campaigns.hooks.lookup import WithHook
 from airflow_provider_campaigns.links.collect import CollectPortalLink
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.base.hidden_field import HiddenField, unwrap
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.send import Send
 
 
-class SendCollectRequestOperator(CampaignDeliveryOperator):
+class SendCollectRequestOperator(CampaignDeliveryOperator["CollectHook"]):
     """
     Send a request for documents or forms to each contact, up to 50 per call.
 
@@ -49,6 +49,7 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
     :param collect_conn_id: id of the Airflow connection (templated)
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.collect.CollectHook"
     operator_extra_links = (CollectPortalLink(),)
     template_fields: Sequence[str] = (
         *CampaignDeliveryOperator.template_fields,
@@ -95,11 +96,6 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
         self.send_message = send_message
         self.collect_conn_id = collect_conn_id
 
-    @cached_property
-    def hook(self) -> CollectHook:
-        """The vendor's hook."""
-        return _hook(self.collect_conn_id)
-
     def make_send(self) -> Send:
         """Return the send of requests."""
         from airflow_provider_campaigns.vendors.collect.send import SendCollectRequest
@@ -124,7 +120,7 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
                 CollectPortalLink.store(context, outcome["url"])
 
 
-class UpdateCollectRequestOperator(BaseOperator):
+class UpdateCollectRequestOperator(WithHook["CollectHook"], BaseOperator):
     """
     Modify a request; what is not given stays as it is.
 
@@ -150,6 +146,7 @@ class UpdateCollectRequestOperator(BaseOperator):
     :raises VendorError: the vendor refused, or could not be reached.
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.collect.CollectHook"
     operator_extra_links = (CollectPortalLink(),)
     template_fields: Sequence[str] = ("request_id", "status", "due_date", "data", "assigned_to", "collect_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"data": "json"}
@@ -182,11 +179,6 @@ class UpdateCollectRequestOperator(BaseOperator):
         self.send_reopen_message = send_reopen_message
         self.collect_conn_id = collect_conn_id
 
-    @cached_property
-    def hook(self) -> CollectHook:
-        """The vendor's hook."""
-        return _hook(self.collect_conn_id)
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Modify the request."""
         try:
@@ -210,9 +202,3 @@ class UpdateCollectRequestOperator(BaseOperator):
         CollectPortalLink.store(context, request.get("portalUrl"))
         # Not the whole request: it names the contact.
         return {"request_id": self.request_id, "status": request.get("status"), "due_date": request.get("dueDate")}
-
-
-def _hook(conn_id: str) -> CollectHook:
-    from airflow_provider_campaigns.hooks.collect import CollectHook
-
-    return CollectHook(conn_id)

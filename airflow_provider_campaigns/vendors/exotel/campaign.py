@@ -56,6 +56,19 @@ def check_number(number: object, region: str | None = None) -> str:
     return given
 
 
+def one_spelling(number: str, region: str | None = None) -> str:
+    """
+    Return a phone number that was checked in the form in which it is compared with others.
+
+    :param region: as for ``check_number``; without it a number without ``+`` is compared as it is.
+    """
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException:
+        return number
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
 def known_region(region: str | None) -> str | None:
     """
     Return a country in capital letters, None when none is given.
