@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError
-from airflow_provider_campaigns.hooks.lookup import WithHook
 from airflow_provider_campaigns.links.collect import CollectPortalLink
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.base.hidden_field import HiddenField, unwrap
 from airflow_provider_campaigns.parameters import parse_bool, parse_list
+from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
     from datetime import date

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError, RequestRejectedError
-from airflow_provider_campaigns.hooks.lookup import WithHook
 from airflow_provider_campaigns.operators._exotel.create import CreateExotelCampaignOperator
 from airflow_provider_campaigns.operators.base.exports import write_lines
 from airflow_provider_campaigns.parameters import parse_positive_int
+from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

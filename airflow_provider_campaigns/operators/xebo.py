@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
 
-from airflow_provider_campaigns.hooks.lookup import WithHook
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.base.exports import write_lines
 from airflow_provider_campaigns.parameters import parse_list
+from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
     from datetime import date

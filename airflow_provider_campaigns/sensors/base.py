@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 
-from airflow_provider_campaigns.hooks.lookup import Hook, WithHook
 from airflow_provider_campaigns.protocol.polling import MAX_POLL_FAILURES
 from airflow_provider_campaigns.sensors.wait import CampaignFailed, CampaignWait, check_max_poll_failures
+from airflow_provider_campaigns.vendor_hook import Hook, WithHook
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -16,7 +16,6 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_campaigns.exceptions import CampaignError, InputError
-from airflow_provider_campaigns.hooks.lookup import WithHook
 from airflow_provider_campaigns.links.exotel import ExotelCampaignLink, ExotelReportLink, store_links
 from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
 from airflow_provider_campaigns.operators.base.hidden_field import HiddenField, unwrap
@@ -33,6 +32,7 @@ from airflow_provider_campaigns.sensors.wait import (
     make_trigger,
 )
 from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared, clearing
+from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_provider_campaigns.exceptions import DeliveryError, InputError, LedgerError, SendWindowClosedError
-from airflow_provider_campaigns.hooks.lookup import Hook, WithHook
 from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.operators.base.contacts import check_given, check_number, open_contacts, open_reading
 from airflow_provider_campaigns.operators.base.hidden_field import HiddenField, unwrap
@@ -19,6 +18,7 @@ from airflow_provider_campaigns.operators.base.outlets import publish_receipt
 from airflow_provider_campaigns.operators.base.task_records import TaskRecords, open_task_records
 from airflow_provider_campaigns.parameters import parse_bool, parse_positive_int
 from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared
+from airflow_provider_campaigns.vendor_hook import Hook, WithHook
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

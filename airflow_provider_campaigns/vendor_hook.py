@@ -27,11 +27,17 @@ class WithHook(Generic[Hook]):
     The id of the connection is the attribute that the hook names: ``conn_name_attr``.
     """
 
-    hook_class: ClassVar[str]
+    hook_class: ClassVar[str] = ""
     """Import path of the hook's class: an operator is parsed often, and rarely needs what the class imports."""
 
     @cached_property
     def hook(self) -> Hook:
-        """The vendor's hook."""
+        """
+        The vendor's hook.
+
+        :raises TypeError: the class of the operator or sensor names none.
+        """
+        if not self.hook_class:
+            raise TypeError(f"{type(self).__name__} names its hook in no hook_class")
         kind = import_string(self.hook_class)
         return cast("Hook", kind(getattr(self, kind.conn_name_attr)))
