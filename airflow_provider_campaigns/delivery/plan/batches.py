@@ -44,8 +44,8 @@ LEFT_OUT = frozenset({EXCLUDED, MAYBE_EXCLUDED, NOT_ALLOWED})
 _EXCLUSION_REASONS = {Answer.YES: EXCLUDED, Answer.MAYBE: MAYBE_EXCLUDED}
 
 NATIONAL = (
-    "contacts: row %s has a phone number without a country code, and perhaps others have. Two spellings of a number may "
-    "count as two people: write numbers with + and country code, or set region (an extra of the connection, and a "
+    "contacts: row %s has a phone number without a country code, and perhaps others have. Two spellings of a number "
+    "may count as two people: write numbers with + and country code, or set region (an extra of the connection, and a "
     "parameter of the operator)"
 )
 
