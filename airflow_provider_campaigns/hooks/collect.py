@@ -57,8 +57,10 @@ class CollectHook(CampaignHook):
         :param contact: an existing contact's id, or a contact (``email``, ``firstName``, ``lastName``, ``company``,
             ``data``).
         :param options: ``items``, ``data``, ``sample``, ``dueDate``, ``createdBy``, ``assignedTo``, ``sendMessage``.
+        :raises InputError: ``only_recipients`` of the connection does not allow the contact.
         :raises VendorError: the call failed; ``OutcomeUnknownError`` when it may have been carried out.
         """
+        self._check([contact])
         return self.run(self.dialect.send_request(campaign_id, contact, options))
 
     def send_requests(
@@ -72,9 +74,18 @@ class CollectHook(CampaignHook):
 
         :param contacts: as ``contact`` of ``send_request``.
         :param options: ``items``, ``samples``, ``dueDate``, ``assignedTo``, ``sendMessage``.
+        :raises InputError: ``only_recipients`` of the connection does not allow one of them.
         :raises VendorError: the call failed; ``OutcomeUnknownError`` when it may have been carried out.
         """
+        self._check(contacts)
         return self.run(self.dialect.send_requests(campaign_id, contacts, options))
+
+    def _check(self, contacts: Sequence[str | Mapping[str, Any]]) -> None:
+        for contact in contacts:
+            if isinstance(contact, Mapping):
+                self.check_recipients("email", [contact.get("email")])
+            else:
+                self.check_recipients("id", [contact])
 
     def update_request(
         self,
@@ -93,9 +104,11 @@ class CollectHook(CampaignHook):
 
         :param status: ``pending``, ``completed``, ``waiting``, ``canceled``, ``archived``, or one of the account's own.
         :param assigned_to: a team member's id or e-mail; ``unset`` clears it.
-        :raises InputError: nothing to change, or a due date without a time zone.
+        :raises InputError: nothing to change, or a due date without a time zone; or the connection has
+            ``only_recipients``: a change may send a message, and the request's contact is not known here.
         :raises VendorError: the call failed; ``OutcomeUnknownError`` when it may have been carried out.
         """
+        self.refuse_unchecked("a change to a request, which may send its contact a message")
         return self.run(
             self.dialect.update_request(
                 request_id,

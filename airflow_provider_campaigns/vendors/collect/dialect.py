@@ -22,6 +22,7 @@ from airflow_provider_campaigns.exceptions import (
     OutcomeUnknownError,
     RequestRejectedError,
 )
+from airflow_provider_campaigns.identity import UnreadableError, read_email
 from airflow_provider_campaigns.parameters import parse_date_or_datetime, parse_timestamp
 from airflow_provider_campaigns.protocol.dialect import Dialect, VendorMessage, json_object
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response
@@ -235,7 +236,15 @@ def parse_date(value: object) -> datetime | None:
 
 def _sent_to(request: Any, email: str) -> bool:
     contact = mapping(mapping(request).get("contact"))
-    return (text(contact.get("email")) or "").casefold() == email.casefold()
+    return mailbox(contact.get("email")) == mailbox(email)
+
+
+def mailbox(email: object) -> str:
+    """Return an e-mail address in the form that its spellings share, empty when it is none."""
+    try:
+        return read_email(email).identity
+    except UnreadableError:
+        return ""
 
 
 def _created(request: Any, since: datetime) -> bool:

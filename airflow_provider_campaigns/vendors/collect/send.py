@@ -13,11 +13,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
+from airflow_provider_campaigns.identity import Kind
 from airflow_provider_campaigns.parameters import check_id, check_text, parse_object
 from airflow_provider_campaigns.protocol.messages import Conversation, Sleep
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
-from airflow_provider_campaigns.vendors.collect.dialect import Collect, due_text
-from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses
+from airflow_provider_campaigns.vendors.collect.dialect import Collect, due_text, mailbox
+from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses, read_recipients
 from airflow_provider_campaigns.vendors.common.reply_values import (
     MENTIONED_TWICE,
     UNMENTIONED,
@@ -27,7 +28,7 @@ from airflow_provider_campaigns.vendors.common.reply_values import (
     text,
     words,
 )
-from airflow_provider_campaigns.vendors.common.row_model import Text, checked, given
+from airflow_provider_campaigns.vendors.common.row_model import Text, checked, expectations, given
 
 BATCH_LIMIT = 50  # "up to 50 contacts per API call (considering your account's limitation)" (-send-multiple-requests)
 ID_COLUMNS = ("contact", "contactId", "_id")
@@ -61,6 +62,10 @@ class KnownContact(BaseModel):
     contact: Text = Field(description="a contact id")
 
 
+EXPECTED = {**expectations(CollectContact), **dict.fromkeys(ID_COLUMNS, "a contact id")}
+_KINDS: Mapping[str, Kind] = {"email": "email", **dict.fromkeys(ID_COLUMNS, "id")}
+
+
 @dataclass(frozen=True)
 class SendCollectRequest(Send):
     """
@@ -90,6 +95,7 @@ class SendCollectRequest(Send):
     send_message: bool = True
 
     vendor = Collect.vendor
+    recipient_fields = _KINDS
     required = (("email", *ID_COLUMNS),)
 
     def __post_init__(self) -> None:
@@ -130,11 +136,14 @@ class SendCollectRequest(Send):
         known = [name for name in ID_COLUMNS if name in row]
         if known and len(row) > 1:
             raise InvalidContactError(known[0], "an id alone in its row, or a contact's fields without an id", "both")
+        row, persons, normalised = read_recipients(row, _KINDS, EXPECTED)
         if known:
             body = checked(KnownContact, {"contact": row[known[0]]})
-            return Contact(key=body["contact"], body=body)
+            person = persons[known[0]]
+            return Contact(person.text, body, (), person.key, (person,), normalised)
         body = checked(CollectContact, _with_customs(row))
-        return Contact(body["email"], body, addresses(body), identity=body["email"].casefold())
+        person = persons["email"]
+        return Contact(person.text, body, addresses(body), person.key, (person,), normalised)
 
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         """Send one batch, resent or not: Collect has no words for "already there". Raises as ``retry.exchange``."""
@@ -205,7 +214,7 @@ def read_replies(contacts: Sequence[Contact], reply: Mapping[str, Any]) -> list[
     nobody = requests == [] or requests is None
 
     def reply_to(contact: Contact) -> ContactReply:
-        mine = made[contact.identity or contact.key]
+        mine = made[contact.persons[0].identity]
         said = words([error for error in errors if nobody or _is_named(contact, error)])
         return _read(contact, mine, said) if mine or said else UNMENTIONED
 
@@ -240,7 +249,7 @@ def _names(request: Any) -> set[str]:
     """Return the names of a request's contact: its e-mail in lower case, and its id."""
     contact = mapping(request).get("contact")
     named = mapping(contact)
-    return {text(contact) or "", (text(named.get("email")) or "").casefold(), text(named.get("_id")) or ""} - {""}
+    return {text(contact) or "", mailbox(named.get("email")), text(named.get("_id")) or ""} - {""}
 
 
 def _is_named(contact: Contact, error: object) -> bool:

@@ -11,10 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
+from airflow_provider_campaigns.identity import Kind, Person
 from airflow_provider_campaigns.parameters import check_id, check_text
 from airflow_provider_campaigns.protocol.messages import Conversation
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
-from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses
+from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses, read_recipients
 from airflow_provider_campaigns.vendors.common.reply_values import (
     MENTIONED_TWICE,
     REFUSED,
@@ -25,7 +26,7 @@ from airflow_provider_campaigns.vendors.common.reply_values import (
     text,
     words,
 )
-from airflow_provider_campaigns.vendors.common.row_model import Text, checked, given
+from airflow_provider_campaigns.vendors.common.row_model import Text, checked, expectations, given
 from airflow_provider_campaigns.vendors.xebo.dialect import Xebo
 
 Medium = Literal["sms", "email", "whatsapp"]
@@ -42,6 +43,7 @@ _NAMED_BY: Mapping[str | None, tuple[str, ...]] = {
     # The page says nothing of WhatsApp; that it needs the number is assumed.
     "whatsapp": ("mobile",),
 }
+_KINDS: Mapping[str, Kind] = {"extUniqueId": "id", "email": "email", "mobile": "phone"}
 _URL = re.compile(r"https?://[^\s<>\"']+")
 
 NO_LINK = "no link in the reply"
@@ -66,6 +68,9 @@ class XeboContact(BaseModel):
     )
 
 
+EXPECTED = expectations(XeboContact)
+
+
 @dataclass(frozen=True)
 class TriggerSurvey(Send):
     """
@@ -75,6 +80,7 @@ class TriggerSurvey(Send):
     :param collector_id: 24-hex id of the collector.
     :param collector_token: ``collectortoken`` of the collector.
     :param medium: None generates links and contacts no one; else Xebo sends by this medium.
+    :param region: country of phone numbers without ``+``, to know who is the same person.
     :raises InputError: no collector, or an unknown medium.
     """
 
@@ -82,6 +88,7 @@ class TriggerSurvey(Send):
     collector_id: str
     collector_token: str = field(default="", repr=False)
     medium: Medium | None = None
+    region: str | None = None
 
     vendor = Xebo.vendor
     batch_limit = BATCH_LIMIT
@@ -108,6 +115,11 @@ class TriggerSurvey(Send):
         return (_NAMED_BY[self.medium],)
 
     @property
+    def recipient_fields(self) -> Mapping[str, Kind]:
+        """The medium's address; for links every name of the contact."""
+        return {name: _KINDS[name] for name in _NAMED_BY[self.medium]}
+
+    @property
     def safe_to_resend(self) -> str:
         """Links contact no one; a send is not safe."""
         return "" if self.medium else "generating links contacts no one"
@@ -116,17 +128,27 @@ class TriggerSurvey(Send):
         """
         Return the contact made of one row.
 
-        Its key is ``extUniqueId``, else the medium's address (two spellings of an e-mail are one person).
+        Its key is ``extUniqueId``, else the medium's address. Xebo sends to the address, so two ids with one address
+        are one person; of links each id has its own.
 
         :raises InvalidContactError: a bad address, or not the one that the medium needs.
         """
-        body = checked(XeboContact, given(fields))
+        fields, persons, normalised = read_recipients(given(fields), _KINDS, EXPECTED, self.region)
+        body = checked(XeboContact, fields)
         wanted = _NAMED_BY[self.medium]
         if not any(name in body for name in wanted):
             raise InvalidContactError(wanted[0], " or ".join(wanted), "none of them" if wanted[1:] else "nothing")
         name = next(name for name in ("extUniqueId", *wanted) if name in body)
-        identity = body[name].casefold() if name == "email" else ""
-        return Contact(body[name], body, addresses(body), identity)
+        recipients = self._recipients(persons)
+        identity = recipients[0].key if self.medium else persons[name].key
+        return Contact(body[name], body, addresses(body), identity, recipients, normalised)
+
+    def _recipients(self, persons: Mapping[str, Person]) -> tuple[Person, ...]:
+        """Return whom Xebo contacts, or whom a link may be sent to: addresses, else the id."""
+        if self.medium:
+            return (persons[_NAMED_BY[self.medium][0]],)
+        reached = tuple(person for person in persons.values() if person.kind != "id")
+        return reached or tuple(persons.values())
 
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         """Send one batch, resent or not: Xebo has no words for "already there". Raises as ``retry.exchange``."""
@@ -232,4 +254,4 @@ def _count(value: object) -> int | None:
 
 
 def _folded(value: object) -> str:
-    return (text(value) or "").casefold()
+    return (text(value) or "").lower()
