@@ -168,6 +168,31 @@ _EXOTEL = {
     },
 }
 
+_CONFIG: dict[str, Any] = {
+    "campaigns": {
+        "description": "Options of airflow-provider-campaigns.",
+        "options": {
+            "outcomes_umask": {
+                "description": "Rights (octal, as in umask) that local files and folders with personal data do not "
+                "have: outcomes, copies of queries, exports. By default only the user that runs the task reads them.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "027",
+                "default": "077",
+            },
+            "contacts_roots": {
+                "description": "Absolute paths and URLs, separated by commas, below which contacts, exclude, "
+                "outcomes_path and output_path must lie. Unset: anywhere. Whoever may set one of them when a DAG is "
+                "triggered then reads and writes any file and URL that the worker does.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "/data/contacts,s3://aws_default@bucket/contacts",
+                "default": "",
+            },
+        },
+    },
+}
+
 _LINKS = ("exotel.ExotelCampaignLink", "exotel.ExotelReportLink", "collect.CollectPortalLink")
 
 _VENDORS = (
@@ -214,4 +239,5 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "extra-links": [f"airflow_provider_campaigns.links.{link}" for link in _LINKS],
         "connection-types": [copy.deepcopy(vendor) for vendor, _ in _VENDORS],
+        "config": copy.deepcopy(_CONFIG),
     }

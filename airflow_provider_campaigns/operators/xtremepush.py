@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
+from airflow_provider_campaigns.parameters import parse_datetime
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,8 +30,8 @@ class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator):
     :param target_by: what the targets are, and the column that holds them: ``user_id`` (default), ``external_id``,
         ``email``, ``token`` (push token) or ``id`` (device id). Always sent (templated)
     :param template_params: template variables, the same for everybody (templated)
-    :param send_at: when to send, a datetime with a time zone or ISO text with an offset, to the minute; default: now
-        (templated)
+    :param send_at: when to send, a datetime with a time zone or ISO text with an offset, to the minute; refused when
+        it is in the past or outside ``send_window``. Default: now (templated)
     :param overrides: further fields of the campaign model, e.g. ``messages``, ``payload_add``, ``retry_for``
         (templated)
     :param xtremepush_conn_id: id of the Airflow connection (templated)
@@ -89,3 +90,7 @@ class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator):
             send_at=self.send_at,
             overrides=self.overrides,
         )
+
+    def sends_at(self) -> datetime | None:
+        """Return ``send_at``."""
+        return parse_datetime("send_at", self.send_at) if self.send_at else None

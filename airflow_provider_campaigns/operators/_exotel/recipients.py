@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from airflow_provider_campaigns.delivery.plan.batches import allowed
 from airflow_provider_campaigns.delivery.plan.sources import Row, Source, open_source
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
 from airflow_provider_campaigns.hooks.exotel import ExotelHook
+from airflow_provider_campaigns.identity import AllowList, known_region, read_phone
 from airflow_provider_campaigns.parameters import parse_list
-from airflow_provider_campaigns.protocol.send import Contact
-from airflow_provider_campaigns.vendors.exotel.campaign import MOST_LISTS, check_number, known_region
+from airflow_provider_campaigns.vendors.exotel.campaign import MOST_LISTS, check_number
 from airflow_provider_campaigns.vendors.exotel.contact_lists import MOST_CONTACTS, MOST_IN_A_LIST
 
 # The column that is rung; Exotel's own name for it in "create-contacts".
@@ -78,11 +77,12 @@ def recipients(hook: ExotelHook, *, numbers: Any, lists: Any, contacts: Any, reg
 
 def _checked(source: Source, region: str | None, patterns: Sequence[str]) -> Recipients:
     most = MOST_LISTS * MOST_IN_A_LIST
+    allowed = AllowList(patterns)
     count, seen, fingerprint = 0, set(), hashlib.sha256()
     for count, row in enumerate(source.rows_with([(NUMBER,)]), 1):
         where = f"{source.name}, row {row.number}"
         number = _number(row, where, region)
-        if patterns and not allowed(Contact(number, {}), patterns):
+        if not allowed.allows(read_phone(number, region)):
             raise InputError(where, "a number that only_recipients of the connection allows", number)
         if count > most:
             raise InputError(source.name, f"at most {most:,} numbers, in {MOST_LISTS} lists", "more")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
@@ -21,7 +20,7 @@ from airflow_provider_campaigns.parameters import parse_bool, parse_positive_int
 from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.run.limits import Limits
     from airflow_provider_campaigns.delivery.run.progress import DeliveryProgress
     from airflow_provider_campaigns.hooks.base import CampaignHook
-    from airflow_provider_campaigns.operators.base.send_window import SendWindow
     from airflow_provider_campaigns.operators.base.timing import OutsideWindow
     from airflow_provider_campaigns.protocol.send import Send
 
@@ -171,6 +169,14 @@ class CampaignDeliveryOperator(BaseOperator):
         """
         raise TypeError("a vendor's operator makes its send")
 
+    def sends_at(self) -> datetime | None:
+        """
+        Return when the vendor sends what it is given, None: at once.
+
+        :raises InputError: a parameter is wrong.
+        """
+        return None
+
     def execute(self, context: Context) -> Receipt:
         """Deliver the contacts."""
         return self._execute(context)
@@ -181,7 +187,7 @@ class CampaignDeliveryOperator(BaseOperator):
 
     def _execute(self, context: Context, *, waited: bool = False) -> Receipt:
         from airflow_provider_campaigns.delivery.run.progress import DeliveryProgress
-        from airflow_provider_campaigns.operators.base.timing import wait_or_skip
+        from airflow_provider_campaigns.operators.base.timing import hours_of, wait_or_skip
         from airflow_provider_campaigns.state.task_state import progress_note
 
         if parse_bool("preview", self.preview):
@@ -196,8 +202,8 @@ class CampaignDeliveryOperator(BaseOperator):
         if ledger.receipt and not (self.on_unknown == "resend" and ledger.receipt["unknown"]):
             self.log.warning("An earlier try of this task came to the end of the contacts; nothing is sent again")
             return self._end(ledger.receipt, ledger, outcomes, context)
-        window = self._window(context, waited=waited)
-        delivery = self._delivery(send, records, window.closing() if window else lambda: math.inf)
+        window, closes_in = hours_of(self, context, waited=waited, send_at=self.sends_at())
+        delivery = self._delivery(send, records, closes_in)
         rows = delivery.checked.rows
         self._check_number(delivery.checked, delivery.reading, delivery.source)
         self.log.info("Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, send.campaign)
@@ -225,15 +231,6 @@ class CampaignDeliveryOperator(BaseOperator):
         self._killed = True
         if self._delivering:
             self._delivering.end("the task was killed")
-
-    def _window(self, context: Context, *, waited: bool) -> SendWindow | None:
-        """Return the hours at which this run may send, None for all; leave the worker when it may not send now."""
-        from airflow_provider_campaigns.operators.base.timing import wait_or_skip, window_of
-
-        window = window_of(self, context, waited=waited)
-        if window and window.closes_in() <= 0:
-            wait_or_skip(self, window)
-        return window
 
     def _delivery(self, send: Send, records: TaskRecords, closes_in: Callable[[], float]) -> Delivery:
         from airflow_provider_campaigns.delivery.plan.sources.copies import copied

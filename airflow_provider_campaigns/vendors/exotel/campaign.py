@@ -97,8 +97,8 @@ class CreateCampaign:
     :param end_at: when to end; None leaves it to the vendor (30 days).
     :param call_duplicate_numbers: ring a number as often as it is in ``numbers``.
     :param throttle: calls per minute, below the account's own limit; sets the mode to custom.
-    :param status_callback: URL told of the campaign's end; ``call_status_callback``: of each call;
-        ``call_schedule_callback``: of each number after its last call.
+    :param status_callback: URL that is called at the campaign's end; ``call_status_callback``: after each call;
+        ``call_schedule_callback``: for each number after its last call.
     :param custom_field: handed to the call flow; a mapping is sent as JSON text.
     :param overrides: further fields of the call, e.g. ``{"campaign_type": "dynamic"}``; they win.
     :param region: country of numbers without ``+``, see ``check_number``.
@@ -172,7 +172,8 @@ class CreateCampaign:
             raise InputError("url, read_via_text", "exactly one of them", "both" if self.url else "neither")
         if self.url:
             return {"url": _url("url", self.url)}
-        return {"read_via_text": str(self.read_via_text)}
+        # "Campaigns": a text is read by the flow of this name; with a call flow of one's own none is named.
+        return {"flow_type": "greeting", "read_via_text": str(self.read_via_text)}
 
     def _retries(self) -> dict[str, Any] | None:
         if not self.call_retries:

@@ -9,7 +9,7 @@ from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOper
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls
 
-MakeContext = Callable[..., dict[str, Any]]
+MakeContext = Callable[..., Any]
 State = dict[str, str]
 
 NUMBERS = ["+447700900100", "+447700900101"]

@@ -76,7 +76,7 @@ def test_everything_in_the_pages_order() -> None:
 def test_lists_and_a_text() -> None:
     body = campaign(url=None, numbers=(), lists=["l1", "l2"], read_via_text="Hello @@Name").body()
     assert body["lists"] == ["l1", "l2"]
-    assert body["read_via_text"] == "Hello @@Name"
+    assert (body["flow_type"], body["read_via_text"]) == ("greeting", "Hello @@Name")
     assert not {"from", "url"} & set(body)
 
 

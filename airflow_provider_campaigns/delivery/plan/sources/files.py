@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from airflow_provider_campaigns.delivery.storage import LocalPath, as_text, locate
+from airflow_provider_campaigns.delivery.storage import LocalPath, as_text, locate, open_regular
 from airflow_provider_campaigns.exceptions import InputError
 
 
@@ -79,7 +79,7 @@ class _Watched(io.FileIO):
     """A local file that is compared with what it was at first before anything that was read of it is used."""
 
     def __init__(self, path: Path, file: ContactsFile) -> None:
-        super().__init__(path)
+        super().__init__(path, opener=open_regular)
         self._file = file
 
     def readinto(self, buffer: Any) -> int | None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.identity import UnreadableError, read_email, read_phone
+from airflow_provider_campaigns.masking import mask
 
 Fields = Mapping[str, Any]
 
@@ -18,6 +19,8 @@ PLAIN = ""
 
 # How many rows are read to find out which columns a source without a header has.
 ROWS_TO_KNOW_COLUMNS = 100
+# Characters of a header that a message shows.
+LONGEST_HEADER_SHOWN = 80
 
 
 class Row(NamedTuple):
@@ -73,7 +76,7 @@ class Source:
         for group in groups:
             if not set(group) & set(columns):
                 wanted = f"a column {' or '.join(map(repr, group))}"
-                raise InputError(self.name, wanted, f"columns {', '.join(map(repr, columns))}")
+                raise InputError(self.name, wanted, f"columns {_shown(columns)}")
         return chain(first, rows)
 
 
@@ -95,6 +98,12 @@ def row_of(number: int, value: Any, plain: bool = False) -> Row:
     return Row(number, {}, f"expected an object, got {type(value).__name__}")
 
 
+def _shown(columns: Iterable[str]) -> str:
+    """Return names of columns for a message: masked and cut, as any text of a file may stand in a header's place."""
+    text = mask(", ".join(map(repr, columns)))
+    return text if len(text) <= LONGEST_HEADER_SHOWN else f"{text[:LONGEST_HEADER_SHOWN]}..."
+
+
 def checked_columns(columns: Sequence[str], where: str) -> list[str]:
     """
     Return the names of a table's columns.
@@ -106,11 +115,11 @@ def checked_columns(columns: Sequence[str], where: str) -> list[str]:
         raise InputError(where, "UTF-8 text", "NUL characters, as in UTF-16 text without a byte order mark")
     repeated = sorted({column for column in columns if columns.count(column) > 1})
     if repeated:
-        raise InputError(where, "each column once", f"{', '.join(map(repr, repeated))} more than once")
+        raise InputError(where, "each column once", f"{_shown(repeated)} more than once")
     if any(map(_is_address, columns)):
-        raise InputError(where, "a header", f"columns {', '.join(map(repr, columns))}")
+        raise InputError(where, "a header", f"columns {_shown(columns)}")
     if not all(column.strip() for column in columns):
-        raise InputError(where, "a name for each column", f"columns {', '.join(map(repr, columns))}")
+        raise InputError(where, "a name for each column", f"columns {_shown(columns)}")
     return list(columns)
 
 
