@@ -69,8 +69,9 @@ def _clean(value: object) -> str:
     text = _TRUNK_ZERO.sub("", text, count=1)
     if _LINE_BREAKS.search(text) or sum(len(_SEPARATORS.sub("", part)) >= _ALONE for part in text.split()) > 1:
         raise UnreadableError
+    negative = text.startswith("-")
     text = _SEPARATORS.sub("", text)
-    if not _PLAIN.fullmatch(text):
+    if negative or not _PLAIN.fullmatch(text):
         raise UnreadableError
     return text
 
