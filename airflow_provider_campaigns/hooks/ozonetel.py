@@ -11,7 +11,7 @@ from airflow_provider_campaigns.hooks.account_tokens import CLAIM_MARGIN, Shared
 from airflow_provider_campaigns.hooks.base import CampaignHook
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
 from airflow_provider_campaigns.protocol.messages import Conversation
-from airflow_provider_campaigns.vendors.ozonetel.dialect import CALL_RECORD_PAGES_A_MINUTE, Ozonetel
+from airflow_provider_campaigns.vendors.ozonetel.dialect import CALL_RECORD_PAGES_A_MINUTE, Ozonetel, check_call_day
 
 
 class OzonetelHook(CampaignHook):
@@ -94,5 +94,7 @@ class OzonetelHook(CampaignHook):
         Yield the calls of one day, at most 15 days back, page by page: two pages of 500 a minute.
 
         :param campaign_name: only this campaign's; default all.
+        :raises InputError: the vendor does not give the calls of this day; nothing was asked for.
         """
+        check_call_day(day)
         return self.stream(self.dialect.call_records(day, campaign_name), CALL_RECORD_PAGES_A_MINUTE)

@@ -28,10 +28,15 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator):
     Row fields: ``phoneNumber`` (3 to 16 digits, optional leading +), and optionally ``Name``, ``skill``, ``priority``,
     ``agentId``, ``expiryDate``. Nothing is dialled by default: ``action="START"`` starts the campaign.
 
+    The action is carried out once: with the first lead that is added. A campaign that somebody stops meanwhile stays
+    stopped, and the receipt has a ``warning``; one that has dialled all leads before the last ones came is started once
+    more at the end. These need one or two more requests (campaign status).
+
     .. seealso:: https://docs.ozonetel.com/reference/post_ca-apis-addcampaigndata
 
     :param campaign_name: name of an outbound campaign (templated)
-    :param action: ``"START"`` also starts the campaign, ``"STOP"`` also stops it; default None: neither (templated)
+    :param action: ``"START"`` also starts the campaign, ``"STOP"`` also stops it, once; default None: neither
+        (templated)
     :param check_duplicate: do not add a number that the campaign has already; default True. Without it, a lead whose
         fate is unknown cannot be sent again safely.
     :param skill: skill of rows without one, for skillwise campaigns (templated)
@@ -166,9 +171,8 @@ class ExportOzonetelCallDetailsOperator(_OzonetelOperator):
     :param output_path: path or URL of a .jsonl file; replaced as a whole if it exists (templated)
     :param ozonetel_conn_id: id of the Airflow connection (templated)
     :return: ``{"path", "count"}``.
-    :raises InputError: a day that is none; nothing was asked for.
-    :raises VendorError: the vendor refused (also: a day too old, or to come), or could not be reached; an earlier file
-        is left as it was.
+    :raises InputError: a day that is none, too old, or to come; nothing was asked for.
+    :raises VendorError: the vendor refused, or could not be reached; an earlier file stays as it was.
     """
 
     template_fields: Sequence[str] = ("campaign_name", "day", "output_path", "ozonetel_conn_id")

@@ -131,6 +131,24 @@ class Send(ABC):
 
 
 @runtime_checkable
+class Concludes(Protocol):
+    """A send with something to do at the vendor beside the contacts, once in a delivery: a campaign to start."""
+
+    def resume(self) -> None:
+        """Take note, before the first request, that an earlier try of the delivery may have done it."""
+
+    def conclude(self) -> Conversation[str | None]:
+        """
+        Do what is left of it once every contact was sent, and return a warning for the receipt, None when all is well.
+
+        :raises VendorError: it could not be done; a later try does it again.
+        """
+
+    def interrupted(self) -> str | None:
+        """Return the warning for the receipt of a try that ended early, None for none."""
+
+
+@runtime_checkable
 class LooksUp(Protocol):
     """A send whose vendor can be asked afterwards what became of a batch."""
 

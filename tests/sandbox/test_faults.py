@@ -67,8 +67,8 @@ def last_request(sandbox: SandboxClient) -> dict[str, Any]:
     return request
 
 
-NOT_PROCESSED = ("refuse", "unauthorized", "429", "500", "503", "html", "reset", "hang")
-PROCESSED = ("500-after", "hang-after", "drop", "cut", "slow")
+NOT_PROCESSED = ("refuse", "unauthorized", "429", "500", "503", "html", "reply", "reset", "hang")
+PROCESSED = ("500-after", "reply-after", "hang-after", "drop", "cut", "slow")
 
 
 def test_every_kind_is_tested() -> None:
@@ -125,6 +125,14 @@ def test_html_is_a_page_with_status_200(sandbox: SandboxClient) -> None:
     response = post(sandbox)
     assert (response.status_code, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert response.text.startswith("<html>")
+
+
+@pytest.mark.parametrize(("fault", "accepted"), [("reply", 0), ("reply-after", 1)])
+def test_a_reply_is_answered_as_it_was_ordered(sandbox: SandboxClient, fault: str, accepted: int) -> None:
+    sandbox.fault(fault, body={"success": "perhaps"}, status=202)
+    response = post(sandbox)
+    assert (response.status_code, response.json()) == (202, {"success": "perhaps"})
+    assert sandbox.counts("xtremepush")["accepted"] == accepted
 
 
 def test_reset_breaks_the_connection_off(sandbox: SandboxClient) -> None:

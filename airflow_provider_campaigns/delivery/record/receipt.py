@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES
 
@@ -14,7 +14,7 @@ class Receipt(TypedDict):
 
     ``contacts`` is the number of rows, and the sum of the six statuses; ``requests`` the calls that took contacts to
     the vendor, over all tries; ``outcomes_path`` the folder of outcomes for ``read_outcomes``, None when they are in
-    the XCom ``outcomes``.
+    the XCom ``outcomes``. ``warning`` is there only when something about the campaign needs attention.
     """
 
     vendor: str
@@ -28,6 +28,7 @@ class Receipt(TypedDict):
     unknown: int
     requests: int
     outcomes_path: str | None
+    warning: NotRequired[str]
 
 
 class PreviewReceipt(Receipt):

@@ -51,6 +51,11 @@ class EarlierTries:
             self.unresolved.update(unknown)
             self.counts["unknown"] = 0
 
+    @property
+    def may_have_sent(self) -> bool:
+        """Whether a contact may have been sent to."""
+        return bool(self.unresolved or self.counts["accepted"] or self.counts["unknown"])
+
     def ticket(self, batch: Batch) -> Ticket:
         """Return how a batch is to be dealt with; without contacts there is nothing to be sent."""
         known = [line for line in self._stored_of(batch) if not (self._resend and line["status"] == "unknown")]

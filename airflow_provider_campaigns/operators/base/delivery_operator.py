@@ -236,6 +236,7 @@ class CampaignDeliveryOperator(BaseOperator):
         from airflow_provider_campaigns.delivery.plan.sources.copies import copied
         from airflow_provider_campaigns.delivery.run.engine import Delivery
         from airflow_provider_campaigns.delivery.run.senders import ThreadedSenders
+        from airflow_provider_campaigns.protocol.send import Concludes
 
         reading, source = self._contacts(send, partial(copied, records.ledger, records.copies))
         default = SINGLE_CONCURRENCY if send.batch_limit == 1 or send.safe_to_resend else BATCH_CONCURRENCY
@@ -254,6 +255,7 @@ class CampaignDeliveryOperator(BaseOperator):
             max_concurrency=concurrency,
             limits=self._limits(),
             closes_in=closes_in,
+            conclude=lambda: self.hook.run(send.conclude()) if isinstance(send, Concludes) else None,
         )
 
     def _contacts(self, send: Send, copy: Callable[[Query], Source]) -> tuple[Reading, Source]:

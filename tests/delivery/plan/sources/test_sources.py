@@ -11,7 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_campaigns.delivery.plan.sources import open_source
-from airflow_provider_campaigns.delivery.plan.sources.rows import ROWS_TO_KNOW_COLUMNS
+from airflow_provider_campaigns.delivery.plan.sources.rows import PLAIN, ROWS_TO_KNOW_COLUMNS
 from airflow_provider_campaigns.delivery.storage import locate
 from airflow_provider_campaigns.exceptions import InputError
 from tests.delivery.plan.sources.reading import JO, fields, file_with, problems
