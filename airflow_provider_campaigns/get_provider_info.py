@@ -25,6 +25,11 @@ _SHARED_FIELDS: dict[str, Any] = {
         "description": "How often a request that surely was not carried out is repeated. Default 3.",
         "schema": {"type": _NUMBER, "default": 3},
     },
+    "max_reply_mb": {
+        "label": "Largest reply (MB)",
+        "description": "How large one reply may be. Default 64.",
+        "schema": {"type": _NUMBER, "default": 64},
+    },
     "requests_per_minute": {
         "label": "Requests per minute",
         "description": "A limit for every call, in place of the vendor's own. Tasks that run at the same time do not "

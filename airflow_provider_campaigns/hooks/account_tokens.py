@@ -20,7 +20,6 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, Self
 
 from airflow.providers.common.compat.sdk import mask_secret
-from tenacity import Retrying, stop_after_attempt, wait_random
 
 from airflow_provider_campaigns.exceptions import CampaignError
 from airflow_provider_campaigns.masking import mask
@@ -41,8 +40,10 @@ CLAIM_MARGIN = 15.0
 # Seconds that a token counts: an hour, and what two clocks may differ.
 COUNTED = 3600.0 + 60.0
 
-# Airflow 2 writes a Variable by deleting and adding it; two processes that do so at once collide.
-_WRITING = Retrying(stop=stop_after_attempt(3), wait=wait_random(0, 0.1), reraise=True)
+# Airflow 2 writes a Variable by deleting and adding it; two processes that do so at once collide. How often a write is
+# tried, and the most seconds between two tries.
+WRITE_ATTEMPTS = 3
+WRITE_PAUSE = 0.1
 
 
 class MainThread(Protocol):
@@ -231,7 +232,14 @@ class SharedTokens(MaskedTokens):
 
     def _write(self, record: TokenRecord) -> None:
         text = json.dumps(asdict(record))
-        _WRITING(variables.write, self._name, text, "the access token that parallel tasks share")
+        for attempt in range(1, WRITE_ATTEMPTS + 1):
+            try:
+                variables.write(self._name, text, "the access token that parallel tasks share")
+                break
+            except Exception:
+                if attempt == WRITE_ATTEMPTS:
+                    raise
+                time.sleep(random.uniform(0, WRITE_PAUSE))  # noqa: S311
         self._known = record
 
     def _warn(self, error: Exception) -> None:

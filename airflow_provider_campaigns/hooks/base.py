@@ -199,18 +199,25 @@ class CampaignHook(BaseHook):
         path: str,
         json: Any = None,
         params: Mapping[str, str | int | None] | None = None,
+        *,
+        allow_other_host: bool = False,
     ) -> Any:
         """
         Call an endpoint that this hook has no method for, signed and judged like every other call.
 
         :param method: HTTP method; GET and HEAD are repeated after failures, the others only when they surely failed.
-        :param path: path below the connection's host.
+        :param path: path below the connection's host, or a whole URL.
         :param json: JSON body; None sends none.
         :param params: query parameters.
+        :param allow_other_host: let a URL lead to another host than the connection's (or another scheme or port),
+            which then gets the credentials, too.
         :return: the parsed JSON reply.
-        :raises InputError: the connection has ``only_recipients``, and the method is another than GET and HEAD.
+        :raises InputError: a URL leads to another host; or the connection has ``only_recipients``, and the method is
+            another than GET and HEAD.
         :raises VendorError: the call failed; see ``exceptions``.
         """
+        if not allow_other_host:
+            self.fields.settings.check_host(path)
         if method.upper() not in READS:
             self.refuse_unchecked(f"{method.upper()} {path}")
         return self.run(call(self.dialect, method, path, json=json, params=params))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,13 +16,23 @@ from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.hooks.extras import read_extras
 from airflow_provider_campaigns.identity import known_region
 from airflow_provider_campaigns.protocol.dialect import RetryPolicy
-from airflow_provider_campaigns.transports.settings import DEFAULT_TIMEOUT, TransportSettings
+from airflow_provider_campaigns.transports.settings import (
+    DEFAULT_MAX_REPLY_MB,
+    DEFAULT_TIMEOUT,
+    MEGABYTE,
+    TransportSettings,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
 # What Airflow's UI and API show in place of a secret; some of their versions saved it in the secret's place.
 REDACTED = "***"
+
+# Control and format characters (zero-width ones, direction marks, the byte order mark) and lone surrogates.
+_UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
 
 # Left out of addresses: a delivery goes on when somebody enters one of them meanwhile.
 USUAL_PORTS = {"http": 80, "https": 443}
@@ -53,7 +64,7 @@ class ConnectionFields:
         """
         try:
             extras = json.loads(self.connection.extra or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             extras = None
         if not isinstance(extras, dict):
             raise self.wrong("extra", "a JSON object", "something else")
@@ -88,12 +99,16 @@ class ConnectionFields:
         Return a standard field or an extra as text, empty when it is not set.
 
         :param required: what it is, for the error when it is not set; empty: it may be left out.
-        :raises InputError: required and not set.
+        :raises InputError: required and not set, or it holds a character that is not seen: pasted by mistake, and no
+            vendor would take it.
         """
         standard = name in {"login", "password"}
         value = str((getattr(self.connection, name) if standard else self.extras.get(name)) or "").strip()
         if required and not value:
             raise self.wrong(name, required, "nothing")
+        if _UNSEEN.search(value):
+            # The value may be a secret, so it is not shown.
+            raise self.wrong(name, "text without control or zero-width characters", "some with them; enter it again")
         return value
 
     def secret(self, name: str, *, required: str = "") -> str:
@@ -180,4 +195,5 @@ class ConnectionFields:
             timeout=self.number("timeout", DEFAULT_TIMEOUT, least=0.001),
             verify=self.verify,
             proxy=self.text("proxy") or None,
+            max_reply_bytes=int(self.number("max_reply_mb", DEFAULT_MAX_REPLY_MB, least=0.001) * MEGABYTE),
         )

@@ -216,6 +216,7 @@ def test_an_answer_tells_whether_an_earlier_attempt_may_have_been_carried_out(di
     assert play(exchange(dialect, SAFE), NoReplyError("reset"), OK).result.repeated
     assert not play(exchange(dialect, SAFE), NotSentError("refused"), OK).result.repeated
     assert not play(exchange(dialect, SAFE), throttled(1), OK).result.repeated
+    assert play(exchange(dialect, WRITE), Response(425), OK).result.repeated
     assert not play(exchange(dialect, SAFE), OK).result.repeated
 
 

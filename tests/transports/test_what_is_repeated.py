@@ -89,6 +89,10 @@ refused = reply('{"message": "no"}', 400)
 
 ALL = [*READS, *WRITES, *SAFE_WRITES]
 UNANSWERED = {
+    **{str(status): reply('{"message": "gateway"}', status, Location="/elsewhere") for status in (300, 302, 303, 305)},
+    "304": reply("", 304),
+    "408": reply("{}", 408),
+    "499": reply("{}", 499),
     "500": failed,
     "502": reply("<html>", 502),
     "HTML with 200": html,
@@ -120,6 +124,18 @@ CASES = [
     Case("503 and seconds", ALL, [reply("{}", 503, Retry_After="4")], ANSWERED, arrived=2, waits=((4, 4),)),
     Case("503 for ever", ALL, [busy] * 9, VendorUnavailableError, arrived=3, waits=(FIRST, SECOND)),
     Case("503 for too long", ALL, [reply("{}", 503, Retry_After="31")] * 9, VendorUnavailableError, arrived=1),
+    Case("423", ALL, [reply("{}", 423)], ANSWERED, arrived=2, waits=(FIRST,)),
+    Case("425", ALL, [reply("", 425)], ANSWERED, arrived=2, waits=(FIRST,)),
+    Case("423 for ever", ALL, [reply("{}", 423)] * 9, VendorUnavailableError, arrived=3, waits=(FIRST, SECOND)),
+    # Put off, then refused for good: perhaps because the first request was carried out.
+    *(
+        Case(f"{name}, then {status}", calls, [first, reply("{}", status)], result, arrived=2, waits=(FIRST,))
+        for name, first in (("503", busy), ("425", reply("{}", 425)))
+        for status, refusal in ((400, RequestRejectedError), (409, RequestRejectedError), (403, CallRefusedError))
+        for calls, result in ((READS, refusal), ([*WRITES, *SAFE_WRITES], OutcomeUnknownError))
+    ),
+    Case("503, then 429", ALL, [busy, throttled("31")], VendorUnavailableError, arrived=2, waits=(FIRST,)),
+    Case("429, then 400", ALL, [throttled("3"), refused], RequestRejectedError, arrived=2, waits=((3, 3),)),
     # Signed out: signs in again once per attempt, without waiting.
     Case("ended token", ALL, [ended], ANSWERED, arrived=2, sign_ins=1),
     Case("401 for ever", ALL, [ended] * 9, CallRefusedError, arrived=2, sign_ins=1),
@@ -128,7 +144,11 @@ CASES = [
     Case("400", ALL, [refused], RequestRejectedError, arrived=1),
     Case("403", ALL, [reply("{}", 403)], CallRefusedError, arrived=1),
     Case("404", ALL, [reply("{}", 404)], CallRefusedError, arrived=1),
-    Case("307", ALL, [reply("", 307, Location="/elsewhere")], CallRefusedError, arrived=1),
+    *(
+        Case(f"{status}", ALL, [reply("", status, Location="/elsewhere")], CallRefusedError, arrived=1)
+        for status in (301, 307, 308)
+    ),
+    Case("409", ALL, [reply("{}", 409)], RequestRejectedError, arrived=1),
     Case("307 to nonsense", ALL, [reply("", 307, Location="http://[")], CallRefusedError, arrived=1),
     # May have been carried out: only reads, and writes that are safe to resend, are repeated.
     *(

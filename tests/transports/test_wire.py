@@ -72,11 +72,12 @@ def test_the_requests_own_headers_win_whatever_their_case():
     wire = wire_request(request, TransportSettings("http://vendor.example.com", user_agent="me"))
     assert {name.lower(): value for name, value in wire.headers.items()} == {
         "accept": "application/json",
+        "accept-encoding": "gzip, deflate",
         "user-agent": "me",
         "content-type": "text/json",
         "apikey": "s3cret",
     }
-    assert len(wire.headers) == 4
+    assert len(wire.headers) == 5
     assert "s3cret" not in repr(wire)
 
 

@@ -152,7 +152,7 @@ class Collect(Dialect):
         :param status: only these; by default all but cancelled ones, archived ones and drafts.
         :param search: only those the vendor finds by this text.
         """
-        return (yield from pages(lambda page: self._list(campaign_id, page, status, search), PAGE_SIZE))
+        return (yield from pages(self.vendor, lambda page: self._list(campaign_id, page, status, search), PAGE_SIZE))
 
     def find_requests(self, campaign_id: str, email: str, since: datetime) -> Conversation[list[dict[str, Any]]]:
         """
@@ -161,7 +161,9 @@ class Collect(Dialect):
         One whose creation date cannot be read is not among them: it proves nothing.
         """
         found: list[Any] = []
-        yield from pages(lambda page: self._list(campaign_id, page, None, email), PAGE_SIZE, keep=found.extend)
+        yield from pages(
+            self.vendor, lambda page: self._list(campaign_id, page, None, email), PAGE_SIZE, keep=found.extend
+        )
         return [request for request in found if _sent_to(request, email) and _created(request, since)]
 
     def poll_requests(self, request_ids: Sequence[str]) -> Conversation[PollResult]:

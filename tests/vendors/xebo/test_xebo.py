@@ -525,7 +525,9 @@ class TestResponses:
 
     def test_a_vendor_that_does_not_turn_the_page_is_not_asked_for_ever(self) -> None:
         script = Script([(200, [1, 2])] * 2)
-        assert script.play(KEY.responses(self.SURVEY, page_size=2)) == 2
+        with pytest.raises(VendorUnavailableError, match="page 2 of the list has been there before"):
+            script.play(KEY.responses(self.SURVEY, page_size=2))
+        assert script.items == [1, 2]
 
     @pytest.mark.parametrize(
         "body",
@@ -591,7 +593,7 @@ class TestCheck:
             (400, SAMPLES["unauthorized"]),
             (403, {"error": {"name": "Forbidden", "message": "no"}}),
             Response(404, b"<html>no such page</html>"),
-            Response(302, b""),
+            Response(308, b""),
         ],
     )
     def test_anything_else_proves_nothing(self, reply: Any) -> None:
