@@ -11,7 +11,7 @@ from __future__ import annotations
 from airflow_provider_campaigns.identity.matching import AllowList, contact_keys, opt_out_keys, spellings
 from airflow_provider_campaigns.identity.person import Form, Kind, Person, read_email, read_id
 from airflow_provider_campaigns.identity.phone import known_region, read_phone
-from airflow_provider_campaigns.identity.values import LOST_DIGITS, UnreadableError
+from airflow_provider_campaigns.identity.values import LOST_DIGITS, UnreadableError, shown
 
 __all__ = [
     "LOST_DIGITS",
@@ -27,6 +27,7 @@ __all__ = [
     "read_id",
     "read_person",
     "read_phone",
+    "shown",
     "spellings",
 ]
 

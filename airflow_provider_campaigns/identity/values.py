@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 # Blank, but for Unicode letters, marks or symbols.
@@ -12,6 +13,8 @@ _SEPARATES_LISTS = ";,"
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 # Whole numbers up to here are exact in a float.
 _EXACT = 2**53
+
+_MANY_DIGITS = re.compile(r"\d{3,}(?=\d\d)")
 
 LOST_DIGITS = "all digits, as text (a spreadsheet's number has lost some)"
 
@@ -35,6 +38,11 @@ def text_of(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int):
         raise UnreadableError
     return str(value)
+
+
+def shown(value: object) -> str:
+    """Return a value that names nobody for an error: of longer numbers, which may still be a person's, two digits."""
+    return _MANY_DIGITS.sub("***", str(value))
 
 
 def visible(text: str) -> str:

@@ -20,6 +20,7 @@ from airflow_provider_campaigns.identity import (
     contact_keys,
     opt_out_keys,
     read_person,
+    shown,
 )
 from airflow_provider_campaigns.identity.values import visible
 
@@ -183,7 +184,7 @@ class _OptOuts:
         for kind in ("phone", "email"):
             if kind in self._kinds.values() and (plain_name(name) in _NAMES[kind] or _is_surely(kind, value)):
                 return kind
-        return self._refuse(row, f"a column {_or(self._kinds)}", f"{value!r} in the column {name!r}")
+        return self._refuse(row, f"a column {_or(self._kinds)}", f"{shown(repr(value))} in the column {name!r}")
 
     def _plain(self, row: Row, value: object) -> list[Person]:
         """Return whom a plain value names, given the kinds that the vendor takes."""
@@ -198,9 +199,9 @@ class _OptOuts:
         try:
             person = read_person(kind, value, self._region)
         except UnreadableError as error:
-            self._refuse(row, str(error) or EXPECTED[kind], repr(value))
+            self._refuse(row, str(error) or EXPECTED[kind], shown(repr(value)))
         if person.form == "national":
-            self._refuse(row, EXPECTED[kind] if self._region else COUNTRY_UNKNOWN, repr(value))
+            self._refuse(row, EXPECTED[kind] if self._region else COUNTRY_UNKNOWN, shown(repr(value)))
         return person
 
     def _refuse(self, row: Row, expected: str, got: str) -> NoReturn:

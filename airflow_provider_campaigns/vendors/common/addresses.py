@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from airflow_provider_campaigns.exceptions import InvalidContactError
-from airflow_provider_campaigns.identity import Kind, Person, UnreadableError, read_person
+from airflow_provider_campaigns.identity import Kind, Person, UnreadableError, read_person, shown
 
 EMAIL = r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+"
 """An e-mail address; what a mailbox may be called is left to the vendor."""
@@ -48,7 +48,7 @@ def read_recipients(
             try:
                 persons[name] = read_person(kind, fields[name], region)
             except UnreadableError as error:
-                raise InvalidContactError(name, str(error) or expected[name], fields[name]) from None
+                raise InvalidContactError(name, str(error) or expected[name], shown(fields[name])) from None
     texts = {name: person.text for name, person in persons.items()}
     normalised = any(text != str(fields[name]) for name, text in texts.items())
     return Recipients({**fields, **texts}, persons, normalised)
