@@ -253,6 +253,8 @@ class CampaignHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Check the connection with a read-only call (the Test button); nobody is contacted, and no task signed out."""
         try:
+            # What no read-only call would need: a misspelt region or pattern.
+            _ = self.region, self.only_recipients
             self.tokens.must_share = True
             return True, self.run(self.check())
         except CallRefusedError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from airflow_provider_campaigns.masking import mask
+
 # Blank, but for Unicode letters, marks or symbols.
 _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 # Around a value that went through a spreadsheet or a list.
@@ -32,7 +34,9 @@ def text_of(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, float):
-        if not value.is_integer() or abs(value) > _EXACT:
+        if not value.is_integer():
+            raise UnreadableError
+        if abs(value) > _EXACT:
             raise UnreadableError(LOST_DIGITS)
         return str(int(value))
     if isinstance(value, bool) or not isinstance(value, int):
@@ -42,7 +46,7 @@ def text_of(value: object) -> str:
 
 def shown(value: object) -> str:
     """Return a value that names nobody for an error: of longer numbers, which may still be a person's, two digits."""
-    return _MANY_DIGITS.sub("***", str(value))
+    return _MANY_DIGITS.sub("***", mask(str(value)))
 
 
 def visible(text: str) -> str:

@@ -173,8 +173,8 @@ def test_kinds_are_different_people() -> None:
     [
         ("phone", "1.55501E+10", LOST_DIGITS),
         ("phone", "1,55501e10", LOST_DIGITS),
-        ("phone", 1.5, LOST_DIGITS),
-        ("phone", float("nan"), LOST_DIGITS),
+        ("phone", 1.5, ""),
+        ("phone", float("nan"), ""),
         ("phone", 1e20, LOST_DIGITS),
         ("phone", "", ""),
         ("phone", None, ""),
@@ -206,7 +206,7 @@ def test_kinds_are_different_people() -> None:
         ("id", " \u200b", ""),
         ("id", None, ""),
         ("id", True, ""),
-        ("id", 1.5, LOST_DIGITS),
+        ("id", 1.5, ""),
     ],
 )
 def test_a_value_that_names_no_one_person(kind: Kind, value: Any, expected: str) -> None:

@@ -35,7 +35,7 @@ ROWS_AT_A_TIME = 200
 
 NOT_STORABLE = "a value holds a NUL character or a lone surrogate"
 REPEATED = "the contacts have it more than once"
-REPEATED_PERSON = "an earlier row has the same phone number or e-mail address under another id"
+REPEATED_PERSON = "an earlier row has the same phone number or e-mail address"
 EXCLUDED = "in exclude"
 MAYBE_EXCLUDED = "may be somebody in exclude: a national form, and no region says of which country"
 NOT_ALLOWED = "not in only_recipients of the connection"
@@ -342,9 +342,9 @@ def _without_repeats(rows: Sequence[Entry], seen: KeySet) -> list[Entry]:
 
 
 def _repeat_reason(contact: Contact) -> str:
-    """Return why a contact is a duplicate: at a vendor that contacts an address, an id of its own does not help."""
-    named_otherwise = contact.recipients and contact.key not in {person.text for person in contact.recipients}
-    return REPEATED_PERSON if named_otherwise else REPEATED
+    """Return why a contact is a duplicate: where the vendor contacts an address, another id does not help."""
+    by_address = contact.identity in {one.key for one in contact.recipients if one.text != contact.key}
+    return REPEATED_PERSON if by_address else REPEATED
 
 
 def masked(text: str, contacts: Iterable[Contact]) -> str:
