@@ -31,7 +31,7 @@ class TriggerSurveyOperator(CampaignDeliveryOperator):
 
     Row fields: ``extUniqueId``, ``email``, ``mobile`` (6 to 15 digits, optional leading +); every other column goes
     along as the respondent's custom data. ``"email"`` needs ``email``, ``"sms"`` and ``"whatsapp"`` need ``mobile``,
-    links need any of the three.
+    links need any of the three. Xebo answers links by ``extUniqueId``: for a row without one it is the address.
 
     .. seealso:: https://developer-api.xebo.ai/?p=3205 (links), https://developer-api.xebo.ai/send-surveys
 
@@ -89,12 +89,12 @@ class TriggerSurveyOperator(CampaignDeliveryOperator):
 
 class ExportXeboResponsesOperator(BaseOperator):
     """
-    Write the responses to a survey to a file, one JSON object per line, as Xebo hands them over.
+    Write the responses to a survey to a file, one JSON object per line, as Xebo returns them.
 
     .. seealso:: https://developer-api.xebo.ai/get-responses-json-format
 
     :param survey_id: UUID of the survey (templated)
-    :param since: first day, a date or ISO text; hours are not looked at, and whose midnight counts is not published.
+    :param since: first day, a date or ISO text; hours are ignored, and whose midnight counts is not published.
         Default: from the first response on (templated)
     :param until: last day, likewise; default tomorrow. Needs ``since`` (templated)
     :param output_path: path or URL of a .jsonl file; replaced as a whole if it exists (templated)

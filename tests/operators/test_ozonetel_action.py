@@ -13,7 +13,7 @@ from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.vendors.ozonetel.send import AddCampaignBulkData, AddCampaignLead
 from tests.connections import calls, connect, keep_tokens_in_memory
 
-MakeContext = Callable[..., dict[str, Any]]
+MakeContext = Callable[..., Any]
 
 PEOPLE = [{"phoneNumber": f"+4477009002{number:02}"} for number in range(6)]
 # A campaign that dials nobody while the test runs, and one that dials at once whatever it gets.
@@ -125,7 +125,7 @@ class TestStart:
         assert add().execute(make_context())["duplicate"] == 6
         assert position(sandbox) == "RUNNING"
 
-    def test_a_status_that_the_vendor_refuses_to_tell_is_in_the_receipt(
+    def test_a_status_that_the_vendor_refuses_is_in_the_receipt(
         self, sandbox: SandboxClient, make_context: MakeContext
     ) -> None:
         refusal = {"status": "false", "message": "Invalid User Details"}
@@ -239,7 +239,7 @@ class TestBulk:
 
 
 class TestStop:
-    def test_a_campaign_that_a_person_starts_goes_on(
+    def test_a_campaign_that_a_person_starts_stays_started(
         self, sandbox: SandboxClient, make_context: MakeContext, after_lead: Any
     ) -> None:
         after_lead(2, lambda: sandbox.control("ozonetel", campaign="Demo", action="start"))

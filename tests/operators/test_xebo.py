@@ -18,7 +18,7 @@ from tests.operators.deliveries import ends, outcomes_of, write_csv
 
 COLLECTOR = "66c70e71f57bd9efe12d691d"
 TOKEN = "J/d5730267"
-MakeContext = Callable[..., dict[str, Any]]
+MakeContext = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)

@@ -76,7 +76,7 @@ def test_every_kind_is_tested() -> None:
 
 
 @pytest.mark.parametrize("fault", NOT_PROCESSED)
-def test_a_fault_before_processing_leaves_no_contact(sandbox: SandboxClient, fault: str) -> None:
+def test_a_fault_before_processing_stores_no_contact(sandbox: SandboxClient, fault: str) -> None:
     sandbox.fault(fault, seconds=FAST)
     try:
         exchange(sandbox)
@@ -88,7 +88,7 @@ def test_a_fault_before_processing_leaves_no_contact(sandbox: SandboxClient, fau
 
 
 @pytest.mark.parametrize("fault", PROCESSED)
-def test_a_fault_after_processing_leaves_the_contact(sandbox: SandboxClient, fault: str) -> None:
+def test_a_fault_after_processing_stores_the_contact(sandbox: SandboxClient, fault: str) -> None:
     sandbox.fault(fault, seconds=FAST)
     exchange(sandbox)
     request = last_request(sandbox)
@@ -108,7 +108,7 @@ def test_refusals_speak_the_vendors_words(sandbox: SandboxClient, fault: str, st
     assert last_request(sandbox)["status"] == status
 
 
-def test_429_tells_when_to_try_again(sandbox: SandboxClient) -> None:
+def test_429_says_when_to_try_again(sandbox: SandboxClient) -> None:
     sandbox.fault("429", retry_after=7)
     response = post(sandbox)
     assert (response.status_code, response.headers["Retry-After"]) == (429, "7")

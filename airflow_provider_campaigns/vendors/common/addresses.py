@@ -56,9 +56,9 @@ def read_recipients(
 
 def addresses(fields: Mapping[str, Any]) -> tuple[str, ...]:
     """
-    Return every value that is an address: by its column's name, or by its look.
+    Return every value that is an address: by its column's name, or by its form.
 
-    An e-mail looks like one; so do 6 to 15 digits behind a ``+``, and 10 to 15 without. A number that long that is
+    An e-mail has such a form; so do 6 to 15 digits behind a ``+``, and 10 to 15 without. A number that long that is
     no phone number counts too: better one value hidden too many than one recipient shown.
     """
     found: dict[str, None] = {}

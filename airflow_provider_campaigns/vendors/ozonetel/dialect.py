@@ -1,5 +1,5 @@
 """
-Ozonetel CloudAgent: leads for outbound campaigns, starting and stopping them, and how they are doing.
+Ozonetel CloudAgent: leads for outbound campaigns, starting and stopping them, their status and their calls.
 
 Sources: docs.ozonetel.com/reference, e.g. "Add Campaign Data (Token authentication)". The pages give no HTTP statuses,
 so replies are judged by their words.
@@ -57,8 +57,8 @@ SUCCESS = "success"
 FAILURES = frozenset({"false", "fail", "error", "failure"})
 """What ``status`` says of a refusal, in any case."""
 
-# What a reply that is no success means, by a phrase of its message and whatever its HTTP status. Words nobody has
-# documented are judged by ``status`` and the HTTP status.
+# What a reply that is no success means, by a phrase of its message and whatever its HTTP status. Words that no page
+# has are judged by ``status`` and the HTTP status.
 MEANINGS = {
     "already exist": Verdict.ANSWERED,
     "token expired": Verdict.SIGNED_OUT,
@@ -114,7 +114,7 @@ TOKEN_REFUSED = ("token expired", "invalid token", "token should not be null")
 @dataclass(frozen=True, kw_only=True)
 class Ozonetel(Dialect):
     """
-    Speaks to one CloudAgent account.
+    The protocol of one CloudAgent account.
 
     :param user_name: the account's user name; goes into every body.
     :param api_key: the account's API key; always sent as a header, also beside a token, as the page says.
@@ -246,7 +246,7 @@ class Ozonetel(Dialect):
         Poll whether the campaign has reached ``target_status``, in any case.
 
         The guide names Ready, Running, Stopped and Completed; none is a failure: a stopped campaign can be started
-        again. Other words count as going on, and are told as such.
+        again. Other words count as running, and are reported as unknown.
 
         :param wait_for_start: whether a campaign that is still READY is waited for; otherwise it has failed.
         """

@@ -167,7 +167,7 @@ class Xebo(Dialect):
 
         :param survey_id: UUID of the survey.
         :param collector_ids: UUIDs of collectors (not the 24-hex ids that ``links`` takes); None: all.
-        :param since: first day; hours are not looked at, and whose midnight counts is not published.
+        :param since: first day; hours are ignored, and whose midnight counts is not published.
         :param until: last day; default tomorrow. Needs ``since``.
         :param response_status: 0 partial, 1 complete, 2 disqualified.
         :param page_size: responses per request.
@@ -202,7 +202,7 @@ class Xebo(Dialect):
         Prove the credentials without sending anything, and return what was proved.
 
         With e-mail and password: a login. With an API key, for which Xebo publishes no call that only reads the
-        account: the export of a survey that cannot exist. Being told so by Xebo proves the key; 401 refuses it.
+        account: the export of a survey that cannot exist. Xebo's refusal of the survey proves the key; 401 refuses it.
 
         :raises VendorError: the credentials are not taken, or the host is not Xebo's.
         """
@@ -212,8 +212,8 @@ class Xebo(Dialect):
         try:
             yield from self._responses(_filters(NO_SURVEY, None, None, None, (COMPLETE,)), 0, 1)
         except (CallRefusedError, RequestRejectedError) as refusal:
-            told_so = isinstance(refusal, RequestRejectedError) or refusal.status == 404
-            if not told_so or refusal.code is None:
+            is_answer = isinstance(refusal, RequestRejectedError) or refusal.status == 404
+            if not is_answer or refusal.code is None:
                 raise
         return "Xebo takes the API key"
 

@@ -1,9 +1,7 @@
-"""Xebo's contacts: what a row becomes, and what a reply of the links or the send call says of each contact."""
+"""Xebo's contacts: what a row becomes, and the calls that make links or send."""
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -16,38 +14,23 @@ from airflow_provider_campaigns.parameters import check_id, check_text
 from airflow_provider_campaigns.protocol.messages import Conversation
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
 from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses, read_recipients
-from airflow_provider_campaigns.vendors.common.reply_values import (
-    MENTIONED_TWICE,
-    REFUSED,
-    UNMENTIONED,
-    items,
-    mapping,
-    refused,
-    text,
-    words,
-)
 from airflow_provider_campaigns.vendors.common.row_model import Text, checked, expectations, given
 from airflow_provider_campaigns.vendors.xebo.dialect import Xebo
+from airflow_provider_campaigns.vendors.xebo.replies import NAMES, read_reply
 
 Medium = Literal["sms", "email", "whatsapp"]
 
 MEDIA: Mapping[str, int] = {"sms": 1, "email": 2, "whatsapp": 3}  # https://developer-api.xebo.ai/send-surveys
 BATCH_LIMIT = 500  # links per call (https://apidocs.survey2connect.com, the older pages); unknown for the send call
 
-# What names a contact in a reply, the surest first.
-_NAMES = ("extUniqueId", "email", "mobile")
 _NAMED_BY: Mapping[str | None, tuple[str, ...]] = {
-    None: _NAMES,
+    None: NAMES,
     "email": ("email",),
     "sms": ("mobile",),
     # The page says nothing of WhatsApp; that it needs the number is assumed.
     "whatsapp": ("mobile",),
 }
 _KINDS: Mapping[str, Kind] = {"extUniqueId": "id", "email": "email", "mobile": "phone"}
-_URL = re.compile(r"https?://[^\s<>\"']+")
-
-NO_LINK = "no link in the reply"
-CONTRADICTED = "the reply's counts contradict its list"
 
 
 class XeboContact(BaseModel):
@@ -129,7 +112,8 @@ class TriggerSurvey(Send):
         Return the contact made of one row.
 
         Its key is ``extUniqueId``, else the medium's address. Xebo sends to the address, so two ids with one address
-        are one person; of links each id has its own.
+        are one person; of links each id has its own. Links are answered by ``extUniqueId``, so there the key is sent as
+        one when the row has none.
 
         :raises InvalidContactError: a bad address, or not the one that the medium needs.
         """
@@ -141,7 +125,10 @@ class TriggerSurvey(Send):
         name = next(name for name in ("extUniqueId", *wanted) if name in body)
         recipients = self._recipients(persons)
         identity = recipients[0].key if self.medium else persons[name].key
-        return Contact(body[name], body, addresses(body), identity, recipients, normalised)
+        key = body[name]
+        if not self.medium:
+            body = {"extUniqueId": key, **body}
+        return Contact(key, body, addresses(body), identity, recipients, normalised)
 
     def _recipients(self, persons: Mapping[str, Person]) -> tuple[Person, ...]:
         """Return whom Xebo contacts, or whom a link may be sent to: addresses, else the id."""
@@ -159,99 +146,3 @@ class TriggerSurvey(Send):
         else:
             reply = yield from self.dialect.links(self.collector_id, self.collector_token, bodies)
         return read_reply(contacts, reply, links=not self.medium)
-
-
-def read_reply(contacts: Sequence[Contact], reply: Mapping[str, Any], *, links: bool) -> list[ContactReply]:
-    """
-    Return what the reply says of each contact, in order.
-
-    ``data`` lists who was taken; ``rejected_list``, whose form is not published (texts, or objects that name the
-    contact, are both read), who was not. Only a contact listed once, in one of them, has a certain end, and only when
-    the counts agree:
-
-    - ``rejected`` counts more than ``rejected_list`` names: the contacts nobody mentions are ``rejected`` if there are
-      exactly that many of them, else ``unknown``.
-    - ``accepted`` counts fewer than ``data`` lists: all of these are ``unknown``, but for a link in hand.
-    - ``data`` is absent or empty, and ``accepted`` counts exactly the contacts that ``rejected_list`` does not name:
-      these are ``accepted`` (the form of the send call's reply is not published; it may have no links to list).
-
-    :param links: the reply is of the links call: a contact without a link is ``unknown``.
-    """
-    named = _Named(contacts)
-    taken, turned_away = named.by(items(reply.get("data"))), named.by(items(reply.get("rejected_list")))
-    accepted, rejected = _count(reply.get("accepted")), _count(reply.get("rejected"))
-    unmentioned = len(contacts) - len(taken.keys() | turned_away.keys())
-    others = UNMENTIONED
-    if unmentioned and unmentioned == (rejected or 0) - len(turned_away):
-        others = ContactReply("rejected", reason=REFUSED)
-    elif not links and not reply.get("data") and (accepted, rejected) == (unmentioned, len(turned_away)):
-        others = ContactReply("accepted")
-    doubted = accepted is not None and accepted < len(taken)
-
-    def reply_to(position: int, contact: Contact) -> ContactReply:
-        if len(taken[position]) + len(turned_away[position]) > 1:
-            return MENTIONED_TWICE
-        if turned_away[position]:
-            return refused(contact, _reason(turned_away[position][0]))
-        return _taken(taken[position][0], links=links, doubted=doubted) if taken[position] else others
-
-    return [reply_to(position, contact) for position, contact in enumerate(contacts)]
-
-
-class _Named:
-    """Finds the contacts of a batch that an item of a reply names."""
-
-    def __init__(self, contacts: Sequence[Contact]) -> None:
-        self.names = [{name: _folded(contact.body.get(name)) for name in _NAMES} for contact in contacts]
-        self.positions: dict[str, dict[str, list[int]]] = {name: defaultdict(list) for name in _NAMES}
-        for position, names in enumerate(self.names):
-            for name, value in names.items():
-                if value:
-                    self.positions[name][value].append(position)
-
-    def by(self, listed: Sequence[Any]) -> dict[int, list[Any]]:
-        """Return the items that name each contact, by its position in the batch."""
-        found: dict[int, list[Any]] = defaultdict(list)
-        for item in listed:
-            for position in self._positions(item):
-                found[position].append(item)
-        return found
-
-    def _positions(self, item: Any) -> list[int]:
-        if not isinstance(item, Mapping):
-            value = _folded(item)
-            return sorted({position for name in _NAMES for position in self.positions[name].get(value, ())})
-        said = {name: value for name in _NAMES if (value := _folded(item.get(name)))}
-        candidates = {position for name, value in said.items() for position in self.positions[name].get(value, ())}
-        return sorted(position for position in candidates if self._agrees(position, said))
-
-    def _agrees(self, position: int, said: Mapping[str, str]) -> bool:
-        """Whether the surest name that both have is the same: an address may be shared, an ``extUniqueId`` not."""
-        names = self.names[position]
-        return next(names[name] == said[name] for name in _NAMES if name in said and names[name])
-
-
-def _taken(item: Any, *, links: bool, doubted: bool) -> ContactReply:
-    message = text(mapping(item).get("message"))
-    link = _URL.search(message or "")
-    url = link.group().rstrip(".,;:!?)]}") if link else None
-    if links and not url:
-        return ContactReply("unknown", reason=NO_LINK, message=message)
-    if doubted and not links:
-        return ContactReply("unknown", reason=CONTRADICTED, message=message)
-    # The message is kept as it is: for links it is the very text to deliver.
-    return ContactReply("accepted", url=url, message=message)
-
-
-def _reason(item: Any) -> str | None:
-    """Return the vendor's words on a refused contact, if it has any."""
-    said = mapping(item)
-    return words({name: said[name] for name in ("message", "reason", "error") if name in said}) or None
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _folded(value: object) -> str:
-    return (text(value) or "").lower()

@@ -150,7 +150,7 @@ class TestSigningIn:
         assert [sleep.throttled for sleep in script.sleeps] == [False]
 
     @pytest.mark.parametrize("failure", [NoReplyError("time-out"), NotSentError("refused"), (429, {})])
-    def test_attempts_end_and_never_look_like_a_sent_contact(self, failure: Any) -> None:
+    def test_attempts_end_and_are_never_taken_for_a_sent_contact(self, failure: Any) -> None:
         script = Script([failure] * 4)
         with pytest.raises(VendorUnavailableError, match="no token"):
             script.play(ACCOUNT.sign_in(""))
