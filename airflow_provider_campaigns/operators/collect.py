@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
@@ -13,6 +12,7 @@ from airflow_provider_campaigns.links.collect import CollectPortalLink
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.base.hidden_field import HiddenField, unwrap
 from airflow_provider_campaigns.parameters import parse_bool, parse_list
+from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
     from datetime import date
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.send import Send
 
 
-class SendCollectRequestOperator(CampaignDeliveryOperator):
+class SendCollectRequestOperator(CampaignDeliveryOperator["CollectHook"]):
     """
     Send a request for documents or forms to each contact, up to 50 per call.
 
@@ -56,6 +56,7 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
     :param collect_conn_id: id of the Airflow connection (templated)
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.collect.CollectHook"
     operator_extra_links = (CollectPortalLink(),)
     template_fields: Sequence[str] = (
         *CampaignDeliveryOperator.template_fields,
@@ -120,11 +121,6 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
         self.overrides = overrides
         self.collect_conn_id = collect_conn_id
 
-    @cached_property
-    def hook(self) -> CollectHook:
-        """The vendor's hook."""
-        return _hook(self.collect_conn_id)
-
     def make_send(self) -> Send:
         """Return the send of requests."""
         from airflow_provider_campaigns.vendors.collect.send import SendCollectRequest
@@ -155,7 +151,7 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
                 CollectPortalLink.store(context, outcome["url"])
 
 
-class UpdateCollectRequestOperator(BaseOperator):
+class UpdateCollectRequestOperator(WithHook["CollectHook"], BaseOperator):
     """
     Modify a request; what is not given stays as it is.
 
@@ -181,6 +177,7 @@ class UpdateCollectRequestOperator(BaseOperator):
     :raises VendorError: the vendor refused, or could not be reached.
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.collect.CollectHook"
     operator_extra_links = (CollectPortalLink(),)
     template_fields: Sequence[str] = ("request_id", "status", "due_date", "data", "assigned_to", "collect_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"data": "json"}
@@ -213,11 +210,6 @@ class UpdateCollectRequestOperator(BaseOperator):
         self.send_reopen_message = send_reopen_message
         self.collect_conn_id = collect_conn_id
 
-    @cached_property
-    def hook(self) -> CollectHook:
-        """The vendor's hook."""
-        return _hook(self.collect_conn_id)
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Modify the request."""
         try:
@@ -245,9 +237,3 @@ class UpdateCollectRequestOperator(BaseOperator):
 
 def _flag(name: str, value: bool | str | None) -> bool | None:
     return None if value is None else parse_bool(name, value)
-
-
-def _hook(conn_id: str) -> CollectHook:
-    from airflow_provider_campaigns.hooks.collect import CollectHook
-
-    return CollectHook(conn_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -11,6 +10,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.base.exports import write_lines
 from airflow_provider_campaigns.parameters import parse_bool, parse_date
+from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
     from datetime import date
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.send import Send
 
 
-class AddCampaignLeadOperator(CampaignDeliveryOperator):
+class AddCampaignLeadOperator(CampaignDeliveryOperator["OzonetelHook"]):
     """
     Add leads to an outbound campaign, one per call, or up to 500 per call with ``bulk``.
 
@@ -49,6 +49,7 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator):
     :param ozonetel_conn_id: id of the Airflow connection (templated)
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.ozonetel.OzonetelHook"
     template_fields: Sequence[str] = (
         *CampaignDeliveryOperator.template_fields,
         "campaign_name",
@@ -88,13 +89,6 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator):
         self.bulk = bulk
         self.ozonetel_conn_id = ozonetel_conn_id
 
-    @cached_property
-    def hook(self) -> OzonetelHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
-
-        return OzonetelHook(self.ozonetel_conn_id)
-
     def make_send(self) -> Send:
         """Return the send of single leads or of bulk rows."""
         from airflow_provider_campaigns.identity import known_region
@@ -114,21 +108,15 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator):
         )
 
 
-class _OzonetelOperator(BaseOperator):
+class _OzonetelOperator(WithHook["OzonetelHook"], BaseOperator):
     """Base of the operators that deliver nothing."""
 
+    hook_class = "airflow_provider_campaigns.hooks.ozonetel.OzonetelHook"
     ui_color = "#e8f1fb"
 
     def __init__(self, *, ozonetel_conn_id: str = "ozonetel_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ozonetel_conn_id = ozonetel_conn_id
-
-    @cached_property
-    def hook(self) -> OzonetelHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
-
-        return OzonetelHook(self.ozonetel_conn_id)
 
 
 class SetOzonetelCampaignStatusOperator(_OzonetelOperator):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
@@ -11,6 +10,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.base.exports import write_lines
 from airflow_provider_campaigns.parameters import parse_list
+from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
     from datetime import date
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.vendors.xebo.send import Medium
 
 
-class TriggerSurveyOperator(CampaignDeliveryOperator):
+class TriggerSurveyOperator(CampaignDeliveryOperator["XeboHook"]):
     """
     Generate a survey link for each contact, or make Xebo send the survey, up to 500 contacts per call.
 
@@ -43,6 +43,7 @@ class TriggerSurveyOperator(CampaignDeliveryOperator):
     :param xebo_conn_id: id of the Airflow connection (templated)
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.xebo.XeboHook"
     template_fields: Sequence[str] = (
         *CampaignDeliveryOperator.template_fields,
         "collector_id",
@@ -69,13 +70,6 @@ class TriggerSurveyOperator(CampaignDeliveryOperator):
         self.region = region
         self.xebo_conn_id = xebo_conn_id
 
-    @cached_property
-    def hook(self) -> XeboHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.xebo import XeboHook
-
-        return XeboHook(self.xebo_conn_id)
-
     def make_send(self) -> Send:
         """Return the send of links or of surveys."""
         from airflow_provider_campaigns.identity import known_region
@@ -87,7 +81,7 @@ class TriggerSurveyOperator(CampaignDeliveryOperator):
         return TriggerSurvey(self.hook.dialect, self.collector_id, self.collector_token, self.medium, region)
 
 
-class ExportXeboResponsesOperator(BaseOperator):
+class ExportXeboResponsesOperator(WithHook["XeboHook"], BaseOperator):
     """
     Write the responses to a survey to a file, one JSON object per line, as Xebo returns them.
 
@@ -107,6 +101,7 @@ class ExportXeboResponsesOperator(BaseOperator):
     :raises VendorError: the vendor refused, or could not be reached; an earlier file is left as it was.
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.xebo.XeboHook"
     template_fields: Sequence[str] = (
         "survey_id",
         "since",
@@ -138,13 +133,6 @@ class ExportXeboResponsesOperator(BaseOperator):
         self.collector_ids = collector_ids
         self.response_status = response_status
         self.xebo_conn_id = xebo_conn_id
-
-    @cached_property
-    def hook(self) -> XeboHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.xebo import XeboHook
-
-        return XeboHook(self.xebo_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Export the responses."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.send import Send
 
 
-class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator):
+class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator["XtremepushHook"]):
     """
     Execute an API-triggered campaign for each contact, up to 1,000 per call.
 
@@ -37,6 +36,7 @@ class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator):
     :param xtremepush_conn_id: id of the Airflow connection (templated)
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.xtremepush.XtremepushHook"
     template_fields: Sequence[str] = (
         *CampaignDeliveryOperator.template_fields,
         "campaign_id",
@@ -70,13 +70,6 @@ class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator):
         self.send_at = send_at
         self.overrides = overrides
         self.xtremepush_conn_id = xtremepush_conn_id
-
-    @cached_property
-    def hook(self) -> XtremepushHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.xtremepush import XtremepushHook
-
-        return XtremepushHook(self.xtremepush_conn_id)
 
     def make_send(self) -> Send:
         """Return the send of executions."""

@@ -14,7 +14,7 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseSensorOperator, TaskDeferred
 
 from airflow_provider_campaigns.protocol import polling
-from airflow_provider_campaigns.sensors import base
+from airflow_provider_campaigns.sensors import wait
 from airflow_provider_campaigns.sensors.base import CampaignSensor
 from airflow_provider_campaigns.state import poll_state
 from airflow_provider_campaigns.triggers import campaign
@@ -57,7 +57,7 @@ class Time:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let all that waits between looks wait on this clock."""
-        for module in (polling, poll_state, base, campaign):
+        for module in (polling, poll_state, wait, campaign):
             monkeypatch.setattr(module, "time", self)
         monkeypatch.setattr(SENSORS, "time", SimpleNamespace(sleep=self.sleep, monotonic=self.time))
         monkeypatch.setattr(campaign, "asyncio", SimpleNamespace(sleep=self.asleep))

@@ -223,7 +223,7 @@ def test_it_ends_at_the_deadline_with_a_last_look(run: Run, waiting: Waiting, cl
 def test_a_failing_vendor_does_not_put_the_deadline_off(run: Run, waiting: Waiting, clock: Time) -> None:
     fault(waiting, "500", times=-1)
 
-    with pytest.raises(AirflowSensorTimeout, match=r"the last look failed: .*HTTP 500"):
+    with pytest.raises(AirflowSensorTimeout, match=r"the last poll failed: .*HTTP 500"):
         run.to_end(timeout=100)
     assert sum(clock.pauses) == pytest.approx(100, abs=1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
@@ -18,6 +18,7 @@ from airflow_provider_campaigns.operators.base.outlets import publish_receipt
 from airflow_provider_campaigns.operators.base.task_records import TaskRecords, open_task_records
 from airflow_provider_campaigns.parameters import parse_bool, parse_positive_int
 from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared
+from airflow_provider_campaigns.vendor_hook import Hook, WithHook
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.run.engine import Delivery
     from airflow_provider_campaigns.delivery.run.limits import Limits
     from airflow_provider_campaigns.delivery.run.progress import DeliveryProgress
-    from airflow_provider_campaigns.hooks.base import CampaignHook
     from airflow_provider_campaigns.operators.base.timing import OutsideWindow
     from airflow_provider_campaigns.protocol.send import Send
 
@@ -44,7 +44,7 @@ SINGLE_CONCURRENCY = 16
 BATCH_CONCURRENCY = 2
 
 
-class CampaignDeliveryOperator(BaseOperator):
+class CampaignDeliveryOperator(WithHook[Hook], BaseOperator):
     """
     Base of the operators that deliver contacts to a campaign.
 
@@ -155,11 +155,6 @@ class CampaignDeliveryOperator(BaseOperator):
         self._delivering: Delivery | None = None
         self._progress: DeliveryProgress | None = None
         self._killed = False
-
-    @cached_property
-    def hook(self) -> CampaignHook:
-        """The vendor's hook."""
-        raise TypeError("a vendor's operator names its hook")
 
     def make_send(self) -> Send:
         """

@@ -43,6 +43,14 @@ def without_recipients(campaign: Mapping[str, Any]) -> dict[str, Any]:
     return {name: campaign[name] for name in SHOWN if name in campaign}
 
 
+def with_count(campaign: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a campaign with a count in place of its numbers, as it may be shown."""
+    numbers = campaign.get("from")
+    if isinstance(numbers, str):
+        numbers = numbers.split(",")
+    return dict(campaign) if numbers is None else {**campaign, "from": len(numbers)}
+
+
 def created_at(campaign: Mapping[str, Any]) -> datetime | None:
     """Return when a campaign was created, None when the reply does not say."""
     return _instant(campaign.get("date_created"))

@@ -16,13 +16,13 @@ from airflow_provider_campaigns.exceptions import (
     RequestRejectedError,
     VendorUnavailableError,
 )
-from airflow_provider_campaigns.operators._exotel.described import described
 from airflow_provider_campaigns.operators.exotel import (
     ExportExotelCallDetailsOperator,
     ListExotelCampaignsOperator,
     UpdateExotelCampaignOperator,
 )
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
+from airflow_provider_campaigns.vendors.exotel.status import with_count
 from tests.connections import calls
 from tests.operators.exotel.campaigns import BUSY, FAILING, FLOW, NUMBERS, MakeContext, campaigns, create, killed
 
@@ -83,8 +83,8 @@ class TestList:
         assert [(line["name"], line["from"]) for line in lines] == [(f"Campaign 000{n}", NUMBERS) for n in range(2)]
 
     def test_numbers_in_one_text_are_counted_too(self) -> None:
-        assert described({"from": ",".join(NUMBERS)}) == {"from": 2}
-        assert described({"lists": ["a"]}) == {"lists": ["a"]}
+        assert with_count({"from": ",".join(NUMBERS)}) == {"from": 2}
+        assert with_count({"lists": ["a"]}) == {"lists": ["a"]}
 
 
 class TestUpdate:

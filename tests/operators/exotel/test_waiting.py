@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferr
 
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
-from airflow_provider_campaigns.sensors.base import CampaignFailed
+from airflow_provider_campaigns.sensors.wait import CampaignFailed, CampaignWait
 from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
 from airflow_provider_campaigns.triggers.exotel import PausingCampaignTrigger
 from tests.operators.exotel.campaigns import (
@@ -59,20 +59,20 @@ class TestWaiting:
         with pytest.raises(AirflowSensorTimeout):
             operator.execute(make_context())
 
-    def testkilled_it_pauses_the_campaign(self, sandbox: SandboxClient, make_context: MakeContext) -> None:
+    def test_killed_it_pauses_the_campaign(self, sandbox: SandboxClient, make_context: MakeContext) -> None:
         sandbox.clock(speed=1)
         assert [self._status_after_kill(make_context, pauses) for pauses in (True, False)] == ["Paused", "Created"]
 
     def _status_after_kill(self, make_context: MakeContext, pauses: bool) -> str:
         operator = create(wait_for_completion=True, pause_on_kill=pauses)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(operator, "poke", killed)
+            patch.setattr(CampaignWait, "poll", killed)
             with pytest.raises(KeyboardInterrupt):
                 operator.execute(make_context(run_id=f"pauses {pauses}"))
         operator.on_kill()
         return str(operator.hook.get_campaign(str(operator._campaign_id))["status"])
 
-    def testkilled_before_there_is_a_campaign_it_does_nothing(self, sandbox: SandboxClient) -> None:
+    def test_killed_before_there_is_a_campaign_it_does_nothing(self, sandbox: SandboxClient) -> None:
         create(wait_for_completion=True, pause_on_kill=True).on_kill()
         assert sandbox.received()["requests"] == []
 
@@ -110,7 +110,9 @@ class TestDeferring:
         with pytest.raises(CampaignFailed):
             operator.execute_complete(make_context(state=state), event_of(deferred.value.trigger))
         with pytest.raises(CampaignFailed):
-            create(wait_for_completion=True, deferrable=True).execute(make_context(2, 1, state=state))
+            create(numbers=[FAILING], wait_for_completion=True, deferrable=True).execute(
+                make_context(2, 1, state=state)
+            )
         assert posts(sandbox) == 1
 
     def test_one_that_is_over_at_the_first_look_is_not_deferred(
