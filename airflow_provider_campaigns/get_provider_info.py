@@ -53,6 +53,15 @@ _SHARED_FIELDS: dict[str, Any] = {
     },
 }
 
+# Extra field of connections to vendors that ring numbers or write to them.
+_REGION: dict[str, Any] = {
+    "region": {
+        "label": "Region of phone numbers",
+        "description": "Two letters, e.g. IN, for numbers written without a country code.",
+        "schema": {"type": ["string", "null"]},
+    },
+}
+
 _XEBO = {
     "connection-type": "xebo",
     "hook-class-name": "airflow_provider_campaigns.hooks.xebo.XeboHook",
@@ -78,6 +87,7 @@ _XEBO = {
             "description": "Path of the call that sends surveys, with {collector_id}; the vendor documents two.",
             "schema": {"type": ["string", "null"], "default": "/v2/api/collectors/{collector_id}/campaigns"},
         },
+        **_REGION,
         **_SHARED_FIELDS,
     },
 }
@@ -133,6 +143,7 @@ _OZONETEL = {
             "description": "The account's setting: token (TOKEN_AUTH) or basic (BASIC_AUTH).",
             "schema": {"type": "string", "enum": ["token", "basic"], "default": "token"},
         },
+        **_REGION,
         **_SHARED_FIELDS,
     },
 }
@@ -152,11 +163,7 @@ _EXOTEL = {
             "description": "From the API settings of the Exotel dashboard.",
             "schema": {"type": "string"},
         },
-        "region": {
-            "label": "Region of phone numbers",
-            "description": "Two letters, e.g. IN, for numbers written without a country code.",
-            "schema": {"type": ["string", "null"]},
-        },
+        **_REGION,
         "campaign_url": {
             "label": "Campaign page",
             "description": "A campaign's address in your dashboard, with {campaign_id}; empty: its address in the API.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +15,7 @@ from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignErro
 from airflow_provider_campaigns.get_provider_info import connection_type
 from airflow_provider_campaigns.hooks.account_tokens import MainThread, MaskedTokens
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
+from airflow_provider_campaigns.identity import AllowList, Kind, UnreadableError, read_person
 from airflow_provider_campaigns.protocol.dialect import Dialect
 from airflow_provider_campaigns.protocol.messages import Conversation, T
 from airflow_provider_campaigns.protocol.pace import Pace, paced
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
     from airflow_provider_campaigns.transports.blocking import BlockingTransport
+
+# HTTP methods that change nothing.
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 MakeTransport = Callable[[Callable[[float], Awaitable[None]], MainThread], "AsyncTransport"]
 
@@ -78,7 +82,8 @@ class CampaignHook(BaseHook):
     @cached_property
     def fields(self) -> ConnectionFields:
         """The connection's fields."""
-        return ConnectionFields(self.connection, self.default_host)
+        known = connection_type(self.conn_type)["conn-fields"]
+        return ConnectionFields(self.connection, self.default_host, known, self.conn_type)
 
     @cached_property
     def dialect(self) -> Dialect:
@@ -101,6 +106,43 @@ class CampaignHook(BaseHook):
     def only_recipients(self) -> tuple[str, ...]:
         """Patterns of the addresses that this connection may contact; empty: all."""
         return self.fields.only_recipients
+
+    @property
+    def region(self) -> str | None:
+        """Country of phone numbers that are written without ``+``, None when the connection names none."""
+        return self.fields.region
+
+    def check_recipients(self, kind: Kind, values: Iterable[object], region: str | None = None) -> None:
+        """
+        Refuse to contact anybody whom ``only_recipients`` of the connection does not allow.
+
+        :param kind: what the vendor contacts.
+        :param values: all recipients.
+        :param region: country of phone numbers without ``+``; default the connection's.
+        :raises InputError: one of them is not allowed.
+        """
+        allowed = AllowList(self.only_recipients)
+        if not allowed:
+            return
+        for value in values:
+            try:
+                person = read_person(kind, value, region or self.region)
+            except UnreadableError:
+                person = None
+            if person is None or not allowed.allows(person):
+                expected = "recipients that its patterns fit (widen them, or use another connection)"
+                raise self.fields.wrong("only_recipients", expected, value)
+
+    def refuse_unchecked(self, what: str) -> None:
+        """
+        Refuse what may contact people of whom nothing is known here, if the connection has ``only_recipients``.
+
+        :param what: what it is, for the error.
+        :raises InputError: the connection has.
+        """
+        if self.only_recipients:
+            expected = "calls whose recipients can be checked (use a connection without only_recipients for others)"
+            raise self.fields.wrong("only_recipients", expected, what)
 
     def requests_per_minute(self, documented: float | None) -> float | None:
         """
@@ -170,11 +212,14 @@ class CampaignHook(BaseHook):
         :param allow_other_host: let a URL lead to another host than the connection's (or another scheme or port),
             which then gets the credentials, too.
         :return: the parsed JSON reply.
-        :raises InputError: a URL leads to another host.
+        :raises InputError: a URL leads to another host; or the connection has ``only_recipients``, and the method is
+            another than GET and HEAD.
         :raises VendorError: the call failed; see ``exceptions``.
         """
         if not allow_other_host:
             self.fields.settings.check_host(path)
+        if method.upper() not in READS:
+            self.refuse_unchecked(f"{method.upper()} {path}")
         return self.run(call(self.dialect, method, path, json=json, params=params))
 
     async def async_transport(self) -> AsyncTransport:
@@ -208,6 +253,8 @@ class CampaignHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Check the connection with a read-only call (the Test button); nobody is contacted, and no task signed out."""
         try:
+            # What no read-only call would need: a misspelt region or pattern.
+            _ = self.region, self.only_recipients
             self.tokens.must_share = True
             return True, self.run(self.check())
         except CallRefusedError as error:

@@ -58,8 +58,10 @@ class CollectHook(CampaignHook):
         :param contact: an existing contact's id, or a contact (``email``, ``firstName``, ``lastName``, ``company``,
             ``data``).
         :param options: ``items``, ``data``, ``sample``, ``dueDate``, ``createdBy``, ``assignedTo``, ``sendMessage``.
+        :raises InputError: ``only_recipients`` of the connection does not allow the contact.
         :raises VendorError: the call failed; ``OutcomeUnknownError`` when it may have been carried out.
         """
+        self._check([contact])
         return self.run(self.dialect.send_request(campaign_id, contact, options))
 
     def send_requests(
@@ -73,9 +75,18 @@ class CollectHook(CampaignHook):
 
         :param contacts: as ``contact`` of ``send_request``.
         :param options: ``items``, ``samples``, ``dueDate``, ``assignedTo``, ``sendMessage``.
+        :raises InputError: ``only_recipients`` of the connection does not allow one of them.
         :raises VendorError: the call failed; ``OutcomeUnknownError`` when it may have been carried out.
         """
+        self._check(contacts)
         return self.run(self.dialect.send_requests(campaign_id, contacts, options))
+
+    def _check(self, contacts: Sequence[str | Mapping[str, Any]]) -> None:
+        for contact in contacts:
+            if isinstance(contact, Mapping):
+                self.check_recipients("email", [contact.get("email")])
+            else:
+                self.check_recipients("id", [contact])
 
     def update_request(self, request_id: str, **changes: Unpack[RequestChanges]) -> dict[str, Any]:
         """
@@ -84,9 +95,11 @@ class CollectHook(CampaignHook):
         :param changes: ``status`` (``pending``, ``completed``, ``waiting``, ``canceled``, ``archived``, or one of the
             account's own), ``due_date``, ``data``, ``assigned_to`` (a team member's id or e-mail; ``unset`` clears it),
             ``send_completion_message``, ``send_rejection_message``, ``send_reopen_message``.
-        :raises InputError: nothing to change, or a due date without a time zone.
+        :raises InputError: nothing to change, or a due date without a time zone; or the connection has
+            ``only_recipients``: a change may send a message, and the request's contact is not known here.
         :raises VendorError: the call failed; ``OutcomeUnknownError`` when it may have been carried out.
         """
+        self.refuse_unchecked("a change to a request, which may send its contact a message")
         return self.run(self.dialect.update_request(request_id, **changes))
 
     def get_request(self, request_id: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_campaigns.compat import mask_secret
 from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.hooks.extras import read_extras
+from airflow_provider_campaigns.identity import known_region
 from airflow_provider_campaigns.protocol.dialect import RetryPolicy
 from airflow_provider_campaigns.transports.settings import (
     DEFAULT_MAX_REPLY_MB,
@@ -42,10 +44,14 @@ class ConnectionFields:
 
     :param connection: the Airflow connection.
     :param default_host: used when the connection names none; empty: it must.
+    :param known_extras: the extras that the type of connection has; None takes all.
+    :param conn_type: the type of connection.
     """
 
     connection: Connection = field(repr=False)
     default_host: str = ""
+    known_extras: Collection[str] | None = None
+    conn_type: str = ""
 
     @cached_property
     def extras(self) -> Mapping[str, Any]:
@@ -53,7 +59,7 @@ class ConnectionFields:
         The extra fields, with sensitive ones hidden from logs.
 
         :raises InputError: they are no JSON object (Airflow's own ``extra_dejson`` is empty then, and
-            ``only_recipients`` would not count).
+            ``only_recipients`` would not count), or one is unknown (a misspelt ``only_recipients`` would not either).
         """
         try:
             extras = json.loads(self.connection.extra or "{}")
@@ -62,7 +68,10 @@ class ConnectionFields:
         if not isinstance(extras, dict):
             raise self.wrong("extra", "a JSON object", "something else")
         mask_secret(extras)
-        return extras
+        if self.known_extras is None:
+            return extras
+        where = f"extra of connection {self.connection.conn_id!r}"
+        return read_extras(extras, self.known_extras, self.conn_type, where)
 
     @property
     def base_url(self) -> str:
@@ -157,6 +166,15 @@ class ConnectionFields:
         if not isinstance(patterns, (list, tuple)) or not all(isinstance(pattern, str) for pattern in patterns):
             raise self.wrong("only_recipients", "patterns such as *@example.com, separated by commas", repr(value))
         return tuple(pattern.strip() for pattern in patterns if pattern.strip())
+
+    @property
+    def region(self) -> str | None:
+        """
+        Country of phone numbers that are written without ``+``, None when the connection names none.
+
+        :raises InputError: there is no such country.
+        """
+        return known_region(self.extras.get("region"), f"region of connection {self.connection.conn_id!r}")
 
     @property
     def policy(self) -> RetryPolicy:

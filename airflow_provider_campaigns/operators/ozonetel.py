@@ -43,6 +43,8 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator["OzonetelHook"]):
     :param priority: priority of rows without one, 1 to 99; the higher, the sooner dialled (templated)
     :param agent_id: agent of rows without one, for agentwise campaigns (templated)
     :param expiry_date: last day the number is valid, a date or ``YYYY-MM-DD``, for rows without one (templated)
+    :param region: country of phone numbers without ``+``, two letters, e.g. ``IN``, to know who is the same person;
+        default the connection's ``region`` (templated)
     :param bulk: use the bulk call (V4): 500 leads per request, queued by the vendor, so ``accepted`` is not yet added.
     :param ozonetel_conn_id: id of the Airflow connection (templated)
     """
@@ -56,6 +58,7 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator["OzonetelHook"]):
         "priority",
         "agent_id",
         "expiry_date",
+        "region",
         "ozonetel_conn_id",
     )
 
@@ -69,6 +72,7 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator["OzonetelHook"]):
         priority: int | str | None = None,
         agent_id: str | None = None,
         expiry_date: str | date | None = None,
+        region: str | None = None,
         bulk: bool = False,
         ozonetel_conn_id: str = "ozonetel_default",
         **kwargs: Any,
@@ -81,13 +85,16 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator["OzonetelHook"]):
         self.priority = priority
         self.agent_id = agent_id
         self.expiry_date = expiry_date
+        self.region = region
         self.bulk = bulk
         self.ozonetel_conn_id = ozonetel_conn_id
 
     def make_send(self) -> Send:
         """Return the send of single leads or of bulk rows."""
+        from airflow_provider_campaigns.identity import known_region
         from airflow_provider_campaigns.vendors.ozonetel.send import AddCampaignBulkData, AddCampaignLead
 
+        self.hook.check_action(self.action)
         return (AddCampaignBulkData if parse_bool("bulk", self.bulk) else AddCampaignLead)(
             self.hook.dialect,
             self.campaign_name,
@@ -97,6 +104,7 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator["OzonetelHook"]):
             priority=self.priority,
             agent_id=self.agent_id,
             expiry_date=self.expiry_date,
+            region=known_region(self.region) or self.hook.region,
         )
 
 
@@ -121,7 +129,7 @@ class SetOzonetelCampaignStatusOperator(_OzonetelOperator):
     :param action: ``"Start"`` or ``"Stop"``, in any case (templated)
     :param ozonetel_conn_id: id of the Airflow connection (templated)
     :return: the vendor's message.
-    :raises InputError: another action.
+    :raises InputError: another action; or a start, and the connection has ``only_recipients``.
     :raises VendorError: the vendor refused, or could not be reached.
     """
 

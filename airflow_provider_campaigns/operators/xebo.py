@@ -39,6 +39,8 @@ class TriggerSurveyOperator(CampaignDeliveryOperator["XeboHook"]):
     :param collector_id: the collector's 24-hex id (templated)
     :param collector_token: ``collectortoken``, copied from the platform; left out of the call when empty (templated)
     :param medium: ``"sms"``, ``"email"`` or ``"whatsapp"``: Xebo sends; default None: links only (templated)
+    :param region: country of phone numbers without ``+``, two letters, e.g. ``IN``, to know who is the same person;
+        default the connection's ``region`` (templated)
     :param xebo_conn_id: id of the Airflow connection (templated)
     """
 
@@ -48,6 +50,7 @@ class TriggerSurveyOperator(CampaignDeliveryOperator["XeboHook"]):
         "collector_id",
         "collector_token",
         "medium",
+        "region",
         "xebo_conn_id",
     )
 
@@ -57,6 +60,7 @@ class TriggerSurveyOperator(CampaignDeliveryOperator["XeboHook"]):
         collector_id: str,
         collector_token: str,
         medium: Medium | None = None,
+        region: str | None = None,
         xebo_conn_id: str = "xebo_default",
         **kwargs: Any,
     ) -> None:
@@ -64,15 +68,18 @@ class TriggerSurveyOperator(CampaignDeliveryOperator["XeboHook"]):
         self.collector_id = collector_id
         self.collector_token = collector_token
         self.medium = medium
+        self.region = region
         self.xebo_conn_id = xebo_conn_id
 
     def make_send(self) -> Send:
         """Return the send of links or of surveys."""
+        from airflow_provider_campaigns.identity import known_region
         from airflow_provider_campaigns.vendors.xebo.send import TriggerSurvey
 
         if self.collector_token:
             mask_secret(self.collector_token)
-        return TriggerSurvey(self.hook.dialect, self.collector_id, self.collector_token, self.medium)
+        region = known_region(self.region) or self.hook.region
+        return TriggerSurvey(self.hook.dialect, self.collector_id, self.collector_token, self.medium, region)
 
 
 class ExportXeboResponsesOperator(WithHook["XeboHook"], BaseOperator):

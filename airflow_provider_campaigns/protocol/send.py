@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
+from airflow_provider_campaigns.identity import Kind, Person
 from airflow_provider_campaigns.protocol.messages import Conversation
 
 ReplyStatus = Literal["accepted", "duplicate", "rejected", "unknown"]
@@ -18,14 +19,23 @@ class Contact(NamedTuple):
 
     :param key: what names the contact at the vendor, as it is sent; goes into the outcome.
     :param body: the contact as the vendor's call wants it.
-    :param addresses: phone numbers and e-mail addresses in it, for ``only_recipients`` and masking.
-    :param identity: the same for two spellings of one contact (a number with and without ``+``); default ``key``.
+    :param addresses: phone numbers and e-mail addresses in it, wherever, for masking.
+    :param identity: the same for two spellings of one contact (``Person.key``); default ``key``.
+    :param recipients: whom the vendor contacts, for ``exclude`` and ``only_recipients``; default the key as an id.
+    :param normalised: an address was cleaned: it is not sent as it stands in the source.
     """
 
     key: str
     body: Mapping[str, Any]
     addresses: tuple[str, ...] = ()
     identity: str = ""
+    recipients: tuple[Person, ...] = ()
+    normalised: bool = False
+
+    @property
+    def persons(self) -> tuple[Person, ...]:
+        """Whom the vendor contacts."""
+        return self.recipients or (Person("id", self.key, self.key),)
 
     def __repr__(self) -> str:
         return "Contact()"
@@ -62,6 +72,10 @@ class Send(ABC):
     """The vendor's name."""
     requests_per_minute: ClassVar[float | None] = None
     """How many such calls the vendor's page allows an account in a minute; None when no page says."""
+    own_fields: ClassVar[Sequence[str]] = ()
+    """The vendor's fields that a source may spell with other case, blanks and underscores."""
+    region: str | None = None
+    """Country of phone numbers without ``+``, see ``identity.known_region``."""
 
     @property
     @abstractmethod
@@ -72,6 +86,15 @@ class Send(ABC):
     @abstractmethod
     def required(self) -> Sequence[Sequence[str]]:
         """Groups of fields of which a source must have at least one each."""
+
+    @property
+    def recipient_fields(self) -> Mapping[str, Kind]:
+        """
+        The fields that name whom the vendor contacts, and what they hold: rows of ``exclude`` have one of them.
+
+        Default: those that are required, as ids.
+        """
+        return {name: "id" for group in self.required for name in group}
 
     @property
     def identity(self) -> Mapping[str, str]:

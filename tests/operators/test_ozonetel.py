@@ -89,6 +89,7 @@ class TestSingle:
             "unsent": 0,
             "unknown": 0,
             "requests": 1,
+            "normalised": 0,
             "outcomes_path": None,
         }
         assert sandbox.received("ozonetel")["contacts"][0]["fields"] == {
@@ -220,7 +221,7 @@ class TestContacts:
         rows = [
             {"phoneNumber": PHONE},
             {"phoneNumber": PHONE.removeprefix("+")},
-            {"phoneNumber": "+44 7700 900102"},
+            {"phoneNumber": "+44 7700 900102, +44 7700 900105"},
             {"phoneNumber": ""},
             {"phoneNumber": "+447700900103", "priority": "high"},
             {"phoneNumber": "+447700900104"},
@@ -233,7 +234,7 @@ class TestContacts:
         assert ends(context["ti"].pushed["outcomes"]) == [
             (PHONE, "accepted", None),
             ("447700900100", "duplicate", REPEATED),
-            (None, "invalid", f"{digits} +44***02"),
+            (None, "invalid", f"{digits} +44***02, +44***05"),
             (None, "invalid", f"{digits} nothing"),
             (None, "invalid", "priority: expected a whole number, 1 to 99, got high"),
             ("+447700900104", "duplicate", None),

@@ -61,6 +61,7 @@ class TestLinks:
             "unsent": 0,
             "unknown": 0,
             "requests": 2,
+            "normalised": 0,
             "outcomes_path": str(tmp_path / "outcomes" / "campaigns" / "manual__2026-03-01" / "send"),
         }
         assert calls(sandbox, "xebo") == ["links", "links"]

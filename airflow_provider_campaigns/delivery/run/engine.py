@@ -210,7 +210,14 @@ class Delivery:
         return self.reading.batches(self.source, self.batch_size, past.settled.copy(), past.unresolved.copy())
 
     def _receipt(self, counts: Mapping[str, int]) -> Receipt:
-        return make_receipt(self.send.vendor, self.send.campaign, counts, self.ledger.requests, self.outcomes.path)
+        return make_receipt(
+            self.send.vendor,
+            self.send.campaign,
+            counts,
+            self.ledger.requests,
+            self.outcomes.path,
+            normalised=self.reading.tally.normalised,
+        )
 
     # --- rounds
 

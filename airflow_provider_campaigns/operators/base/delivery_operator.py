@@ -356,7 +356,8 @@ class CampaignDeliveryOperator(WithHook[Hook], BaseOperator):
             self._check_number(check(reading, source), reading, source)
             shown = preview(send, reading, source, size)
         self.log.info("Preview, nothing is sent. First request:\n%s", mask(shown.request, self.hook.secrets))
-        receipt = make_receipt(send.vendor, send.campaign, shown.counts, 0, None)
+        normalised = reading.tally.normalised
+        receipt = make_receipt(send.vendor, send.campaign, shown.counts, 0, None, normalised=normalised)
         publish_receipt(context, self.outlets, receipt)
         rows = [{name: mask(text, self.hook.secrets) for name, text in row.items()} for row in shown.rows]
         return PreviewReceipt(**receipt, first_rows=rows)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_provider_campaigns.identity import UnreadableError, read_email
 from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply
 from airflow_provider_campaigns.vendors.common.addresses import EMAIL
@@ -48,7 +49,7 @@ def read_replies(contacts: Sequence[Contact], reply: Mapping[str, Any]) -> list[
     of_all = [error for error in errors if none_made and not _names_somebody(contacts, error)]
 
     def reply_to(contact: Contact) -> ContactReply:
-        mine = made[_name(contact)]
+        mine = made[contact.persons[0].identity]
         said = words([error for error in errors if error in of_all or _is_named(contact, error)])
         return _read(contact, mine, said) if mine or said else UNMENTIONED
 
@@ -58,8 +59,8 @@ def read_replies(contacts: Sequence[Contact], reply: Mapping[str, Any]) -> list[
 def is_sent_to(request: Any, campaign_id: str, email: str) -> bool:
     """Whether a request is one of a campaign, to an e-mail address."""
     given = mapping(request)
-    address = text(mapping(given.get("contact")).get("email")) or ""
-    return given.get("campaignId") in (None, campaign_id) and address.casefold() == email.casefold()
+    address = _mailbox(mapping(given.get("contact")).get("email"))
+    return given.get("campaignId") in (None, campaign_id) and address == _mailbox(email)
 
 
 def _read(contact: Contact, requests: Sequence[Any], errors: str) -> ContactReply:
@@ -80,16 +81,19 @@ def _read(contact: Contact, requests: Sequence[Any], errors: str) -> ContactRepl
     return refused(contact, errors) if errors else UNREADABLE
 
 
-def _name(contact: Contact) -> str:
-    """Return what names a contact in a reply: its e-mail without case, or its id."""
-    return contact.key.casefold() if "email" in contact.body else contact.key
+def _mailbox(email: object) -> str:
+    """Return what all spellings of an e-mail address share, empty when it is none."""
+    try:
+        return read_email(email).identity
+    except UnreadableError:
+        return ""
 
 
 def _names(request: Any) -> set[str]:
-    """Return the names of a request's contact: its e-mail without case, and its id."""
+    """Return the identities that a request's contact may have: of its e-mail, and its id."""
     contact = mapping(request).get("contact")
     named = mapping(contact)
-    return {text(contact) or "", (text(named.get("email")) or "").casefold(), text(named.get("_id")) or ""} - {""}
+    return {text(contact) or "", _mailbox(named.get("email")), text(named.get("_id")) or ""} - {""}
 
 
 def _is_named(contact: Contact, error: object) -> bool:

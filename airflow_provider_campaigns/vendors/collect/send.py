@@ -17,6 +17,7 @@ from airflow_provider_campaigns.exceptions import (
     RequestRejectedError,
     VendorUnavailableError,
 )
+from airflow_provider_campaigns.identity import Kind
 from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.parameters import check_id, check_text, parse_object
 from airflow_provider_campaigns.protocol.messages import Conversation, Sleep
@@ -24,9 +25,9 @@ from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
 from airflow_provider_campaigns.vendors.collect.changes import due_text
 from airflow_provider_campaigns.vendors.collect.dialect import Collect
 from airflow_provider_campaigns.vendors.collect.replies import read_replies, read_reply
-from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses
+from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses, read_recipients
 from airflow_provider_campaigns.vendors.common.reply_values import UNMENTIONED, refused, text
-from airflow_provider_campaigns.vendors.common.row_model import Text, checked, given
+from airflow_provider_campaigns.vendors.common.row_model import Text, checked, expectations, given
 
 BATCH_LIMIT = 50  # "up to 50 contacts per API call (considering your account's limitation)" (-send-multiple-requests)
 ID_COLUMNS = ("contact", "contactId", "_id")
@@ -81,6 +82,10 @@ class KnownContact(BaseModel):
     contact: Text = Field(description="a contact id")
 
 
+EXPECTED = {**expectations(CollectContact), **dict.fromkeys(ID_COLUMNS, "a contact id")}
+_KINDS: Mapping[str, Kind] = {"email": "email", **dict.fromkeys(ID_COLUMNS, "id")}
+
+
 @dataclass(frozen=True)
 class SendCollectRequest(Send):
     """
@@ -121,6 +126,7 @@ class SendCollectRequest(Send):
     overrides: Mapping[str, Any] | None = field(default=None, repr=False)
 
     vendor = Collect.vendor
+    recipient_fields = _KINDS
     required = (("email", *ID_COLUMNS),)
 
     def __post_init__(self) -> None:
@@ -169,11 +175,14 @@ class SendCollectRequest(Send):
         known = [name for name in ID_COLUMNS if name in row]
         if known and len(row) > 1:
             raise InvalidContactError(known[0], "an id alone in its row, or a contact's fields without an id", "both")
+        row, persons, normalised = read_recipients(row, _KINDS, EXPECTED)
         if known:
             body = checked(KnownContact, {"contact": row[known[0]]})
-            return Contact(key=body["contact"], body=body)
+            person = persons[known[0]]
+            return Contact(person.text, body, (), person.key, (person,), normalised)
         body = checked(CollectContact, _with_customs(row))
-        return Contact(body["email"], body, addresses(body), identity=body["email"].casefold())
+        person = persons["email"]
+        return Contact(person.text, body, addresses(body), person.key, (person,), normalised)
 
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         """

@@ -26,13 +26,14 @@ from airflow_provider_campaigns.exceptions import (
     VendorError,
     VendorUnavailableError,
 )
+from airflow_provider_campaigns.identity import Kind
 from airflow_provider_campaigns.parameters import check_id
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response, Sleep
 from airflow_provider_campaigns.protocol.retry import FIRST_BACKOFF, exchange
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
-from airflow_provider_campaigns.vendors.common.addresses import addresses
+from airflow_provider_campaigns.vendors.common.addresses import addresses, read_recipients
 from airflow_provider_campaigns.vendors.common.reply_values import UNMENTIONED, refused
-from airflow_provider_campaigns.vendors.common.row_model import Text, checked, given
+from airflow_provider_campaigns.vendors.common.row_model import Text, checked, expectations, given
 from airflow_provider_campaigns.vendors.ozonetel.action import CampaignAction
 from airflow_provider_campaigns.vendors.ozonetel.dialect import (
     ADD_PATH,
@@ -123,6 +124,10 @@ class Lead(Routing):
     Name: Text = Field(default="", description="a name as text")
 
 
+EXPECTED = expectations(Lead)
+_KINDS: Mapping[str, Kind] = {"phoneNumber": "phone"}
+
+
 @dataclass(frozen=True)
 class _Leads(Send):
     """
@@ -134,6 +139,7 @@ class _Leads(Send):
     :param check_duplicate: leave out numbers the campaign has; makes the call safe to resend.
     :param skill: for rows without one; likewise ``priority`` (1 to 99), ``agent_id`` and ``expiry_date`` (a date, or
         text as the vendor wants it; the vendor's time zone).
+    :param region: country of phone numbers without ``+``, to know who is the same person.
     :raises InputError: one of these cannot be used.
     """
 
@@ -145,9 +151,12 @@ class _Leads(Send):
     priority: int | str | None = None
     agent_id: str | int | None = None
     expiry_date: str | date | None = None
+    region: str | None = None
 
     vendor = Ozonetel.vendor
     required = (("phoneNumber",),)
+    recipient_fields = _KINDS
+    own_fields = ("phoneNumber", "Name", "skill", "priority", "agentId", "expiryDate")
 
     def __post_init__(self) -> None:
         check_id("campaign_name", self.campaign_name, "the name of an outbound campaign")
@@ -173,7 +182,7 @@ class _Leads(Send):
 
     def contact(self, fields: Mapping[str, Any]) -> Contact:
         """
-        Return the lead made of one row; its key is the number as it is sent, its identity that without a leading ``+``.
+        Return the lead made of one row; its key is the number as it is sent.
 
         :raises InvalidContactError: a field is wrong, or a column has the name of something the operator sets.
         """
@@ -181,10 +190,12 @@ class _Leads(Send):
         for name in fields:
             if name.casefold() in RESERVED:
                 raise InvalidContactError(name, "no such column, the operator sets it (leave it out of columns)", "one")
+        fields, persons, normalised = read_recipients(fields, self.recipient_fields, EXPECTED, self.region)
         lead = checked(Lead, {**self._routing, **fields})
         phone = lead["phoneNumber"]
         others = addresses({name: value for name, value in lead.items() if name not in BODY})
-        return Contact(phone, lead, tuple(dict.fromkeys((phone, *others))), identity=phone.removeprefix("+"))
+        person = persons["phoneNumber"]
+        return Contact(phone, lead, tuple(dict.fromkeys((phone, *others))), person.key, (person,), normalised)
 
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         """

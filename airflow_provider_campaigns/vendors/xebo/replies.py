@@ -149,4 +149,4 @@ def _count(value: object) -> int | None:
 
 
 def _folded(value: object) -> str:
-    return (text(value) or "").casefold()
+    return (text(value) or "").lower()

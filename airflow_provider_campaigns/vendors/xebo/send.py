@@ -9,11 +9,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
+from airflow_provider_campaigns.identity import Kind, Person
 from airflow_provider_campaigns.parameters import check_id, check_text
 from airflow_provider_campaigns.protocol.messages import Conversation
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
-from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses
-from airflow_provider_campaigns.vendors.common.row_model import Text, checked, given
+from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses, read_recipients
+from airflow_provider_campaigns.vendors.common.row_model import Text, checked, expectations, given
 from airflow_provider_campaigns.vendors.xebo.dialect import Xebo
 from airflow_provider_campaigns.vendors.xebo.replies import NAMES, read_reply
 
@@ -29,6 +30,7 @@ _NAMED_BY: Mapping[str | None, tuple[str, ...]] = {
     # The page says nothing of WhatsApp; that it needs the number is assumed.
     "whatsapp": ("mobile",),
 }
+_KINDS: Mapping[str, Kind] = {"extUniqueId": "id", "email": "email", "mobile": "phone"}
 
 
 class XeboContact(BaseModel):
@@ -49,6 +51,9 @@ class XeboContact(BaseModel):
     )
 
 
+EXPECTED = expectations(XeboContact)
+
+
 @dataclass(frozen=True)
 class TriggerSurvey(Send):
     """
@@ -58,6 +63,7 @@ class TriggerSurvey(Send):
     :param collector_id: 24-hex id of the collector.
     :param collector_token: ``collectortoken`` of the collector.
     :param medium: None generates links and contacts no one; else Xebo sends by this medium.
+    :param region: country of phone numbers without ``+``, to know who is the same person.
     :raises InputError: no collector, or an unknown medium.
     """
 
@@ -65,6 +71,7 @@ class TriggerSurvey(Send):
     collector_id: str
     collector_token: str = field(default="", repr=False)
     medium: Medium | None = None
+    region: str | None = None
 
     vendor = Xebo.vendor
     batch_limit = BATCH_LIMIT
@@ -91,6 +98,11 @@ class TriggerSurvey(Send):
         return (_NAMED_BY[self.medium],)
 
     @property
+    def recipient_fields(self) -> Mapping[str, Kind]:
+        """The medium's address; for links every name of the contact."""
+        return {name: _KINDS[name] for name in _NAMED_BY[self.medium]}
+
+    @property
     def safe_to_resend(self) -> str:
         """Links contact no one; a send is not safe."""
         return "" if self.medium else "generating links contacts no one"
@@ -99,21 +111,31 @@ class TriggerSurvey(Send):
         """
         Return the contact made of one row.
 
-        Its key is ``extUniqueId``, else the medium's address (two spellings of an e-mail are one person). Links are
-        answered by ``extUniqueId``, so there the key is sent as one when the row has none.
+        Its key is ``extUniqueId``, else the medium's address. Xebo sends to the address, so two ids with one address
+        are one person; of links each id has its own. Links are answered by ``extUniqueId``, so there the key is sent as
+        one when the row has none.
 
         :raises InvalidContactError: a bad address, or not the one that the medium needs.
         """
-        body = checked(XeboContact, given(fields))
+        fields, persons, normalised = read_recipients(given(fields), _KINDS, EXPECTED, self.region)
+        body = checked(XeboContact, fields)
         wanted = _NAMED_BY[self.medium]
         if not any(name in body for name in wanted):
             raise InvalidContactError(wanted[0], " or ".join(wanted), "none of them" if wanted[1:] else "nothing")
         name = next(name for name in ("extUniqueId", *wanted) if name in body)
-        identity = body[name].casefold() if name == "email" else ""
+        recipients = self._recipients(persons)
+        identity = recipients[0].key if self.medium else persons[name].key
         key = body[name]
         if not self.medium:
             body = {"extUniqueId": key, **body}
-        return Contact(key, body, addresses(body), identity)
+        return Contact(key, body, addresses(body), identity, recipients, normalised)
+
+    def _recipients(self, persons: Mapping[str, Person]) -> tuple[Person, ...]:
+        """Return whom Xebo contacts, or whom a link may be sent to: addresses, else the id."""
+        if self.medium:
+            return (persons[_NAMED_BY[self.medium][0]],)
+        reached = tuple(person for person in persons.values() if person.kind != "id")
+        return reached or tuple(persons.values())
 
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         """Send one batch, resent or not: Xebo has no words for "already there". Raises as ``retry.exchange``."""

@@ -411,7 +411,7 @@ class TestContacts:
     def test_two_spellings_of_an_email_are_one_person(self) -> None:
         one, other = (SEND.contact({"email": email}) for email in ("Jo@Example.com", "jo@example.com"))
         assert one.key == "Jo@Example.com"
-        assert one.identity == other.identity == "jo@example.com"
+        assert one.identity == other.identity == "email:jo@example.com"
 
     def test_the_email_goes_out_as_it_is_written(self) -> None:
         contact = SEND.contact({"email": "Jo@Example.com"})

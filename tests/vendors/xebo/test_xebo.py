@@ -483,7 +483,7 @@ class TestContacts:
         send = TriggerSurvey(KEY, COLLECTOR)
         one, other = (send.contact({"email": email}) for email in ("Jo@Example.com", "jo@example.com"))
         assert one.key == "Jo@Example.com"
-        assert one.identity == other.identity == "jo@example.com"
+        assert one.identity == other.identity == "email:jo@example.com"
 
     def test_other_columns_go_along_and_empty_ones_do_not(self) -> None:
         contact = LINKS.contact(
@@ -510,7 +510,7 @@ class TestContacts:
             ("whatsapp", {"email": "jo@example.com"}, "mobile"),
             (None, {"extUniqueId": "1", "email": "jo at example.com"}, "email"),
             (None, {"extUniqueId": "1", "email": "jo@example.com, al@example.com"}, "email"),
-            ("sms", {"mobile": "+44 7700 900123"}, "mobile"),
+            ("sms", {"mobile": "+44 7700 900123, +44 7700 900124"}, "mobile"),
             ("sms", {"mobile": "+44770090012345678"}, "mobile"),
             ("sms", {"mobile": True}, "mobile"),
             (None, {"extUniqueId": 1.5}, "extUniqueId"),

@@ -241,7 +241,7 @@ class TestContacts:
         send = ExecuteCampaign(PUSH, 1, target_by="email")
         one, other = (send.contact({"email": email}) for email in ("Jo@Example.com", "jo@example.com"))
         assert one.key == "Jo@Example.com"
-        assert one.identity == other.identity == "jo@example.com"
+        assert one.identity == other.identity == "email:jo@example.com"
 
     def test_other_columns_are_variables_and_empty_ones_are_left_out(self) -> None:
         contact = SEND.contact({"user_id": "1", "fname": "Alex", "since": datetime(2021, 1, 1, tzinfo=UTC), "x": ""})
