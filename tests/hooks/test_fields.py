@@ -177,9 +177,10 @@ UNSEEN = ["\x00", "\n", "\x1b", "\x7f", "\x9b", "\u200b", "\u200d", "\u2060", "\
 @pytest.mark.parametrize("character", UNSEEN)
 def test_a_character_that_is_not_seen_is_no_part_of_a_credential(name: str, character: str) -> None:
     value = f"top{character}secret"
-    connection = {"extra": {name: value}} if name == "api_key" else {name: value}
+    # Not Airflow's own, which itself refuses some of them on 2.11.
+    connection = SimpleNamespace(conn_id="mine", login=value, password=value, extra=json.dumps({"api_key": value}))
     with pytest.raises(InputError, match=f"{name} of connection 'mine': expected text without control") as caught:
-        fields(**connection).secret(name)
+        ConnectionFields(cast("Connection", connection)).secret(name)
     assert "top" not in str(caught.value)
 
 

@@ -41,13 +41,13 @@ class AcmeDialect(Dialect):
         return replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
 
     def sign_in(self, stale: str) -> Conversation[str]:
-        token = yield Recall()
+        token: str | None = yield Recall()
         if token and token != stale:
             return token
         response = yield Request("POST", "/token", "read")
-        token = response.json()["token"]
-        yield Keep(token, time.time() + 3600)
-        return token
+        new = str(response.json()["token"])
+        yield Keep(new, time.time() + 3600)
+        return new
 
 
 @dataclass

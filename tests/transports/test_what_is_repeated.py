@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -12,9 +14,10 @@ from airflow_provider_campaigns.exceptions import (
     RequestRejectedError,
     VendorUnavailableError,
 )
-from airflow_provider_campaigns.protocol.messages import Request, Sleep
+from airflow_provider_campaigns.protocol.messages import Effect, Request, Sleep
 from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.transports.settings import TransportSettings
+from tests.transports.conftest import AcmeDialect, Driver
 from tests.transports.faulty_server import (
     Behaviour,
     FaultyServer,
@@ -44,7 +47,7 @@ FIRST, SECOND = (0.5, 1.5), (1.0, 2.0)  # seconds: the back-off, with jitter
 @dataclass(frozen=True)
 class Call:
     method: str
-    effect: str
+    effect: Effect
     safe_to_resend: str = ""
 
     def request(self) -> Request:
@@ -182,7 +185,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("case", "call"), [pytest.param(case, call, id=f"{case.name}-{call}") for case in CASES for call in case.calls]
 )
-def test_a_request_is_repeated_as_the_table_says(driver, acme, case, call):
+def test_a_request_is_repeated_as_the_table_says(driver: Driver, acme: AcmeDialect, case: Any, call: Any) -> None:
     with FaultyServer(*case.script) as server:
         settings = TransportSettings(server.url, timeout=case.timeout)
         conversation = exchange(acme, call.request())
@@ -202,7 +205,7 @@ def test_a_request_is_repeated_as_the_table_says(driver, acme, case, call):
 
 
 @pytest.mark.parametrize("call", ALL, ids=str)
-def test_a_vendor_that_was_never_reached_got_nothing(driver, acme, call):
+def test_a_vendor_that_was_never_reached_got_nothing(driver: Driver, acme: AcmeDialect, call: Any) -> None:
     with FaultyServer() as server:
         pass
 
@@ -212,7 +215,7 @@ def test_a_vendor_that_was_never_reached_got_nothing(driver, acme, call):
 
 
 @pytest.mark.parametrize("call", WRITES, ids=str)
-def test_a_write_on_a_kept_connection_that_dies_leaves_once(driver, acme, call):
+def test_a_write_on_a_kept_connection_that_dies_leaves_once(driver: Driver, acme: AcmeDialect, call: Any) -> None:
     """aiohttp alone sends PUT and DELETE twice here."""
     with FaultyServer(reply(), drop) as server:
         with pytest.raises(OutcomeUnknownError):
@@ -226,7 +229,7 @@ def test_a_write_on_a_kept_connection_that_dies_leaves_once(driver, acme, call):
         assert server.connections == 1
 
 
-def test_a_read_on_a_kept_connection_that_dies_is_repeated_by_us_alone(driver, acme):
+def test_a_read_on_a_kept_connection_that_dies_is_repeated_by_us_alone(driver: Driver, acme: AcmeDialect) -> None:
     with FaultyServer(reply(), drop, drop) as server:
         get = Request("GET", "/things", "read")
         assert driver.run(TransportSettings(server.url), acme, exchange(acme, get), exchange(acme, get)).ok
@@ -234,10 +237,10 @@ def test_a_read_on_a_kept_connection_that_dies_is_repeated_by_us_alone(driver, a
     assert len(driver.sleeps) == 2
 
 
-def test_a_kept_connection_that_was_closed_meanwhile_is_not_used(driver, acme):
+def test_a_kept_connection_that_was_closed_meanwhile_is_not_used(driver: Driver, acme: AcmeDialect) -> None:
     with FaultyServer(reply_then_close) as server:
 
-        def wait_for_the_close():
+        def wait_for_the_close() -> Generator[Any, Any, Any]:
             assert server.connection_closed.wait(5)
             for _ in range(3):
                 yield Sleep(0, "the event loop needs a turn to notice")
@@ -248,14 +251,16 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_not_used(driver, acme):
         assert server.connections == 2
 
 
-def test_a_write_that_is_not_repeated_is_logged_with_the_reason(driver, acme, caplog):
+def test_a_write_that_is_not_repeated_is_logged_with_the_reason(
+    driver: Driver, acme: AcmeDialect, caplog: pytest.LogCaptureFixture
+) -> None:
     with FaultyServer(drop) as server, pytest.raises(OutcomeUnknownError):
         driver.run(TransportSettings(server.url), acme, exchange(acme, WRITES[0].request()))
 
     assert "POST acme was not repeated: it may have been carried out" in caplog.text
 
 
-def test_waits_are_logged_with_the_reason(driver, acme, caplog):
+def test_waits_are_logged_with_the_reason(driver: Driver, acme: AcmeDialect, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     with FaultyServer(throttled("3")) as server:
         driver.run(TransportSettings(server.url), acme, exchange(acme, WRITES[0].request()))
