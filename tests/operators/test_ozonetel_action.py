@@ -173,7 +173,7 @@ class TestRetry:
         refusal = {"status": "false", "message": "Invalid User Details"}
         order = {"vendor": "ozonetel", "path": "AddCampaignData", "skip": lead}
         if fault == "refused":
-            sandbox.fault("reply", body=refusal, **order)
+            sandbox.fault("reply", body=refusal, times=-1, **order)
         else:
             sandbox.fault("drop", times=4, **order)
         context = make_context(state=state)
@@ -181,6 +181,7 @@ class TestRetry:
             add(contacts=PEOPLE[: lead + 1]).execute(context)
         assert context["ti"].pushed["receipt"]["accepted"] == lead
         assert "ended early" in context["ti"].pushed["receipt"]["warning"]
+        sandbox.clear_faults()
         sandbox.control("ozonetel", campaign="Demo", action="stop")
 
         receipt = add(contacts=PEOPLE).execute(make_context(2, 3, state=state))
@@ -190,15 +191,33 @@ class TestRetry:
         assert "campaign Demo is STOPPED" in receipt["warning"]
         assert sandbox.counts("ozonetel")["accepted"] == 6
 
+    def test_a_status_that_cannot_be_looked_up_sends_nothing(
+        self, sandbox: SandboxClient, make_context: MakeContext, no_waits: None
+    ) -> None:
+        state: dict[str, str] = {}
+        refusal = {"status": "false", "message": "Invalid User Details"}
+        sandbox.fault("reply", vendor="ozonetel", path="AddCampaignData", body=refusal, skip=2, times=-1)
+        with pytest.raises(CallRefusedError):
+            add().execute(make_context(state=state))
+        sandbox.clear_faults()
+        sandbox.fault("500", vendor="ozonetel", path="campaignStatus", times=4)
+        with pytest.raises(VendorUnavailableError):
+            add().execute(make_context(2, 3, state=state))
+        assert len(actions(sandbox)) == 2
+        receipt = add().execute(make_context(3, 3, state=state))
+        assert (receipt["accepted"], "warning" in receipt) == (6, False)
+        assert actions(sandbox) == ["START", *[None] * 5]
+
     def test_a_start_that_never_arrived_is_sent_by_the_retry(
         self, sandbox: SandboxClient, make_context: MakeContext
     ) -> None:
         state: dict[str, str] = {}
         refusal = {"status": "false", "message": "Invalid User Details"}
-        sandbox.fault("reply", vendor="ozonetel", path="AddCampaignData", body=refusal)
+        sandbox.fault("reply", vendor="ozonetel", path="AddCampaignData", body=refusal, times=-1)
         sandbox.control("ozonetel", campaign="Demo", action="stop")
         with pytest.raises(CallRefusedError):
             add().execute(make_context(state=state))
+        sandbox.clear_faults()
         receipt = add().execute(make_context(2, 3, state=state))
         assert (receipt["accepted"], "warning" in receipt) == (6, False)
         assert position(sandbox) == "RUNNING"
