@@ -154,9 +154,9 @@ class LooksUp(Protocol):
 
     def look_up(self, contacts: Sequence[Contact], since: float) -> Conversation[Sequence[ContactReply]]:
         """
-        Look for contacts that may have been sent, and return a reply per contact: ``accepted`` or ``unknown``.
+        Look up contacts that may have been sent, and return a reply per contact: ``accepted`` or ``unknown``.
 
         Not finding one is no proof that it was not sent: it is never a reason to send.
 
-        :param since: when the delivery began, seconds since the epoch.
+        :param since: when the first request with them was about to leave, seconds since the epoch.
         """

@@ -23,7 +23,7 @@ SLOW, FAST = 1_000_000.0, 0.000_001
 @pytest.fixture(autouse=True)
 def connection(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient) -> None:
     keep_tokens_in_memory(monkeypatch)
-    connect(monkeypatch, sandbox, "ozonetel")
+    connect(monkeypatch, sandbox, "ozonetel", extra={"retry_limit": 0})
     sandbox.control("ozonetel", seconds_per_lead=SLOW)
 
 
@@ -139,10 +139,10 @@ class TestStart:
         assert "could not be started: All parameters are mandatory" in add().execute(make_context())["warning"]
 
     def test_a_status_that_cannot_be_looked_up_fails_and_the_retry_does_it(
-        self, sandbox: SandboxClient, make_context: MakeContext, no_waits: None
+        self, sandbox: SandboxClient, make_context: MakeContext
     ) -> None:
         state: dict[str, str] = {}
-        sandbox.fault("500", vendor="ozonetel", path="campaignStatus", times=4)
+        sandbox.fault("500", vendor="ozonetel", path="campaignStatus")
         context = make_context(state=state)
         with pytest.raises(VendorUnavailableError):
             add().execute(context)
@@ -166,21 +166,20 @@ class TestRetry:
 
     @pytest.mark.parametrize("lead", [1, 2, 5])
     @pytest.mark.parametrize("fault", ["refused", "lost"])
-    def test_between_the_tries(
-        self, lead: int, fault: str, sandbox: SandboxClient, make_context: MakeContext, no_waits: None
-    ) -> None:
+    def test_between_the_tries(self, lead: int, fault: str, sandbox: SandboxClient, make_context: MakeContext) -> None:
         state: dict[str, str] = {}
         refusal = {"status": "false", "message": "Invalid User Details"}
         order = {"vendor": "ozonetel", "path": "AddCampaignData", "skip": lead}
         if fault == "refused":
-            sandbox.fault("reply", body=refusal, **order)
+            sandbox.fault("reply", body=refusal, times=-1, **order)
         else:
-            sandbox.fault("drop", times=4, **order)
+            sandbox.fault("drop", **order)
         context = make_context(state=state)
         with pytest.raises(Exception, match=r"Invalid User Details|may have been sent"):
             add(contacts=PEOPLE[: lead + 1]).execute(context)
         assert context["ti"].pushed["receipt"]["accepted"] == lead
         assert "ended early" in context["ti"].pushed["receipt"]["warning"]
+        sandbox.clear_faults()
         sandbox.control("ozonetel", campaign="Demo", action="stop")
 
         receipt = add(contacts=PEOPLE).execute(make_context(2, 3, state=state))
@@ -190,24 +189,42 @@ class TestRetry:
         assert "campaign Demo is STOPPED" in receipt["warning"]
         assert sandbox.counts("ozonetel")["accepted"] == 6
 
+    def test_a_status_that_cannot_be_looked_up_sends_nothing(
+        self, sandbox: SandboxClient, make_context: MakeContext
+    ) -> None:
+        state: dict[str, str] = {}
+        refusal = {"status": "false", "message": "Invalid User Details"}
+        sandbox.fault("reply", vendor="ozonetel", path="AddCampaignData", body=refusal, skip=2, times=-1)
+        with pytest.raises(CallRefusedError):
+            add().execute(make_context(state=state))
+        sandbox.clear_faults()
+        sandbox.fault("500", vendor="ozonetel", path="campaignStatus")
+        with pytest.raises(VendorUnavailableError):
+            add().execute(make_context(2, 3, state=state))
+        assert len(actions(sandbox)) == 2
+        receipt = add().execute(make_context(3, 3, state=state))
+        assert (receipt["accepted"], "warning" in receipt) == (6, False)
+        assert actions(sandbox) == ["START", *[None] * 5]
+
     def test_a_start_that_never_arrived_is_sent_by_the_retry(
         self, sandbox: SandboxClient, make_context: MakeContext
     ) -> None:
         state: dict[str, str] = {}
         refusal = {"status": "false", "message": "Invalid User Details"}
-        sandbox.fault("reply", vendor="ozonetel", path="AddCampaignData", body=refusal)
+        sandbox.fault("reply", vendor="ozonetel", path="AddCampaignData", body=refusal, times=-1)
         sandbox.control("ozonetel", campaign="Demo", action="stop")
         with pytest.raises(CallRefusedError):
             add().execute(make_context(state=state))
+        sandbox.clear_faults()
         receipt = add().execute(make_context(2, 3, state=state))
         assert (receipt["accepted"], "warning" in receipt) == (6, False)
         assert position(sandbox) == "RUNNING"
 
     def test_a_start_whose_reply_was_lost_and_that_did_nothing_is_sent_again(
-        self, sandbox: SandboxClient, make_context: MakeContext, no_waits: None
+        self, sandbox: SandboxClient, make_context: MakeContext
     ) -> None:
         state: dict[str, str] = {}
-        sandbox.fault("reset", vendor="ozonetel", path="AddCampaignData", times=4)
+        sandbox.fault("reset", vendor="ozonetel", path="AddCampaignData")
         with pytest.raises(Exception, match="may have been sent"):
             add(contacts=PEOPLE[:1]).execute(make_context(state=state))
         assert position(sandbox) == "READY"
