@@ -70,7 +70,7 @@ def test_another_status_is_waited_for(sandbox: SandboxClient, status: str) -> No
 
 
 @pytest.mark.parametrize(("status", "known"), [("due", True), ("waiting", True), ("with the notary", False)])
-def test_only_a_status_of_the_accounts_own_is_told(
+def test_only_a_status_of_the_accounts_own_is_reported(
     sandbox: SandboxClient, status: str, *, known: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     request, other = send("jo", "mo")

@@ -76,7 +76,7 @@ def test_what_the_trigger_gets_is_json(given: Any, sent: str | None) -> None:
         ({"since": "yesterday"}, "since: expected a date and time"),
     ],
 )
-def test_a_wrong_parameter_is_refused_before_the_first_look(
+def test_a_wrong_parameter_is_refused_before_the_first_poll(
     sandbox: SandboxClient, parameters: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):

@@ -275,6 +275,8 @@ class Ozonetel(Dialect):
         """Return the calls of a page, and how many there are in all if the vendor says so."""
         reply = reply_object(response)
         calls, total = reply.get("details"), text(reply.get("totalCount"))
+        if calls is None and _status(reply) == SUCCESS:
+            calls = []
         if not isinstance(calls, list):
             raise self.error(VendorUnavailableError, response)
         return calls, int(total) if total and total.isdecimal() else None

@@ -268,7 +268,7 @@ def test_a_cleared_task_without_a_record_adopts_what_is_there() -> None:
 
 
 @pytest.mark.parametrize("values", [{}, intended()])
-def test_a_cleared_task_of_which_nobody_knows_says_how_to_create_anew(values: dict[str, str]) -> None:
+def test_a_cleared_task_of_which_nobody_knows_says_how_to_create_again(values: dict[str, str]) -> None:
     world = World(values=values)
     with pytest.raises(AirflowFailException, match="clear this task with on_cleared='resend' to create it"):
         world.attempt(cleared=True)
@@ -276,22 +276,22 @@ def test_a_cleared_task_of_which_nobody_knows_says_how_to_create_anew(values: di
 
 
 @pytest.mark.parametrize("values", [{}, intended()])
-def test_cleared_to_begin_anew_it_creates_one_and_its_retries_return_that(values: dict[str, str]) -> None:
+def test_cleared_to_start_again_it_creates_one_and_its_retries_return_that(values: dict[str, str]) -> None:
     world = World(values=values)
     assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
     assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
     assert len(world.things) == 1
 
 
-def test_retries_that_were_lowered_do_not_look_like_a_task_that_was_cleared() -> None:
-    """``anew`` is told of every try that Airflow allows beyond the operator's retries."""
+def test_retries_that_were_lowered_do_not_poll_like_a_task_that_was_cleared() -> None:
+    """``again`` is reported of every try that Airflow allows beyond the operator's retries."""
     world = World()
     world.attempt(max_tries=3)
     assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
     assert world.attempt(anew=True, max_tries=4)["id"] == "id-1"
 
 
-def test_cleared_to_begin_anew_after_a_success_it_creates_another_which_counts_from_then_on() -> None:
+def test_cleared_to_start_again_after_a_success_it_creates_another_which_counts_from_then_on() -> None:
     world = World()
     world.attempt()
     assert world.attempt(anew=True, max_tries=3)["id"] == "id-1"
@@ -300,7 +300,7 @@ def test_cleared_to_begin_anew_after_a_success_it_creates_another_which_counts_f
 
 
 @pytest.mark.parametrize("crash_at", range(1, 11))
-def test_at_most_one_more_wherever_a_try_that_begins_anew_crashes(crash_at: int) -> None:
+def test_at_most_one_more_wherever_a_try_that_starts_again_crashes(crash_at: int) -> None:
     world = World(crash_at, values=intended())
     for _ in range(2):
         with suppress(CrashError, AirflowFailException):

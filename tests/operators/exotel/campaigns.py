@@ -19,7 +19,7 @@ TIMEOUT = 3.0
 
 
 def create(**options: Any) -> CreateExotelCampaignOperator:
-    given = {"numbers": NUMBERS, "name": "Spring", "caller_id": "02025550100", "url": FLOW, "retries": 1}
+    given: dict[str, Any] = {"numbers": NUMBERS, "name": "Spring", "caller_id": "02025550100", "url": FLOW, "retries": 1}
     given |= {"poke_interval": 0.01, **options}
     return CreateExotelCampaignOperator(task_id="call", **given)
 

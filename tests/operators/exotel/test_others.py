@@ -97,9 +97,9 @@ class TestUpdate:
         return UpdateExotelCampaignOperator(task_id="update", campaign_id=campaign_id, action=action).execute({})
 
     def test_actions(self, campaign_id: str) -> None:
-        told = [self.update(campaign_id, action) for action in ("pause", "resume", "pause", "complete", "archive")]
-        assert [one["status"] for one in told] == ["Paused", "Created", "Paused", "Completed", "Archived"]
-        assert {one["from"] for one in told} == {2}
+        reported = [self.update(campaign_id, action) for action in ("pause", "resume", "pause", "complete", "archive")]
+        assert [one["status"] for one in reported] == ["Paused", "Created", "Paused", "Completed", "Archived"]
+        assert {one["from"] for one in reported} == {2}
 
     @pytest.mark.parametrize(
         ("actions", "status"),
@@ -131,14 +131,14 @@ class TestUpdate:
         self, campaign_id: str, sandbox: SandboxClient
     ) -> None:
         operator = UpdateExotelCampaignOperator(task_id="update", campaign_id=campaign_id, action="complete")
-        look = operator.hook.get_campaign
+        poll = operator.hook.get_campaign
 
-        def look_and_wait(campaign_id: str) -> dict[str, Any]:
-            campaign = look(campaign_id)
+        def poll_and_wait(campaign_id: str) -> dict[str, Any]:
+            campaign = poll(campaign_id)
             sandbox.clock(advance=3600)
             return campaign
 
-        operator.hook.get_campaign = look_and_wait  # type: ignore[method-assign]
+        operator.hook.get_campaign = poll_and_wait  # type: ignore[method-assign]
         assert operator.execute({})["status"] == "Completed"
 
     @pytest.mark.parametrize("fault", ["drop", "500-after", "reset"])
