@@ -56,4 +56,4 @@ def test_outside_of_a_task_nothing_is_stored() -> None:
 
 
 def test_each_link_has_a_name_of_its_own() -> None:
-    assert len({link().name for link in LINKS}) == len(LINKS)
+    assert len({link.name for link in LINKS}) == len(LINKS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
@@ -233,8 +234,8 @@ def test_soft_fail_skips_at_the_deadline(run: Run, waiting: Waiting) -> None:
         run.to_end(timeout=100, soft_fail=True)
 
 
-def fail_a_try(run: Run, waiting: Waiting, **options: object) -> None:
-    """Let a try fail in the middle of its wait, for a reason that a retry may mend."""
+def fail_a_try(run: Run, waiting: Waiting, **options: Any) -> None:
+    """Let a try fail in the middle of its wait, for a reason that a retry may correct."""
     fault(waiting, "500", skip=1, times=3)
     with pytest.raises(VendorUnavailableError):
         run.to_end(max_poll_failures=2, **options)

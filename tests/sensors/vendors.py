@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -162,8 +163,7 @@ class Collect(Waiting):
         self.id = request["_id"]
         self.done = {"status": "completed", "counts": {"completed": 1}, "requests": {self.id: "completed"}}
         self.failures = {
-            status: (lambda status=status: self.show(status), f"ended as {status}")
-            for status in ("error", "cancelled", "archived")
+            status: (partial(self.show, status), f"ended as {status}") for status in ("error", "cancelled", "archived")
         }
 
     def show(self, status: str) -> None:

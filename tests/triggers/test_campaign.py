@@ -132,11 +132,12 @@ def test_new_credentials_are_found_in_the_connection(
     identifier = create()
     sandbox.clock(advance=3600)
     connections = ["an-old-token", exotel.API_TOKEN]
-    real = hooks.get_async_connection
+    real = vars(hooks)["get_async_connection"]
 
     async def find(conn_id: str) -> Connection:
         connect(monkeypatch, sandbox, "exotel", password=connections.pop(0))
-        return await real(conn_id)
+        found: Connection = await real(conn_id)
+        return found
 
     monkeypatch.setattr(hooks, "get_async_connection", find)
 
@@ -164,7 +165,7 @@ def test_those_that_are_late_after_a_restart_do_not_poll_all_at_once() -> None:
 
 def test_one_that_is_started_again_after_the_deadline_polls_a_last_time(sandbox: SandboxClient) -> None:
     over, going_on = create(), create()
-    late = {"deadline": time.time() - 60, "first_poll_at": time.time() - 120}
+    late: Any = {"deadline": time.time() - 60, "first_poll_at": time.time() - 120}
     assert event_of(trigger(going_on, **late))["state"] == "timeout"
 
     sandbox.clock(advance=3600)

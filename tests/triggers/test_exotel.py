@@ -315,9 +315,12 @@ if AIRFLOW_V_3_0_PLUS:
         def fail(_: str) -> None:
             raise RuntimeError("database is locked")
 
+        async def first_event() -> object:
+            return await anext(ExotelCampaignFinishedTrigger().run())
+
         monkeypatch.setattr(variables, "read", fail)
         with pytest.raises(RuntimeError, match="database is locked"):
-            asyncio.run(anext(ExotelCampaignFinishedTrigger().run()))
+            asyncio.run(first_event())
 
     def test_watchers_of_other_names_or_connections_keep_marks_of_their_own(
         monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any], states: dict[str, str]
@@ -337,7 +340,7 @@ if AIRFLOW_V_3_0_PLUS:
     ) -> None:
         async def test() -> None:
             polls, one = Polls(monkeypatch), ExotelCampaignFinishedTrigger()
-            one.asset_state_store = SeveralAssets()
+            one.asset_state_store = SeveralAssets()  # type: ignore[assignment]
             async with fired(one):
                 await polls.next()
 
@@ -438,7 +441,8 @@ if AIRFLOW_V_3_0_PLUS:
     # -- what Airflow stores of it
 
     def test_it_comes_out_of_airflows_table_as_it_went_in_and_holds_no_secret() -> None:
-        given = {"exotel_conn_id": "exotel_in", "name": "Renewals *", "poll_interval": 30, "lookback_days": 90}
+        given: dict[str, Any] = {"exotel_conn_id": "exotel_in", "name": "Renewals *"}
+        given |= {"poll_interval": 30, "lookback_days": 90}
         one = ExotelCampaignFinishedTrigger(**given)
         assert one.serialize() == ("airflow_provider_campaigns.triggers.exotel.ExotelCampaignFinishedTrigger", given)
         assert stored(one) == one.serialize()
@@ -457,7 +461,8 @@ if AIRFLOW_V_3_0_PLUS:
         asset = Asset("finished", watchers=[AssetWatcher(name="watcher", trigger=trigger)])
         with DAG("follow_up", schedule=[asset], start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
             pass
-        serializer: Any = getattr(serialized_objects, "DagSerialization", None) or serialized_objects.SerializedDAG
+        names = [name for name in ("DagSerialization", "SerializedDAG") if hasattr(serialized_objects, name)]
+        serializer: Any = getattr(serialized_objects, names[0])
         assert "ExotelCampaignFinishedTrigger" in json.dumps(serializer.to_dict(dag))
 
     @pytest.mark.parametrize(
@@ -504,7 +509,7 @@ if AIRFLOW_V_3_3_PLUS:
 
     def with_state(values: dict[str, str], **options: Any) -> Any:
         one = ExotelCampaignFinishedTrigger(**options)
-        one.asset_state_store = AssetStates(values)
+        one.asset_state_store = AssetStates(values)  # type: ignore[assignment]
         return one
 
     def test_a_hundred_watchers_of_one_account_poll_once_an_interval(

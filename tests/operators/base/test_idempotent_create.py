@@ -65,6 +65,9 @@ class World:
     def set(self, key: str, value: Any) -> None:
         self._step(lambda: self.values.__setitem__(key, json.dumps(value)))
 
+    def delete(self, key: str) -> None:
+        self._step(lambda: self.values.pop(key, None))
+
     def create(self, name: str) -> dict[str, Any]:
         def do() -> dict[str, Any]:
             answer = self.answers.pop(0) if self.answers else None
@@ -74,10 +77,13 @@ class World:
                 raise answer
             return self.things[-1]
 
-        return self._step(do)
+        thing: dict[str, Any] = self._step(do)
+        return thing
 
     def find(self, name: str) -> list[dict[str, Any]]:
-        return self._step(lambda: [thing for thing in reversed(self.things) if thing["name"] == name])
+        things = reversed(self.things)
+        found: list[dict[str, Any]] = self._step(lambda: [thing for thing in things if thing["name"] == name])
+        return found
 
     def attempt(self, *, cleared: bool = False, anew: bool = False, max_tries: int = 0) -> dict[str, Any]:
         thing, _ = self.creation().run(lambda _: NAME, Clearing(cleared or anew, anew, max_tries))
@@ -125,7 +131,7 @@ def test_at_most_one_wherever_the_first_try_crashes(
     crash_at: int, done_before_crash: bool, answers: list[Exception | None]
 ) -> None:
     world = World(crash_at, done_before_crash, list(answers))
-    results = []
+    results: list[Any] = []
     for _ in range(3):
         try:
             results.append(world.attempt())

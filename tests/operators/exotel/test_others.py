@@ -44,7 +44,7 @@ class TestList:
 
     def test_all_pages(self, sandbox: SandboxClient) -> None:
         self.fill(1001)
-        found = ListExotelCampaignsOperator(task_id="list", sort_by="name:desc").execute({})
+        found: Any = ListExotelCampaignsOperator(task_id="list", sort_by="name:desc").execute({})
         assert [one["name"] for one in found] == [f"Campaign {number:04}" for number in reversed(range(1001))]
         assert {one["from"] for one in found} == {2}
         requests = [one for one in sandbox.received("exotel")["requests"] if one["call"] == "list_campaigns"]
@@ -66,12 +66,12 @@ class TestList:
         self.fill(3)
         paused = campaigns(sandbox)[1]["id"]
         UpdateExotelCampaignOperator(task_id="pause", campaign_id=paused, action="pause").execute({})
-        found = ListExotelCampaignsOperator(task_id="list", status=status).execute({})
+        found: Any = ListExotelCampaignsOperator(task_id="list", status=status).execute({})
         assert [one["id"] for one in found] == [paused]
 
     def test_name(self, sandbox: SandboxClient) -> None:
         self.fill(3)
-        found = ListExotelCampaignsOperator(task_id="list", name="Campaign 0002").execute({})
+        found: Any = ListExotelCampaignsOperator(task_id="list", name="Campaign 0002").execute({})
         assert [one["name"] for one in found] == ["Campaign 0002"]
 
     def test_to_a_file(self, sandbox: SandboxClient, tmp_path: Path) -> None:
