@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
     from airflow_provider_campaigns.hooks.base import CampaignHook
 
-    Hook = TypeVar("Hook", bound="CampaignHook", default="CampaignHook")
+    Hook_co = TypeVar("Hook_co", bound="CampaignHook", default="CampaignHook", covariant=True)
 else:
     from typing import TypeVar
 
     # Python 3.11 has no defaults of type variables.
-    Hook = TypeVar("Hook")
+    Hook_co = TypeVar("Hook_co", covariant=True)
 
 
-class WithHook(Generic[Hook]):
+class WithHook(Generic[Hook_co]):
     """
     Base of what has a vendor's hook: ``class MySensor(WithHook["MyHook"], BaseSensorOperator)``.
 
@@ -31,7 +31,7 @@ class WithHook(Generic[Hook]):
     """Import path of the hook's class: an operator is parsed often, and rarely needs what the class imports."""
 
     @cached_property
-    def hook(self) -> Hook:
+    def hook(self) -> Hook_co:
         """
         The vendor's hook.
 
@@ -40,4 +40,4 @@ class WithHook(Generic[Hook]):
         if not self.hook_class:
             raise TypeError(f"{type(self).__name__} names its hook in no hook_class")
         kind = import_string(self.hook_class)
-        return cast("Hook", kind(getattr(self, kind.conn_name_attr)))
+        return cast("Hook_co", kind(getattr(self, kind.conn_name_attr)))

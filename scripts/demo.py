@@ -224,7 +224,7 @@ def _remember_numbers(dag: Any) -> Numbers:
     def remember(context: Mapping[str, Any]) -> None:
         task, ti = context["task"], context["ti"]
         given = {name: unwrap(getattr(task, name)) for name in ("numbers", "lists", "contacts", "region")}
-        numbers[ti.task_id, ti.map_index] = [*recipients(task.hook, **given).numbers()]
+        numbers[ti.task_id, ti.map_index] = [*recipients(task.hook, **given).numbers(repeat=True)]
 
     for task in dag.tasks:
         if isinstance(task, CreateExotelCampaignOperator):

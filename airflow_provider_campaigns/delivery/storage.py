@@ -1,4 +1,4 @@
-"""Plain paths with pathlib, URLs with Airflow's object storage; files that a crash cannot leave half written."""
+"""Plain paths with pathlib, URLs with Airflow's object storage; files that a crash never leaves half written."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def open_regular(path: str, flags: int) -> int:
 
     :raises OSError: it is a folder, a pipe or a device, which may never end.
     """
-    # Without O_NONBLOCK, opening a pipe waits for somebody to write to it.
+    # Without O_NONBLOCK, opening a pipe waits for a writer.
     descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -132,7 +132,7 @@ def write_whole(path: AnyPath, lines: Iterable[bytes]) -> None:
 def _write_local(path: Path, lines: Iterable[bytes]) -> None:
     umask = _umask()
     _make_folder(path.parent, 0o777 & ~umask)
-    # A name that nobody can foresee, and no link that somebody put there.
+    # A name that cannot be foreseen, and never a link that was put there.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:

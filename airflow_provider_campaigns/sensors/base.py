@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnVa
 
 from airflow_provider_campaigns.protocol.polling import MAX_POLL_FAILURES
 from airflow_provider_campaigns.sensors.wait import CampaignFailed, CampaignWait, check_max_poll_failures
-from airflow_provider_campaigns.vendor_hook import Hook, WithHook
+from airflow_provider_campaigns.vendor_hook import Hook_co, WithHook
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["CampaignFailed", "CampaignSensor"]
 
 
-class CampaignSensor(WithHook[Hook], BaseSensorOperator):
+class CampaignSensor(WithHook[Hook_co], BaseSensorOperator):
     """
     Base of the vendors' sensors.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
@@ -16,7 +17,7 @@ from tests.sensors.vendors import FAILURES, Waiting
 
 
 def account_polls(waiting: Waiting) -> int:
-    return calls(waiting.sandbox, waiting.vendor).count(waiting.look)
+    return calls(waiting.sandbox, waiting.vendor).count(waiting.poll)
 
 
 def fault(waiting: Waiting, kind: str, **order: object) -> None:
@@ -34,7 +35,7 @@ def test_it_returns_the_final_status_with_the_vendors_counts(run: Run, waiting: 
     assert clock.pauses == [pytest.approx(INTERVAL, abs=1)] * 2
 
 
-def test_what_is_over_at_the_first_look_is_not_waited_for(run: Run, waiting: Waiting, clock: Time) -> None:
+def test_what_is_over_at_the_first_poll_is_not_waited_for(run: Run, waiting: Waiting, clock: Time) -> None:
     waiting.finish()
 
     assert run.to_end().items() >= waiting.done.items()
@@ -42,12 +43,12 @@ def test_what_is_over_at_the_first_look_is_not_waited_for(run: Run, waiting: Wai
 
 
 @pytest.mark.parametrize(("waiting", "failure"), FAILURES, indirect=["waiting"])
-@pytest.mark.parametrize("at_the_first_look", [True, False])
+@pytest.mark.parametrize("at_the_first_poll", [True, False])
 def test_it_fails_for_good_with_what_it_waits_for(
-    run: Run, waiting: Waiting, failure: str, clock: Time, *, at_the_first_look: bool
+    run: Run, waiting: Waiting, failure: str, clock: Time, *, at_the_first_poll: bool
 ) -> None:
     fail, words = waiting.failures[failure]
-    if at_the_first_look:
+    if at_the_first_poll:
         fail()
     else:
         clock.meanwhile.append(fail)
@@ -55,7 +56,7 @@ def test_it_fails_for_good_with_what_it_waits_for(
     with pytest.raises(CampaignFailed, match=f"{waiting.vendor}: campaign failed: {words}") as failed:
         run.to_end()
     assert isinstance(failed.value, AirflowFailException)
-    assert run.deferred == (run.mode == "deferrable" and not at_the_first_look)
+    assert run.deferred == (run.mode == "deferrable" and not at_the_first_poll)
 
 
 @pytest.mark.parametrize("waiting", ["exotel"], indirect=True)
@@ -79,15 +80,15 @@ def test_an_unknown_status_is_logged_once_and_waited_for(
         assert run.to_end().items() >= waiting.done.items()
 
     assert account_polls(waiting) == 4
-    told = [one.getMessage() for one in caplog.records if "documents" in one.getMessage()]
+    reported = [one.getMessage() for one in caplog.records if "documents" in one.getMessage()]
     expected = f"{waiting.unknown!r} is no status that the vendor documents; it is waited for"
-    assert told == ([expected] if waiting.unknown else [])
+    assert reported == ([expected] if waiting.unknown else [])
 
 
 # -- bad days
 
 
-def test_nine_looks_that_fail_are_survived(run: Run, waiting: Waiting, clock: Time) -> None:
+def test_nine_polls_that_fail_are_survived(run: Run, waiting: Waiting, clock: Time) -> None:
     waiting.finish()
     fault(waiting, "500", times=9)
 
@@ -100,7 +101,7 @@ def test_nine_looks_that_fail_are_survived(run: Run, waiting: Waiting, clock: Ti
 
 
 @pytest.mark.parametrize("kind", ["500", "503", "drop", "html"])
-def test_eleven_looks_that_fail_are_too_many(run: Run, waiting: Waiting, kind: str) -> None:
+def test_eleven_polls_that_fail_are_too_many(run: Run, waiting: Waiting, kind: str) -> None:
     waiting.finish()
     fault(waiting, kind, times=-1)
 
@@ -112,7 +113,7 @@ def test_eleven_looks_that_fail_are_too_many(run: Run, waiting: Waiting, kind: s
     assert account_polls(waiting) == 11
 
 
-def test_a_look_that_succeeds_begins_the_count_anew(run: Run, waiting: Waiting, clock: Time) -> None:
+def test_a_poll_that_succeeds_begins_the_count_again(run: Run, waiting: Waiting, clock: Time) -> None:
     fault(waiting, "500", times=10)
     clock.meanwhile += [lambda: None] * 10 + [lambda: fault(waiting, "500", times=10), waiting.finish]
 
@@ -135,7 +136,7 @@ def test_how_many_may_fail_is_a_whole_number(run: Run, wrong: object) -> None:
         run.sensor(max_poll_failures=wrong)
 
 
-def test_a_vendor_that_asks_to_wait_a_moment_is_asked_again_by_the_same_look(
+def test_a_vendor_that_asks_to_wait_a_moment_is_asked_again_by_the_same_poll(
     run: Run, waiting: Waiting, clock: Time
 ) -> None:
     waiting.finish()
@@ -210,7 +211,7 @@ def test_soft_fail_hides_no_error(run: Run, waiting: Waiting) -> None:
 # -- the deadline
 
 
-def test_it_ends_at_the_deadline_with_a_last_look(run: Run, waiting: Waiting, clock: Time) -> None:
+def test_it_ends_at_the_deadline_with_a_last_poll(run: Run, waiting: Waiting, clock: Time) -> None:
     with pytest.raises(
         AirflowSensorTimeout, match=f"not over after 100.0 seconds; the last status was '{waiting.status}'"
     ):
@@ -233,8 +234,8 @@ def test_soft_fail_skips_at_the_deadline(run: Run, waiting: Waiting) -> None:
         run.to_end(timeout=100, soft_fail=True)
 
 
-def fail_a_try(run: Run, waiting: Waiting, **options: object) -> None:
-    """Let a try fail in the middle of its wait, for a reason that a retry may mend."""
+def fail_a_try(run: Run, waiting: Waiting, **options: Any) -> None:
+    """Let a try fail in the middle of its wait, for a reason that a retry may correct."""
     fault(waiting, "500", skip=1, times=3)
     with pytest.raises(VendorUnavailableError):
         run.to_end(max_poll_failures=2, **options)

@@ -18,7 +18,7 @@ from airflow_provider_campaigns.operators.base.outlets import publish_receipt
 from airflow_provider_campaigns.operators.base.task_records import TaskRecords, open_task_records
 from airflow_provider_campaigns.parameters import parse_bool, parse_positive_int
 from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared
-from airflow_provider_campaigns.vendor_hook import Hook, WithHook
+from airflow_provider_campaigns.vendor_hook import Hook_co, WithHook
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -44,7 +44,7 @@ SINGLE_CONCURRENCY = 16
 BATCH_CONCURRENCY = 2
 
 
-class CampaignDeliveryOperator(WithHook[Hook], BaseOperator):
+class CampaignDeliveryOperator(WithHook[Hook_co], BaseOperator):
     """
     Base of the operators that deliver contacts to a campaign.
 

@@ -65,6 +65,9 @@ class World:
     def set(self, key: str, value: Any) -> None:
         self._step(lambda: self.values.__setitem__(key, json.dumps(value)))
 
+    def delete(self, key: str) -> None:
+        self._step(lambda: self.values.pop(key, None))
+
     def create(self, name: str) -> dict[str, Any]:
         def do() -> dict[str, Any]:
             answer = self.answers.pop(0) if self.answers else None
@@ -74,10 +77,13 @@ class World:
                 raise answer
             return self.things[-1]
 
-        return self._step(do)
+        thing: dict[str, Any] = self._step(do)
+        return thing
 
     def find(self, name: str) -> list[dict[str, Any]]:
-        return self._step(lambda: [thing for thing in reversed(self.things) if thing["name"] == name])
+        things = reversed(self.things)
+        found: list[dict[str, Any]] = self._step(lambda: [thing for thing in things if thing["name"] == name])
+        return found
 
     def attempt(self, *, cleared: bool = False, anew: bool = False, max_tries: int = 0) -> dict[str, Any]:
         thing, _ = self.creation().run(lambda _: NAME, Clearing(cleared or anew, anew, max_tries))
@@ -125,7 +131,7 @@ def test_at_most_one_wherever_the_first_try_crashes(
     crash_at: int, done_before_crash: bool, answers: list[Exception | None]
 ) -> None:
     world = World(crash_at, done_before_crash, list(answers))
-    results = []
+    results: list[Any] = []
     for _ in range(3):
         try:
             results.append(world.attempt())
@@ -268,7 +274,7 @@ def test_a_cleared_task_without_a_record_adopts_what_is_there() -> None:
 
 
 @pytest.mark.parametrize("values", [{}, intended()])
-def test_a_cleared_task_of_which_nobody_knows_says_how_to_create_anew(values: dict[str, str]) -> None:
+def test_a_cleared_task_of_which_nobody_knows_says_how_to_create_again(values: dict[str, str]) -> None:
     world = World(values=values)
     with pytest.raises(AirflowFailException, match="clear this task with on_cleared='resend' to create it"):
         world.attempt(cleared=True)
@@ -276,22 +282,22 @@ def test_a_cleared_task_of_which_nobody_knows_says_how_to_create_anew(values: di
 
 
 @pytest.mark.parametrize("values", [{}, intended()])
-def test_cleared_to_begin_anew_it_creates_one_and_its_retries_return_that(values: dict[str, str]) -> None:
+def test_cleared_to_start_again_it_creates_one_and_its_retries_return_that(values: dict[str, str]) -> None:
     world = World(values=values)
     assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
     assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
     assert len(world.things) == 1
 
 
-def test_retries_that_were_lowered_do_not_look_like_a_task_that_was_cleared() -> None:
-    """``anew`` is told of every try that Airflow allows beyond the operator's retries."""
+def test_retries_that_were_lowered_do_not_poll_like_a_task_that_was_cleared() -> None:
+    """``again`` is reported of every try that Airflow allows beyond the operator's retries."""
     world = World()
     world.attempt(max_tries=3)
     assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
     assert world.attempt(anew=True, max_tries=4)["id"] == "id-1"
 
 
-def test_cleared_to_begin_anew_after_a_success_it_creates_another_which_counts_from_then_on() -> None:
+def test_cleared_to_start_again_after_a_success_it_creates_another_which_counts_from_then_on() -> None:
     world = World()
     world.attempt()
     assert world.attempt(anew=True, max_tries=3)["id"] == "id-1"
@@ -300,7 +306,7 @@ def test_cleared_to_begin_anew_after_a_success_it_creates_another_which_counts_f
 
 
 @pytest.mark.parametrize("crash_at", range(1, 11))
-def test_at_most_one_more_wherever_a_try_that_begins_anew_crashes(crash_at: int) -> None:
+def test_at_most_one_more_wherever_a_try_that_starts_again_crashes(crash_at: int) -> None:
     world = World(crash_at, values=intended())
     for _ in range(2):
         with suppress(CrashError, AirflowFailException):

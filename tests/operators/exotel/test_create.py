@@ -56,7 +56,7 @@ class TestCreate:
 
     def test_everything_given_is_sent(self, sandbox: SandboxClient, make_context: MakeContext) -> None:
         retries = {"number_of_retries": 2, "interval_mins": 5, "mechanism": "Exponential", "on_status": ["busy"]}
-        hooks = {f"{name}_callback": "https://example.com/told" for name in ("status", "call_status", "call_schedule")}
+        hooks = {f"{name}_callback": "https://example.com/call" for name in ("status", "call_status", "call_schedule")}
         campaign = create(
             call_retries=retries,
             send_at=pendulum.datetime(2099, 3, 1, 9, tz="Asia/Kolkata"),

@@ -281,13 +281,13 @@ class TestDamage:
 
 
 class TestCleared:
-    """``max_tries`` above the task's retries tells that it was cleared."""
+    """``max_tries`` above the task's retries says that it was cleared."""
 
     def test_with_resend_another_is_created_once(self, sandbox: SandboxClient, make_context: MakeContext) -> None:
         state: State = {}
         first = create().execute(make_context(state=state))
-        anew = [create(on_cleared="resend").execute(make_context(number, 3, state=state))["id"] for number in (2, 3)]
-        assert anew[0] == anew[1] != first["id"]
+        again = [create(on_cleared="resend").execute(make_context(number, 3, state=state))["id"] for number in (2, 3)]
+        assert again[0] == again[1] != first["id"]
         assert posts(sandbox) == 2
         assert len({one["name"] for one in campaigns(sandbox)}) == 2
 
