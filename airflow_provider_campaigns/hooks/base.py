@@ -68,7 +68,7 @@ class CampaignHook(BaseHook):
 
     @abstractmethod
     def account(self) -> str:
-        """Return what tells this account from others of the vendor; may be a secret: only its digest is kept."""
+        """Return what is different for each account of the vendor; may be a secret: only its digest is kept."""
 
     @abstractmethod
     def check(self) -> Conversation[str]:
@@ -114,7 +114,7 @@ class CampaignHook(BaseHook):
 
     def check_recipients(self, kind: Kind, values: Iterable[object], region: str | None = None) -> None:
         """
-        Refuse to contact anybody whom ``only_recipients`` of the connection does not allow.
+        Refuse to contact recipients that ``only_recipients`` of the connection does not allow.
 
         :param kind: what the vendor contacts.
         :param values: all recipients.
@@ -135,7 +135,7 @@ class CampaignHook(BaseHook):
 
     def refuse_unchecked(self, what: str) -> None:
         """
-        Refuse what may contact people of whom nothing is known here, if the connection has ``only_recipients``.
+        Refuse a call whose recipients are not known here, if the connection has ``only_recipients``.
 
         :param what: what it is, for the error.
         :raises InputError: the connection has.
@@ -148,7 +148,7 @@ class CampaignHook(BaseHook):
         """
         Return how many requests a minute a call may make: what the connection says, else what the vendor's page says.
 
-        A connection that says more than the page is taken at its word, and a warning tells.
+        A connection that says more than the page is taken at its word, with a warning in the log.
 
         :param documented: what the page says of this call; None when it says nothing.
         :return: None for no limit.
@@ -205,7 +205,8 @@ class CampaignHook(BaseHook):
         """
         Call an endpoint that this hook has no method for, signed and judged like every other call.
 
-        :param method: HTTP method; GET and HEAD are repeated after failures, the others only if not carried out.
+        :param method: HTTP method; GET and HEAD are repeated after failures, the others only when it is certain that
+            the vendor did not carry them out.
         :param path: path below the connection's host, or a whole URL.
         :param json: JSON body; None sends none.
         :param params: query parameters.
@@ -251,7 +252,7 @@ class CampaignHook(BaseHook):
         return make
 
     def test_connection(self) -> tuple[bool, str]:
-        """Check the connection with a read-only call (the Test button); nobody is contacted, and no task signed out."""
+        """Check the connection with a read-only call (the Test button); no one is contacted, and no task signed out."""
         try:
             # What no read-only call would need: a misspelt region or pattern.
             _ = self.region, self.only_recipients

@@ -55,7 +55,7 @@ class ExotelHook(CampaignHook):
         return self.dialect.account_sid
 
     def campaign_url(self, campaign_id: str) -> str:
-        """Return where a person looks at the campaign; see the extra ``campaign_url``."""
+        """Return the address of the campaign's page; see the extra ``campaign_url``."""
         account_sid, page = self.dialect.account_sid, self.fields.text("campaign_url")
         if not page:
             return self.fields.settings.base_url + self.dialect.campaign_path(campaign_id)

@@ -33,7 +33,7 @@ _UNSEEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
 
-# Left out of addresses: a delivery goes on when somebody enters one of them meanwhile.
+# Left out of addresses: a delivery continues when a port is entered that is the default anyway.
 USUAL_PORTS = {"http": 80, "https": 443}
 
 
@@ -153,7 +153,7 @@ class ConnectionFields:
         text = str("" if value is None else value).strip()
         if text.lower() in {"", "true", "false"}:
             return text.lower() != "false"
-        # Without this, every request would fail, and nobody could tell whether it had been sent.
+        # Without this, every request would fail, and it would not be known whether it had been sent.
         if not isinstance(value, str) or not Path(text).exists():
             raise self.wrong("verify", "true, false, or a file or folder of trusted authorities", repr(value))
         return text

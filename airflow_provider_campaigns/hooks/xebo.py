@@ -55,12 +55,12 @@ class XeboHook(CampaignHook):
         return self.dialect.api_key or self.dialect.email
 
     def check(self) -> Conversation[str]:
-        """Log in, or have the API key looked at."""
+        """Log in, or have the API key checked."""
         return self.dialect.check()
 
     def links(self, collector_id: str, collector_token: str, contacts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """
-        Generate a survey link for each contact and return the vendor's reply; nobody is contacted.
+        Generate a survey link for each contact and return the vendor's reply; no one is contacted.
 
         :param collector_id: the collector's 24-hex id.
         :param collector_token: ``collectortoken`` of the collector; left out when empty.
@@ -99,7 +99,7 @@ class XeboHook(CampaignHook):
 
         :param survey_id: UUID of the survey.
         :param collector_ids: UUIDs of collectors (not the 24-hex ids of ``links``); None: all.
-        :param since: first day; hours are not looked at.
+        :param since: first day; hours are ignored.
         :param until: last day; default tomorrow. Needs ``since``.
         :param response_status: 0 partial, 1 complete (default), 2 disqualified.
         """

@@ -42,7 +42,7 @@ class XtremepushHook(CampaignHook):
         )
 
     def account(self) -> str:
-        """Return the app token, which is all that tells one project from another."""
+        """Return the app token, which is all that identifies a project."""
         return self.dialect.app_token
 
     def check(self) -> Conversation[str]:

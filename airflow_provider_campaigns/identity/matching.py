@@ -48,7 +48,7 @@ def contact_keys(person: Person, region: str | None = None) -> tuple[str, set[st
 
 
 def _key(person: Person) -> str:
-    # Nobody is sent to because an opt-out has another case than the id.
+    # An opt-out counts also when it has another case than the id.
     return person.key.lower() if person.kind == "id" else person.key
 
 

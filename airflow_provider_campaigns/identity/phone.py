@@ -105,7 +105,7 @@ def _resolve(text: str, region: str | None) -> tuple[str, Form]:
 
 
 class _Country(NamedTuple):
-    """How the numbers of a country look, without its code; ``trunk`` is what is dialled before them within it."""
+    """The form of a country's numbers, without its code; ``trunk`` is what is dialled before them within it."""
 
     code: str
     numbers: re.Pattern[str]
@@ -155,7 +155,7 @@ def _international(text: str) -> tuple[str, Form]:
 
 
 def _is_abroad(digits: str) -> bool:
-    """Whether digits look like a country code and a number of that country."""
+    """Whether digits have the form of a country code and a number of that country."""
     code, number = split_number(f"+{digits}")
     return bool(code) and _country_of_code(code).numbers.fullmatch(number) is not None
 

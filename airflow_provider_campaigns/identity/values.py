@@ -45,7 +45,7 @@ def text_of(value: object) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value that names nobody for an error: of longer numbers, which may still be a person's, two digits."""
+    """Return a value for an error message: of longer numbers, which may be a person's, only two digits."""
     return _MANY_DIGITS.sub("***", mask(str(value)))
 
 
@@ -86,5 +86,5 @@ def _is_blank(character: str) -> bool:
 
 
 def _is_invisible(character: str) -> bool:
-    """Whether nobody sees a character: direction marks, zero-width blanks and joiners, variation selectors."""
+    """Whether a character is not seen: direction marks, zero-width blanks and joiners, variation selectors."""
     return character in _BLANK_LETTERS or "\ufe00" <= character <= "\ufe0f" or unicodedata.category(character) == "Cf"

@@ -6,7 +6,7 @@ from typing import Any
 
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_campaigns.exceptions import InputError
@@ -21,7 +21,7 @@ from airflow_provider_campaigns.identity import (
     opt_out_keys,
     read_person,
     spellings,
-)
+)from tests.spellings import SPELLINGS
 
 US, IN, GB = "US", "IN", "GB"
 
@@ -239,6 +239,7 @@ def test_how_certain_a_number_is(region: str | None, value: str, form: str) -> N
     assert read_person("phone", value, region).form == form
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["IN", "US", "GB", "IT", "DE", "RU", "AR", "BR", "SG", "CN"]),
     st.from_regex(r"[0-9]{4,13}", fullmatch=True),
@@ -335,3 +336,11 @@ def test_what_is_to_be_hidden_of_a_person() -> None:
 
 def test_a_person_is_not_shown() -> None:
     assert repr(Person("email", "a@example.com", "a@example.com")) == "Person(email)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "person"), [("phone", "+447700900123"), ("email", "jo.doe@example.com"), ("id", "user-1")]
+)
+def test_every_spelling_that_other_tests_draw_is_one_person(kind: Kind, person: str) -> None:
+    for spell in SPELLINGS[kind]:
+        assert read_person(kind, spell(person)).identity == person

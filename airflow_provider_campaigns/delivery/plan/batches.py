@@ -144,7 +144,7 @@ class Tally:
     normalised = 0
     """Contacts whose address was cleaned, in the last pass that came to the end of the source."""
     warned = False
-    """Whether somebody was warned of national forms."""
+    """Whether the log has the warning of national forms."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ class Reading:
         """
         Return the groups of source columns that must be there.
 
-        :raises InputError: ``columns`` leaves out a field the vendor needs.
+        :raises InputError: ``columns`` lacks a field that the vendor needs.
         """
         if self.columns is None:
             return list(self.send.required)
@@ -259,7 +259,7 @@ class Reading:
         return self.send.region is None and "phone" in self.send.recipient_fields.values()
 
     def left_out(self) -> str:
-        """Return a digest of who is left out; empty: nobody is."""
+        """Return a digest of the persons who are left out; empty when there are none."""
         if not self._leaves_out:
             return ""
         excluded = self.excluded.digest() if self.excluded else ""

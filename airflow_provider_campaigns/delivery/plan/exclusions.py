@@ -128,7 +128,7 @@ class _OptOuts:
 
     def check_header(self, columns: Sequence[str]) -> None:
         """
-        Refuse a header by which no row can name anybody, however few there are.
+        Refuse a header by which no row can name a person, however few rows there are.
 
         :raises InputError: it is such a header, or the first row of a file without one.
         """
@@ -137,7 +137,7 @@ class _OptOuts:
 
     def persons(self, row: Row) -> Iterable[Person]:
         """
-        Return whom a row names: nobody only if all of it is blank.
+        Return the persons that a row names: none only if all of it is blank.
 
         :raises InputError: this cannot be said for certain.
         """
@@ -175,7 +175,7 @@ class _OptOuts:
             raise InputError(self._where, expected, f"{where} {', '.join(map(repr, columns))}")
 
     def _kinds_of(self, kind: Kind, value: object) -> Sequence[Kind]:
-        """Return what a value is read as; where a vendor takes both, an id that looks like an address is one, too."""
+        """Return what a value is read as; where a vendor takes both, an id in the form of an address is one, too."""
         looks_like_email = kind == "id" and "email" in self._kinds.values() and "@" in visible(str(value))
         return ("email", "id") if looks_like_email else (kind,)
 
@@ -187,7 +187,7 @@ class _OptOuts:
         return self._refuse(row, f"a column {_or(self._kinds)}", f"{shown(repr(value))} in the column {name!r}")
 
     def _plain(self, row: Row, value: object) -> list[Person]:
-        """Return whom a plain value names, given the kinds that the vendor takes."""
+        """Return the persons that a plain value names, given the kinds that the vendor takes."""
         kinds = {*self._kinds.values()}
         if len(kinds) == 1:
             return [self._person(row, kinds.pop(), value)]

@@ -369,7 +369,8 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], BaseOp
             campaign = replace(campaign, lists=lists)
         if self._killed:
             raise AirflowException("the task was killed; no campaign was created")
-        return partial(self.hook.create_campaign, campaign, checked=True)
+        # Lists cannot be checked any more; the numbers on them were.
+        return partial(self.hook.create_campaign, campaign, **({"checked": True} if many else {}))
 
     def _keep_to_window(self, context: Context, send_at: str | None, *, waited: bool) -> None:
         """Defer or skip when calls must not start now, or refuse ``send_at`` when they must not start then."""

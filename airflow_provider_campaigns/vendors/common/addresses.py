@@ -1,4 +1,4 @@
-"""Reads whom a row names, and finds the e-mail addresses and phone numbers in it, whatever its columns are called."""
+"""Reads the persons that a row names, and finds e-mail addresses and phone numbers in columns of any name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ADDRESS = re.compile(rf"{EMAIL}|(?:\+\(?\d(?:[ ().-]{{0,2}}\d){{5,14}}|\(?\d(?:
 
 class Recipients(NamedTuple):
     """
-    Whom a row names.
+    The persons that a row names.
 
     :param fields: the row, with addresses and ids as they are sent.
     :param persons: by the field that names each.
@@ -35,7 +35,7 @@ def read_recipients(
     fields: Mapping[str, Any], kinds: Mapping[str, Kind], expected: Mapping[str, str], region: str | None = None
 ) -> Recipients:
     """
-    Return whom a row names in those of its fields that name somebody.
+    Return the persons that a row names, in those of its fields that name one.
 
     :param kinds: what the fields hold.
     :param expected: for the error, by field.
