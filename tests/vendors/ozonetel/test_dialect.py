@@ -331,11 +331,6 @@ class TestCallRecords:
         script = Script([calls(1, 2), calls(*last)])
         assert script.play(ACCOUNT.call_records(self.DAY, page_size=2)) == 2 + len(last)
 
-    @pytest.mark.parametrize("more", [{}, {"details": None}, {"totalCount": 0}])
-    def test_a_success_without_details_is_no_calls(self, more: dict[str, Any]) -> None:
-        script = Script([(200, {"status": "success", "message": "", **more})])
-        assert script.play(ACCOUNT.call_records(self.DAY)) == 0
-
     @pytest.mark.parametrize("total", [None, 5])
     def test_a_vendor_that_does_not_turn_the_page_is_an_error(self, total: Any) -> None:
         script = Script([calls(1, 2, total=total)] * 2)
