@@ -1,10 +1,11 @@
-"""What a delivery needs to know of one send: how a row becomes a contact, how contacts become a call."""
+"""What a delivery needs to know of one send: how a row becomes a contact, and contacts become a call."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 from airflow_provider_campaigns.protocol.messages import Conversation
 
@@ -35,7 +36,7 @@ class ContactReply:
     """
     What became of one contact.
 
-    :param status: ``accepted``, ``duplicate`` (the vendor had it already), ``rejected``, or ``unknown``.
+    :param status: ``accepted``, ``duplicate`` (the vendor has it already), ``rejected``, or ``unknown``.
     :param reason: a short cause in our words, None for accepted contacts.
     :param vendor_id: the vendor's id for it.
     :param url: e.g. a survey link or a request portal.
@@ -49,37 +50,45 @@ class ContactReply:
     message: str | None = None
 
 
-class Send(Protocol):
-    """One send to one campaign: implemented by each vendor, driven by the delivery engine."""
+class Send(ABC):
+    """
+    One send to one campaign: each vendor has a subclass, and the delivery engine drives it.
+
+    What is the same for every object of a subclass is a plain class attribute there; what depends on its parameters is
+    a property.
+    """
+
+    vendor: ClassVar[str]
+    """The vendor's name."""
+    requests_per_minute: ClassVar[float | None] = None
+    """How many such calls the vendor's page allows an account in a minute; None when no page says."""
 
     @property
-    def vendor(self) -> str:
-        """The vendor's name."""
-
-    @property
+    @abstractmethod
     def campaign(self) -> str:
         """The campaign, collector or list the contacts go to, for the receipt."""
 
     @property
-    def identity(self) -> Mapping[str, str]:
-        """What must be the same on a later try of the same delivery (campaign, medium …)."""
-
-    @property
-    def batch_limit(self) -> int:
-        """How many contacts one call takes at the most."""
-
-    @property
-    def requests_per_minute(self) -> float | None:
-        """How many such calls the vendor's page allows an account in a minute; None when no page says."""
-
-    @property
+    @abstractmethod
     def required(self) -> Sequence[Sequence[str]]:
         """Groups of fields of which a source must have at least one each."""
 
     @property
-    def safe_to_resend(self) -> str:
-        """Why the call may be repeated after an unknown outcome; empty: it may not."""
+    def identity(self) -> Mapping[str, str]:
+        """What must be the same on a later try of the same delivery (campaign, medium …); default: the campaign."""
+        return {"campaign": self.campaign}
 
+    @property
+    def batch_limit(self) -> int:
+        """How many contacts one call takes at the most; default one."""
+        return 1
+
+    @property
+    def safe_to_resend(self) -> str:
+        """Why the call may be repeated after an unknown outcome; empty, the default: it may not."""
+        return ""
+
+    @abstractmethod
     def contact(self, fields: Mapping[str, Any]) -> Contact:
         """
         Return the contact made of one row.
@@ -87,11 +96,12 @@ class Send(Protocol):
         :raises InvalidContactError: the row cannot be sent.
         """
 
+    @abstractmethod
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         """
         Send one batch (1 to ``batch_limit`` contacts) and return a reply per contact, in order.
 
-        :param resent: an earlier request may have taken these contacts already; "already there" is then ``accepted``.
+        :param resent: an earlier request may have taken these contacts already.
         :raises RequestRejectedError: the vendor refused the whole batch for what it holds.
         :raises VendorError: otherwise as ``retry.exchange``.
         """

@@ -24,7 +24,7 @@ from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response, Sleep, T
 from airflow_provider_campaigns.protocol.pace import Pace, paced
 from airflow_provider_campaigns.protocol.retry import exchange
-from airflow_provider_campaigns.protocol.send import Contact, ContactReply, LooksUp
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply, LooksUp, Send
 
 HEADER = {"vendor": "acme", "campaign": "spring"}
 
@@ -148,7 +148,7 @@ class _Acme(Dialect):
 
 
 @dataclass(frozen=True)
-class AcmeSend:
+class AcmeSend(Send):
     """A vendor's send: contacts have a ``phone``, perhaps an ``email``; the reply is a list of statuses."""
 
     campaign: str = "spring"
@@ -156,9 +156,7 @@ class AcmeSend:
     safe_to_resend: str = ""
 
     vendor = "acme"
-    requests_per_minute: float | None = None
-    identity: Mapping[str, str] = field(default_factory=lambda: {"campaign": "spring"})
-    required: Sequence[Sequence[str]] = (("phone",),)
+    required = (("phone",),)
 
     def contact(self, fields: Mapping[str, Any]) -> Contact:
         phone = str(fields.get("phone") or "")

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
 from airflow_provider_campaigns.parameters import check_id, check_text, parse_object
 from airflow_provider_campaigns.protocol.messages import Conversation, Sleep
-from airflow_provider_campaigns.protocol.send import Contact, ContactReply
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
 from airflow_provider_campaigns.vendors.collect.dialect import Collect, due_text
 from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses
 from airflow_provider_campaigns.vendors.common.reply_values import (
@@ -62,7 +62,7 @@ class KnownContact(BaseModel):
 
 
 @dataclass(frozen=True)
-class SendCollectRequest:
+class SendCollectRequest(Send):
     """
     Requests of one campaign, one to each contact.
 
@@ -89,6 +89,9 @@ class SendCollectRequest:
     assigned_to: str | None = None
     send_message: bool = True
 
+    vendor = Collect.vendor
+    required = (("email", *ID_COLUMNS),)
+
     def __post_init__(self) -> None:
         check_id("campaign_id", self.campaign_id, "the id of a campaign")
         due_text(self.due_date)
@@ -105,39 +108,14 @@ class SendCollectRequest:
             raise InputError("samples", "one sample when data or created_by is given", f"{len(self._samples)} samples")
 
     @property
-    def vendor(self) -> str:
-        """The vendor's name."""
-        return self.dialect.vendor
-
-    @property
     def campaign(self) -> str:
         """The campaign."""
         return self.campaign_id
 
     @property
-    def identity(self) -> Mapping[str, str]:
-        """The campaign."""
-        return {"campaign": self.campaign_id}
-
-    @property
     def batch_limit(self) -> int:
         """Contacts per call: the call that takes many knows neither ``data`` nor ``createdBy``."""
         return 1 if self._one_by_one else BATCH_LIMIT
-
-    @property
-    def requests_per_minute(self) -> float | None:
-        """None: no limit is published."""
-        return None
-
-    @property
-    def required(self) -> Sequence[Sequence[str]]:
-        """An e-mail, or the id of an existing contact."""
-        return (("email", *ID_COLUMNS),)
-
-    @property
-    def safe_to_resend(self) -> str:
-        """Empty: a request that is repeated reaches the contact twice."""
-        return ""
 
     def contact(self, fields: Mapping[str, Any]) -> Contact:
         """

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -22,7 +21,7 @@ from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.parameters import check_id
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response
 from airflow_provider_campaigns.protocol.retry import exchange
-from airflow_provider_campaigns.protocol.send import Contact, ContactReply
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
 from airflow_provider_campaigns.vendors.common.addresses import addresses
 from airflow_provider_campaigns.vendors.common.reply_values import MENTIONED_TWICE, UNMENTIONED, mapping, refused, text
 from airflow_provider_campaigns.vendors.common.row_model import Text, checked, given
@@ -116,7 +115,7 @@ class Lead(Routing):
 
 
 @dataclass(frozen=True)
-class _Leads(ABC):
+class _Leads(Send):
     """
     Adds leads to one campaign.
 
@@ -138,8 +137,8 @@ class _Leads(ABC):
     agent_id: str | int | None = None
     expiry_date: str | date | None = None
 
-    vendor: ClassVar[str] = Ozonetel.vendor
-    required: ClassVar[Sequence[Sequence[str]]] = (("phoneNumber",),)
+    vendor = Ozonetel.vendor
+    required = (("phoneNumber",),)
 
     def __post_init__(self) -> None:
         check_id("campaign_name", self.campaign_name, "the name of an outbound campaign")
@@ -178,10 +177,6 @@ class _Leads(ABC):
         others = addresses({name: value for name, value in lead.items() if name not in BODY})
         return Contact(phone, lead, tuple(dict.fromkeys((phone, *others))), identity=phone.removeprefix("+"))
 
-    @abstractmethod
-    def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
-        """Send one batch, see ``protocol.sending.Send``."""
-
     @cached_property
     def _routing(self) -> dict[str, Any]:
         return given(
@@ -214,8 +209,7 @@ class _Leads(ABC):
 class AddCampaignLead(_Leads):
     """Adds one lead per call (reference "Add Campaign Data")."""
 
-    batch_limit: ClassVar[int] = 1
-    requests_per_minute: ClassVar[float | None] = LEADS_A_MINUTE
+    requests_per_minute = LEADS_A_MINUTE
 
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         """Send one lead; a number the campaign has already is ``duplicate``, after an unanswered send ``accepted``."""
@@ -239,8 +233,8 @@ class AddCampaignBulkData(_Leads):
     that success reads as elsewhere; results per number, as the call's forerunner gave them, are read too.
     """
 
-    batch_limit: ClassVar[int] = BULK_ROWS
-    requests_per_minute: ClassVar[float | None] = BULKS_A_MINUTE
+    batch_limit = BULK_ROWS
+    requests_per_minute = BULKS_A_MINUTE
 
     def contact(self, fields: Mapping[str, Any]) -> Contact:
         """

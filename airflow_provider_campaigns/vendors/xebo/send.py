@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
 from airflow_provider_campaigns.parameters import check_id, check_text
 from airflow_provider_campaigns.protocol.messages import Conversation
-from airflow_provider_campaigns.protocol.send import Contact, ContactReply
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
 from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses
 from airflow_provider_campaigns.vendors.common.reply_values import (
     MENTIONED_TWICE,
@@ -67,7 +67,7 @@ class XeboContact(BaseModel):
 
 
 @dataclass(frozen=True)
-class TriggerSurvey:
+class TriggerSurvey(Send):
     """
     Links (no medium) or a send by a medium, for one collector.
 
@@ -83,16 +83,14 @@ class TriggerSurvey:
     collector_token: str = field(default="", repr=False)
     medium: Medium | None = None
 
+    vendor = Xebo.vendor
+    batch_limit = BATCH_LIMIT
+
     def __post_init__(self) -> None:
         check_id("collector_id", self.collector_id, "the id of a collector")
         check_text("collector_token", self.collector_token or None, "text")
         if self.medium is not None and (not isinstance(self.medium, str) or self.medium not in MEDIA):
             raise InputError("medium", "sms, email, whatsapp, or None for links", self.medium)
-
-    @property
-    def vendor(self) -> str:
-        """The vendor's name."""
-        return self.dialect.vendor
 
     @property
     def campaign(self) -> str:
@@ -103,16 +101,6 @@ class TriggerSurvey:
     def identity(self) -> Mapping[str, str]:
         """Collector and medium."""
         return {"collector": self.collector_id, "medium": self.medium or "links"}
-
-    @property
-    def batch_limit(self) -> int:
-        """Contacts per call."""
-        return BATCH_LIMIT
-
-    @property
-    def requests_per_minute(self) -> float | None:
-        """None: no limit is published."""
-        return None
 
     @property
     def required(self) -> Sequence[Sequence[str]]:

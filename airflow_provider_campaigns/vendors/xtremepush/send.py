@@ -11,7 +11,7 @@ from typing import Any
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
 from airflow_provider_campaigns.parameters import check_id, parse_datetime, parse_object
 from airflow_provider_campaigns.protocol.messages import Conversation
-from airflow_provider_campaigns.protocol.send import Contact, ContactReply
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
 from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses
 from airflow_provider_campaigns.vendors.common.reply_values import words
 from airflow_provider_campaigns.vendors.common.row_model import given, json_safe
@@ -29,7 +29,7 @@ _NO_OVERRIDES = frozenset({"apptoken", "id", "target", "target_with_params", "ta
 
 
 @dataclass(frozen=True)
-class ExecuteCampaign:
+class ExecuteCampaign(Send):
     """
     One API-triggered campaign, executed for each contact.
 
@@ -51,6 +51,9 @@ class ExecuteCampaign:
     send_at: datetime | str | None = None
     overrides: Mapping[str, Any] | None = field(default=None, repr=False)
 
+    vendor = Xtremepush.vendor
+    batch_limit = BATCH_LIMIT
+
     def __post_init__(self) -> None:
         _time(self.send_at)
         check_id("campaign_id", self.campaign_id, "the id of a live campaign", (str, int))
@@ -59,11 +62,6 @@ class ExecuteCampaign:
         taken = sorted(_NO_OVERRIDES & parse_object("overrides", self.overrides).keys())
         if taken:
             raise InputError("overrides", "fields that no other parameter sets", ", ".join(taken))
-
-    @property
-    def vendor(self) -> str:
-        """The vendor's name."""
-        return self.dialect.vendor
 
     @property
     def campaign(self) -> str:
@@ -76,24 +74,9 @@ class ExecuteCampaign:
         return {"campaign": self.campaign, "target_by": self.target_by}
 
     @property
-    def batch_limit(self) -> int:
-        """Contacts per call."""
-        return BATCH_LIMIT
-
-    @property
-    def requests_per_minute(self) -> float | None:
-        """None: no limit is published."""
-        return None
-
-    @property
     def required(self) -> Sequence[Sequence[str]]:
         """The column that ``target_by`` names."""
         return ((self.target_by,),)
-
-    @property
-    def safe_to_resend(self) -> str:
-        """Empty: every execution sends."""
-        return ""
 
     def contact(self, fields: Mapping[str, Any]) -> Contact:
         """
