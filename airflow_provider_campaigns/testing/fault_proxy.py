@@ -70,8 +70,7 @@ class FaultProxy:
         self._lock = threading.Lock()
         self.sends = 0
         """Requests that contact people, so far."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property
@@ -93,60 +92,66 @@ class FaultProxy:
         self._server.server_close()
         self._thread.join()
 
-    def _take(self, method: str, path: str) -> Fault | None:
+    def take(self, method: str, path: str) -> Fault | None:
+        """Count a request, and return what becomes of it."""
         if not self._is_send(method, path.removeprefix(self._target.path)):
             return None
         with self._lock:
             self.sends += 1
             return self._faults.pop(0) if self._faults else None
 
-    def _forward(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+    def forward(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+        """Hand a request to the vendor, and return its reply."""
         connection = http.client.HTTPConnection(self._target.netloc, timeout=TIMEOUT)
         connection.request(method, path, body=body, headers={**headers, "Connection": "close"})
         return connection.getresponse()
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        proxy = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one request as the proxy decides."""
 
-            def log_message(self, *_: Any) -> None:
-                """Log nothing."""
+    protocol_version = "HTTP/1.1"
+    server: _Server
 
-            def handle_request(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                fault = proxy._take(self.command, self.path.partition("?")[0])
-                headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
-                if fault is None or fault.forwarded:
-                    reply = proxy._forward(self.command, self.path, body, headers | {"Accept-Encoding": "identity"})
-                    content = reply.read()
-                if fault is None:
-                    self._answer(reply.status, dict(reply.getheaders()), content)
-                elif fault.status is None:
-                    self._reset()
-                else:
-                    self._answer(fault.status, dict(fault.headers), fault.body.encode(), cut=fault.cut)
+    def log_message(self, *_: Any) -> None:
+        """Log nothing."""
 
-            def _answer(self, status: int, headers: Mapping[str, str], content: bytes, *, cut: bool = False) -> None:
-                self.send_response(status)
-                for name, value in headers.items():
-                    if name.lower() not in _HOP_BY_HOP:
-                        self.send_header(name, value)
-                if "Content-Type" not in headers:
-                    self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content[: len(content) // 2] if cut else content)
-                self.close_connection = self.close_connection or cut
+    def answer(self) -> None:
+        """Forward the request, unless the next fault keeps it from the vendor, and reply."""
+        proxy = self.server.proxy
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        fault = proxy.take(self.command, self.path.partition("?")[0])
+        if fault is None or fault.forwarded:
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
+            reply = proxy.forward(self.command, self.path, body, headers | {"Accept-Encoding": "identity"})
+            content = reply.read()
+        if fault is None:
+            self._reply(reply.status, dict(reply.getheaders()), content)
+        elif fault.status is None:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+        else:
+            self._reply(fault.status, fault.headers, fault.body.encode(), cut=fault.cut)
 
-            def _reset(self) -> None:
-                self.close_connection = True
-                self.connection.shutdown(socket.SHUT_RDWR)
+    def _reply(self, status: int, headers: Mapping[str, str], content: bytes, *, cut: bool = False) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", **headers}.items():
+            if name.lower() not in _HOP_BY_HOP:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2] if cut else content)
+        self.close_connection = self.close_connection or cut
 
-            do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_request  # noqa: N815 - http.server's names
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = answer  # noqa: N815 - http.server's names
 
-        return Handler
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, proxy: FaultProxy) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.proxy = proxy
 
 
 def as_connection(fields: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ def test_it_is_small() -> None:
     assert sum(text.count("\n") for text in code.values()) <= MOST_LINES
 
 
-def test_its_tests_pass(package: Path, tmp_path: Path) -> None:
+def test_its_tests_pass(package: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(package), str(package / "tests"), str(ROOT)])}
     command = [
         sys.executable,
