@@ -209,6 +209,32 @@ _VENDORS = (
 )
 
 
+def describe_connection_type(
+    conn_type: str,
+    hook_class_name: str,
+    hook_name: str,
+    behaviour: dict[str, Any],
+    fields: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """
+    Describe the connection type of a vendor in a package of its own, with the extra fields that all vendors have.
+
+    :param conn_type: name of the type, e.g. ``acme``.
+    :param hook_class_name: import path of the hook.
+    :param hook_name: what the form calls it.
+    :param behaviour: ``hidden-fields``, ``relabeling`` and ``placeholders`` of the form.
+    :param fields: the vendor's own extra fields, by name: ``label``, ``description`` and JSON ``schema`` each.
+    :return: an entry of ``connection-types`` in provider info, and what the hook's ``connection_type`` returns.
+    """
+    return {
+        "connection-type": conn_type,
+        "hook-class-name": hook_class_name,
+        "hook-name": hook_name,
+        "ui-field-behaviour": behaviour,
+        "conn-fields": {**(fields or {}), **_SHARED_FIELDS},
+    }
+
+
 def connection_type(name: str) -> dict[str, Any]:
     """Return the description of one connection type, e.g. ``exotel``."""
     return next(vendor for vendor, _ in _VENDORS if vendor["connection-type"] == name)

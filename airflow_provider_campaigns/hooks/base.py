@@ -271,9 +271,19 @@ class CampaignHook(BaseHook):
         return ", ".join(f"{labels[name]} ({name})" for name in ("login", "password") if name in labels)
 
     @classmethod
+    def connection_type(cls) -> dict[str, Any]:
+        """
+        Return the description of the connection type, as provider info has it.
+
+        A vendor in a package of its own overrides this, and returns what its own provider info declares; see
+        ``get_provider_info.describe_connection_type``.
+        """
+        return connection_type(cls.conn_type)
+
+    @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return the form's hidden and relabelled fields (Airflow 2.11 to 3.1)."""
-        behaviour = connection_type(cls.conn_type)["ui-field-behaviour"]
+        behaviour = cls.connection_type()["ui-field-behaviour"]
         return {name.replace("-", "_"): value for name, value in behaviour.items()}
 
     @classmethod
@@ -284,7 +294,7 @@ class CampaignHook(BaseHook):
         from wtforms.validators import Optional
 
         widgets = {}
-        for name, spec in connection_type(cls.conn_type)["conn-fields"].items():
+        for name, spec in cls.connection_type()["conn-fields"].items():
             hidden = spec["schema"].get("format") == "password"
             widgets[name] = (PasswordField if hidden else StringField)(
                 spec["label"],
