@@ -82,7 +82,7 @@ class CampaignHook(BaseHook):
     @cached_property
     def fields(self) -> ConnectionFields:
         """The connection's fields."""
-        known = connection_type(self.conn_type)["conn-fields"]
+        known = self.connection_type()["conn-fields"]
         return ConnectionFields(self.connection, self.default_host, known, self.conn_type)
 
     @cached_property
