@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from enum import Enum
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from airflow_provider_campaigns.exceptions import LONGEST_CODE, LONGEST_MESSAGE, VendorError
@@ -154,7 +155,12 @@ class Dialect(ABC):
 
         :param secrets: others to hide, such as the current token.
         """
-        return redactor(*self.secrets, *secrets)
+        return redactor(*self.secrets, *secrets) if secrets else self._own_redactor
+
+    # Cached, since every conversation asks for it.
+    @cached_property
+    def _own_redactor(self) -> Redactor:
+        return redactor(*self.secrets)
 
 
 def is_json(response: Response) -> bool:

@@ -17,7 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
+from urllib3.exceptions import NewConnectionError, ProxyError
 
 from airflow_provider_campaigns.protocol.dialect import Dialect
 from airflow_provider_campaigns.protocol.messages import Conversation, Page, Response, Sleep, T
@@ -212,8 +212,6 @@ def _connecting(connection: HTTPConnection) -> Iterator[None]:
     """Give all that fails before the first byte of a request one name; later errors have the same types."""
     try:
         yield
-    except (NewConnectionError, ConnectTimeoutError):
-        raise
     except Exception as error:
         raise NewConnectionError(connection, str(error)) from error
 
@@ -297,10 +295,8 @@ class _Adapter(HTTPAdapter):
 
 
 def _never_connected(error: Exception) -> bool:
-    if isinstance(error, requests.ConnectTimeout):
-        return True
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     if isinstance(reason, ProxyError):
         # Not proof: urllib3 wraps a reply cut by a proxy so, too.
         reason = reason.original_error
-    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
+    return isinstance(reason, NewConnectionError)

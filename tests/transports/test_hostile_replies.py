@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import ssl
 import threading
 import tracemalloc
@@ -23,6 +24,7 @@ from airflow_provider_campaigns.protocol.messages import Request, Response, Slee
 from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.transports.body import Body, ReplyError
 from airflow_provider_campaigns.transports.settings import TransportSettings
+from tests.echoing import everything_said
 from tests.transports.conftest import AcmeDialect, Driver
 from tests.transports.faulty_server import Behaviour, FaultyServer, dripping, never_reading, reply, reply_twice, sent
 
@@ -294,6 +296,36 @@ def test_kept_connections_are_used_again(driver: Driver, acme: AcmeDialect) -> N
     with FaultyServer() as server:
         driver.run(TransportSettings(server.url), acme, *(exchange(acme, WRITE) for _ in range(5)))
         assert server.connections == 1
+
+
+# Logs.
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b": top-secret-key\x1b[2J\r\nX: top-secret-key",
+        b"top-secret-key without a colon\r\nX: y",
+        b"X: y\r\n top-secret-key\r\n\ttop-secret-key",
+        b"X\x00: top-secret-key",
+        b"Set-Cookie: key=top-secret-key; Domain=vendor.example.com",
+        b"Location: http://top-secret-key@[",
+    ],
+)
+def test_the_libraries_do_not_log_what_a_reply_repeats(
+    driver: Driver, impatient: AcmeDialect, caplog: pytest.LogCaptureFixture, headers: bytes
+) -> None:
+    for name in ("", "urllib3", "requests", "aiohttp", "asyncio"):
+        caplog.set_level(logging.DEBUG, logger=name or None)
+    request = replace(WRITE, headers={"X-Key": "top-secret-key"})
+    with FaultyServer(sent(HEAD + headers + b"\r\nContent-Length: 14\r\n\r\n" + DONE)) as server:
+        try:
+            shown = repr(driver.run(TransportSettings(server.url), impatient, exchange(impatient, request)))
+        except VendorError as error:
+            shown = everything_said(error)
+        assert server.times("/things") == 1
+    assert "top-secret-key" not in shown + caplog.text
+    assert "\x1b" not in shown + caplog.text
 
 
 # Anything.
