@@ -275,7 +275,7 @@ class Ozonetel(Dialect):
         """Return the calls of a page, and how many there are in all if the vendor says so."""
         reply = reply_object(response)
         calls, total = reply.get("details"), text(reply.get("totalCount"))
-        if calls is None and _status(reply) == SUCCESS:
+        if calls is None and _status(reply) == SUCCESS and total in {None, "0"}:
             calls = []
         if not isinstance(calls, list):
             raise self.error(VendorUnavailableError, response)

@@ -353,9 +353,12 @@ class TestCallRecords:
         assert script.play(ACCOUNT.call_records(self.DAY)) == 0
         assert "campaignName" not in script.requests[0].json
 
-    def test_a_reply_without_calls_is_an_error(self) -> None:
+    @pytest.mark.parametrize(
+        "reply", [{"message": ""}, {"status": "success", "totalCount": 3}, {"status": "success", "details": "none"}]
+    )
+    def test_a_reply_without_calls_is_an_error(self, reply: dict[str, Any]) -> None:
         with pytest.raises(VendorUnavailableError):
-            drive(ACCOUNT.call_records(self.DAY), (200, {"status": "success", "message": ""}))
+            drive(ACCOUNT.call_records(self.DAY), (200, reply))
 
 
 class TestCheck:
