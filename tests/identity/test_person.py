@@ -21,7 +21,8 @@ from airflow_provider_campaigns.identity import (
     opt_out_keys,
     read_person,
     spellings,
-)from tests.spellings import SPELLINGS
+)
+from tests.spellings import SPELLINGS
 
 US, IN, GB = "US", "IN", "GB"
 
