@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_campaigns.exceptions import DeliveryError, InputError, LedgerError, SendWindowClosedError
 from airflow_provider_campaigns.masking import mask
@@ -19,6 +19,7 @@ from airflow_provider_campaigns.operators.hidden import HiddenField, shown
 from airflow_provider_campaigns.operators.outlets import announce
 from airflow_provider_campaigns.operators.records import Records, open_records
 from airflow_provider_campaigns.operators.rendered import whole_number, yes_or_no
+from airflow_provider_campaigns.operators.templated import TemplatedOperator
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -46,7 +47,7 @@ SINGLE_CONCURRENCY = 16
 BATCH_CONCURRENCY = 2
 
 
-class CampaignDeliveryOperator(BaseOperator):
+class CampaignDeliveryOperator(TemplatedOperator):
     """
     Base of the operators that deliver contacts to a campaign.
 

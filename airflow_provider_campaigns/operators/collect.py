@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError
 from airflow_provider_campaigns.links.collect import CollectPortalLink
 from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.hidden import HiddenField, shown
 from airflow_provider_campaigns.operators.rendered import listed, yes_or_no
+from airflow_provider_campaigns.operators.templated import TemplatedOperator
 
 if TYPE_CHECKING:
     from datetime import date
@@ -124,7 +125,7 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
                 CollectPortalLink.store(context, outcome["url"])
 
 
-class UpdateCollectRequestOperator(BaseOperator):
+class UpdateCollectRequestOperator(TemplatedOperator):
     """
     Modify a request; what is not given stays as it is.
 

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError, RequestRejectedError
 from airflow_provider_campaigns.operators.exotel_create import CreateExotelCampaignOperator
 from airflow_provider_campaigns.operators.exotel_described import described
 from airflow_provider_campaigns.operators.exports import write_lines
 from airflow_provider_campaigns.operators.rendered import whole_number
+from airflow_provider_campaigns.operators.templated import TemplatedOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -38,7 +37,7 @@ LEADS_TO = {
 }
 
 
-class _ExotelOperator(BaseOperator):
+class _ExotelOperator(TemplatedOperator):
     """Base of the operators that make one call."""
 
     ui_color = "#e8f1fb"

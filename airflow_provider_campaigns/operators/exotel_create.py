@@ -125,6 +125,7 @@ class CreateExotelCampaignOperator(CampaignSensor):
     )
 
     numbers = HiddenField("numbers")
+    lists = HiddenField("lists", personal=False)
     contacts = HiddenField("contacts")
 
     def __init__(
@@ -290,7 +291,7 @@ class CreateExotelCampaignOperator(CampaignSensor):
         whom = recipients(
             self.hook,
             numbers=shown(self.numbers),
-            lists=self.lists,
+            lists=shown(self.lists),
             contacts=shown(self.contacts),
             region=self.region,
         )

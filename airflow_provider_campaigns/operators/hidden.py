@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import XComArg
@@ -11,42 +12,45 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_provider_campaigns.delivery.storage import is_path
 from airflow_provider_campaigns.masking import mask
 
-# What renders itself: Airflow 3 knows it by its ``resolve``, Airflow 2 by its class.
 if TYPE_CHECKING or AIRFLOW_V_3_0_PLUS:
-    ResolveMixin = object
+    from airflow.sdk.definitions._internal.mixins import ResolveMixin
 else:
     from airflow.utils.mixins import ResolveMixin
 
 
 class Hidden(ResolveMixin):
     """
-    Recipients in a template field.
+    Recipients in a template field, which a ``TemplatedOperator`` renders.
 
-    It renders what is inside itself: Airflow would log the value of a nested template field when that fails. Airflow
-    stores and shows ``str()`` of it: a count, or masked text.
+    Airflow stores, shows and logs ``str()`` of it: a count, or masked text.
 
     :param value: the recipients.
-    :param noun: what they are, in the plural.
-    :param render: renders a value with a context.
+    :param field: the descriptor of the field.
+    :param rendered: they are no template, or one no more.
     """
 
-    def __init__(self, value: Any, noun: str, render: Callable[[Any, Any], Any]) -> None:
+    def __init__(self, value: Any, field: HiddenField, *, rendered: bool = False) -> None:
         self.value = value
-        self.noun = noun
-        self._render = render
+        self.field = field
+        self.rendered = rendered
 
-    def resolve(self, context: Mapping[str, Any], **_: Any) -> Any:
-        """Return the recipients, rendered."""
-        return self._render(self.value, context)
+    def replaced(self, value: Any) -> Hidden:
+        """Return what the field holds once it is rendered."""
+        return Hidden(value, self.field, rendered=True)
 
     def iter_references(self) -> Iterator[Any]:
-        """Return no upstream tasks: what waits for one is not hidden."""
-        return iter(())
+        """Return the upstream tasks that the recipients come from."""
+        return XComArg.iter_xcom_references(self.value)
 
     def __str__(self) -> str:
-        if isinstance(self.value, str):
-            return self.noun if self.value.lstrip().startswith("[") else mask(self.value)
-        return f"{len(self.value):,} {self.noun}" if hasattr(self.value, "__len__") else self.noun
+        noun, value = self.field.noun, self.value
+        if isinstance(value, XComArg):
+            return str(value)
+        if not self.field.personal:
+            return value if isinstance(value, str) else json.dumps(value, default=str)
+        if is_path(value):
+            return noun if _is_list(str(value)) else mask(str(value))
+        return f"{len(value):,} {noun}" if hasattr(value, "__len__") else noun
 
     __repr__ = __str__
 
@@ -68,28 +72,27 @@ class Hidden(ResolveMixin):
 
 class HiddenField:
     """
-    Descriptor of a template field whose values, but for paths and templates without addresses in them, are hidden.
-
-    The operator keeps the value as it is; who reads the field gets it wrapped in ``Hidden``.
+    Descriptor of a template field with recipients: who reads the field gets them as one and the same ``Hidden``.
 
     :param noun: what the values are, in the plural.
+    :param personal: False: they may be shown, but are rendered as recipients are.
     """
 
-    def __init__(self, noun: str) -> None:
+    def __init__(self, noun: str, *, personal: bool = True) -> None:
         self.noun = noun
+        self.personal = personal
 
     def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
         self.slot = f"_hidden_{name}"
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        if instance is None:
-            return self
-        value = getattr(instance, self.slot, None)
-        return Hidden(value, self.noun, instance.render_template) if _holds_recipients(value) else value
+        return self if instance is None else getattr(instance, self.slot, None)
 
     def __set__(self, instance: Any, value: Any) -> None:
-        # Paths as text: some versions of Airflow call the ``resolve`` of a pathlib.Path to render it.
-        object.__setattr__(instance, self.slot, str(value) if is_path(value) else shown(value))
+        if value is not None and not isinstance(value, Hidden):
+            value = Hidden(value, self)
+        object.__setattr__(instance, self.slot, value)
 
 
 def shown(value: Any) -> Any:
@@ -97,8 +100,30 @@ def shown(value: Any) -> Any:
     return value.value if isinstance(value, Hidden) else value
 
 
-def _holds_recipients(value: Any) -> bool:
-    """Whether ``value`` is to be hidden; what still waits for an upstream task must stay visible to Airflow."""
-    if isinstance(value, str):
-        return value.lstrip().startswith("[") or mask(value) != value
-    return value is not None and not any(XComArg.iter_xcom_references(value))
+def hidden_fields(operator_class: type) -> list[HiddenField]:
+    """Return the hidden fields of an operator's class."""
+    fields = [getattr(operator_class, name, None) for name in getattr(operator_class, "template_fields", ())]
+    return [field for field in fields if isinstance(field, HiddenField)]
+
+
+def holds_recipients(value: Any) -> bool:
+    """Whether a DAG's author wrote recipients into ``value``, and not only a path, or what upstream tasks return."""
+    if value is None or isinstance(value, ResolveMixin):
+        return False
+    if is_path(value):
+        return _is_list(str(value)) or mask(str(value)) != str(value)
+    return _holds_data(value)
+
+
+def _holds_data(value: Any) -> bool:
+    if isinstance(value, ResolveMixin):
+        return False
+    if isinstance(value, Mapping):
+        return _holds_data([*value.values()])
+    if isinstance(value, Collection) and not isinstance(value, str):
+        return any(map(_holds_data, value))
+    return True
+
+
+def _is_list(text: str) -> bool:
+    return text.lstrip().startswith("[")

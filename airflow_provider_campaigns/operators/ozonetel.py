@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.exports import write_lines
 from airflow_provider_campaigns.operators.rendered import a_day, yes_or_no
+from airflow_provider_campaigns.operators.templated import TemplatedOperator
 
 if TYPE_CHECKING:
     from datetime import date
@@ -101,7 +100,7 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator):
         )
 
 
-class _OzonetelOperator(BaseOperator):
+class _OzonetelOperator(TemplatedOperator):
     """Base of the operators that deliver nothing."""
 
     ui_color = "#e8f1fb"

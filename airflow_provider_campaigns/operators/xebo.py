@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
+from airflow.providers.common.compat.sdk import mask_secret
 
 from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.exports import write_lines
 from airflow_provider_campaigns.operators.rendered import listed
+from airflow_provider_campaigns.operators.templated import TemplatedOperator
 
 if TYPE_CHECKING:
     from datetime import date
@@ -80,7 +81,7 @@ class TriggerSurveyOperator(CampaignDeliveryOperator):
         return TriggerSurvey(self.hook.dialect, self.collector_id, self.collector_token, self.medium)
 
 
-class ExportXeboResponsesOperator(BaseOperator):
+class ExportXeboResponsesOperator(TemplatedOperator):
     """
     Write the responses to a survey to a file, one JSON object per line, as Xebo hands them over.
 
@@ -141,11 +142,13 @@ class ExportXeboResponsesOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Export the responses."""
+        statuses = listed("response_status", self.response_status)
         responses = self.hook.responses(
             self.survey_id,
             collector_ids=listed("collector_ids", self.collector_ids) if self.collector_ids else None,
             since=self.since,
             until=self.until,
-            response_status=listed("response_status", self.response_status),
+            # A template renders to text.
+            response_status=[int(status) if str(status).isdecimal() else status for status in statuses],
         )
         return write_lines(responses, self.output_path)

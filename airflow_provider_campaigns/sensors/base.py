@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, CampaignFailedError, InputError
+from airflow_provider_campaigns.operators.templated import TemplatedOperator
 from airflow_provider_campaigns.protocol.watching import MAX_POLL_FAILURES, Ending, Progress, Watch, revived
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class CampaignFailed(CampaignFailedError, AirflowFailException):  # noqa: N818 -
     """The campaign ended in a failed state, which no retry changes."""
 
 
-class CampaignSensor(BaseSensorOperator):
+class CampaignSensor(TemplatedOperator, BaseSensorOperator):
     """
     Base of the vendors' sensors.
 
