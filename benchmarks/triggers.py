@@ -175,11 +175,11 @@ def _workloads(kind: str, count: int, campaigns: list[str]) -> list[Any]:
         return CampaignStatusTrigger(
             hook="airflow_provider_campaigns.hooks.exotel.ExotelHook",
             conn_id="exotel_default",
-            watch="watch_campaign",
+            poll_method="poll_campaign",
             arguments={"campaign_id": campaigns[number]},
             poll_interval=INTERVAL,
             deadline=time.time() + 3600,
-            look_at=time.time() - 1,
+            first_poll_at=time.time() - 1,
         )
 
     def workload(number: int) -> Any:

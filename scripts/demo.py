@@ -215,15 +215,15 @@ def _sent(receipt: Mapping[str, Any], xcoms: Mapping[str, Any]) -> Iterator[Cont
 
 def _remember_numbers(dag: Any) -> Numbers:
     """Return a dict that gets the numbers of each task that creates an Exotel campaign, by task and map index."""
+    from airflow_provider_campaigns.operators._exotel.recipients import recipients
     from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
-    from airflow_provider_campaigns.operators.exotel_recipients import recipients
-    from airflow_provider_campaigns.operators.hidden import shown
+    from airflow_provider_campaigns.templating.hidden_field import unwrap
 
     numbers: Numbers = {}
 
     def remember(context: Mapping[str, Any]) -> None:
         task, ti = context["task"], context["ti"]
-        given = {name: shown(getattr(task, name)) for name in ("numbers", "lists", "contacts", "region")}
+        given = {name: unwrap(getattr(task, name)) for name in ("numbers", "lists", "contacts", "region")}
         numbers[ti.task_id, ti.map_index] = [*recipients(task.hook, **given).numbers()]
 
     for task in dag.tasks:

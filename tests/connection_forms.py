@@ -17,7 +17,7 @@ def label(field: Any) -> str:
     return str(field["schema"]["title"] if isinstance(field, dict) else field.args[0])
 
 
-def shown(name: str | None, *, hidden: bool = False) -> dict[str, Any]:
+def unwrap(name: str | None, *, hidden: bool = False) -> dict[str, Any]:
     return {"label": name, "hidden": hidden}
 
 
@@ -28,7 +28,7 @@ def forms_of_airflow_3() -> dict[str, Any]:
         form.connection_type: {
             "name": form.hook_name,
             "standard": {
-                name: shown(field.title, hidden=field.hidden) for name, field in form.standard_fields if field
+                name: unwrap(field.title, hidden=field.hidden) for name, field in form.standard_fields if field
             },
             "extra": {name: label(field) for name, field in form.extra_fields.items()},
         }
@@ -44,8 +44,8 @@ def forms_of_airflow_2() -> dict[str, Any]:
     forms = {
         kind: {
             "name": hook.hook_name,
-            "standard": {name: shown(None, hidden=True) for name in manager.field_behaviours[kind]["hidden_fields"]}
-            | {name: shown(str(title)) for name, title in manager.field_behaviours[kind]["relabeling"].items()},
+            "standard": {name: unwrap(None, hidden=True) for name in manager.field_behaviours[kind]["hidden_fields"]}
+            | {name: unwrap(str(title)) for name, title in manager.field_behaviours[kind]["relabeling"].items()},
             "extra": {},
         }
         for kind, hook in manager.hooks.items()

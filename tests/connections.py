@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.delivery import senders
-from airflow_provider_campaigns.hooks import base, tokens, variables
+from airflow_provider_campaigns.delivery.run import senders
+from airflow_provider_campaigns.hooks import account_tokens, base
 from airflow_provider_campaigns.protocol.pace import Pace
 from airflow_provider_campaigns.sandbox import collect, exotel, ozonetel, xebo, xtremepush
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
+from airflow_provider_campaigns.state import variables
 
 CREDENTIALS: dict[str, dict[str, Any]] = {
     "xebo": {"login": xebo.EMAIL, "password": xebo.PASSWORD},
@@ -39,8 +40,8 @@ def keep_tokens_in_memory(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     values: dict[str, str] = {}
     monkeypatch.setattr(variables, "read", values.get)
     monkeypatch.setattr(variables, "write", lambda name, text, description: values.__setitem__(name, text))
-    monkeypatch.setattr(tokens, "CLAIM_DELAY", 0)
-    monkeypatch.setattr(tokens, "CLAIM_JITTER", 0)
+    monkeypatch.setattr(account_tokens, "CLAIM_DELAY", 0)
+    monkeypatch.setattr(account_tokens, "CLAIM_JITTER", 0)
     return values
 
 

@@ -1,5 +1,5 @@
 """Many contacts, nothing twice: sources, batches, ledger, engine, outcomes and receipt; needs no Airflow."""
 
-from airflow_provider_campaigns.delivery.outcomes import read_outcomes
+from airflow_provider_campaigns.delivery.record.outcomes import read_outcomes
 
 __all__ = ["read_outcomes"]

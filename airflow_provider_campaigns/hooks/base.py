@@ -13,12 +13,12 @@ from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, VendorUnavailableError
 from airflow_provider_campaigns.get_provider_info import connection_type
+from airflow_provider_campaigns.hooks.account_tokens import MainThread, MaskedTokens
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
-from airflow_provider_campaigns.hooks.tokens import MainThread, MaskedTokens
 from airflow_provider_campaigns.protocol.dialect import Dialect
 from airflow_provider_campaigns.protocol.messages import Conversation, T
 from airflow_provider_campaigns.protocol.pace import Pace, paced
-from airflow_provider_campaigns.protocol.repeating import call
+from airflow_provider_campaigns.protocol.retry import call
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection

@@ -11,8 +11,8 @@ from phonenumbers import SUPPORTED_REGIONS
 from airflow_provider_campaigns.hooks.base import CampaignHook
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
 from airflow_provider_campaigns.protocol.messages import Conversation
-from airflow_provider_campaigns.vendors.exotel import REQUESTS_A_MINUTE, Exotel
-from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
+from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign
+from airflow_provider_campaigns.vendors.exotel.dialect import REQUESTS_A_MINUTE, Exotel
 
 
 class ExotelHook(CampaignHook):

@@ -7,11 +7,11 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
+from airflow_provider_campaigns.hooks.account_tokens import CLAIM_MARGIN, SharedTokens, variable_name
 from airflow_provider_campaigns.hooks.base import CampaignHook
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
-from airflow_provider_campaigns.hooks.tokens import CLAIM_MARGIN, SharedTokens, variable_name
 from airflow_provider_campaigns.protocol.messages import Conversation
-from airflow_provider_campaigns.vendors.ozonetel import CALL_RECORD_PAGES_A_MINUTE, Ozonetel
+from airflow_provider_campaigns.vendors.ozonetel.dialect import CALL_RECORD_PAGES_A_MINUTE, Ozonetel
 
 
 class OzonetelHook(CampaignHook):

@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_campaigns.hooks.base import CampaignHook
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
 from airflow_provider_campaigns.protocol.messages import Conversation
-from airflow_provider_campaigns.vendors.xebo import COMPLETE, LOGIN_URL, SEND_PATH, Xebo
+from airflow_provider_campaigns.vendors.xebo.dialect import COMPLETE, LOGIN_URL, SEND_PATH, Xebo
 
 
 class XeboHook(CampaignHook):

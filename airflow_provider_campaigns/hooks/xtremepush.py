@@ -8,7 +8,7 @@ from typing import Any
 from airflow_provider_campaigns.hooks.base import CampaignHook
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
 from airflow_provider_campaigns.protocol.messages import Conversation
-from airflow_provider_campaigns.vendors.xtremepush import Xtremepush
+from airflow_provider_campaigns.vendors.xtremepush.dialect import Xtremepush
 
 
 class XtremepushHook(CampaignHook):

@@ -10,20 +10,20 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError
 from airflow_provider_campaigns.links.collect import CollectPortalLink
-from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
-from airflow_provider_campaigns.operators.hidden import HiddenField, shown
-from airflow_provider_campaigns.operators.rendered import listed, yes_or_no
-from airflow_provider_campaigns.operators.templated import TemplatedOperator
+from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
+from airflow_provider_campaigns.parameters import parse_bool, parse_list
+from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
 
 if TYPE_CHECKING:
     from datetime import date
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_campaigns.delivery.outcomes import Outcomes
-    from airflow_provider_campaigns.delivery.receipt import Receipt
+    from airflow_provider_campaigns.delivery.record.outcomes import Outcomes
+    from airflow_provider_campaigns.delivery.record.receipt import Receipt
     from airflow_provider_campaigns.hooks.collect import CollectHook
-    from airflow_provider_campaigns.protocol.sending import Send
+    from airflow_provider_campaigns.protocol.send import Send
 
 
 class SendCollectRequestOperator(CampaignDeliveryOperator):
@@ -103,18 +103,18 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
 
     def make_send(self) -> Send:
         """Return the send of requests."""
-        from airflow_provider_campaigns.vendors.collect_contacts import SendCollectRequest
+        from airflow_provider_campaigns.vendors.collect.send import SendCollectRequest
 
         return SendCollectRequest(
             self.hook.dialect,
             self.campaign_id,
-            items=None if self.items is None else listed("items", self.items),
+            items=None if self.items is None else parse_list("items", self.items),
             data=self.data,
             samples=self.samples,
             due_date=self.due_date,
             created_by=self.created_by,
-            assigned_to=shown(self.assigned_to),
-            send_message=yes_or_no("send_message", self.send_message),
+            assigned_to=unwrap(self.assigned_to),
+            send_message=parse_bool("send_message", self.send_message),
         )
 
     def _report(self, receipt: Receipt, outcomes: Outcomes, context: Context) -> None:
@@ -196,7 +196,7 @@ class UpdateCollectRequestOperator(TemplatedOperator):
                 status=self.status,
                 due_date=self.due_date,
                 data=self.data,
-                assigned_to=shown(self.assigned_to),
+                assigned_to=unwrap(self.assigned_to),
                 send_completion_message=self.send_completion_message,
                 send_rejection_message=self.send_rejection_message,
                 send_reopen_message=self.send_reopen_message,

@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError, RequestRejectedError
-from airflow_provider_campaigns.operators.exotel_create import CreateExotelCampaignOperator
-from airflow_provider_campaigns.operators.exotel_described import described
-from airflow_provider_campaigns.operators.exports import write_lines
-from airflow_provider_campaigns.operators.rendered import whole_number
-from airflow_provider_campaigns.operators.templated import TemplatedOperator
+from airflow_provider_campaigns.operators._exotel.create import CreateExotelCampaignOperator
+from airflow_provider_campaigns.operators._exotel.described import described
+from airflow_provider_campaigns.operators.base.exports import write_lines
+from airflow_provider_campaigns.parameters import parse_positive_int
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -92,7 +92,9 @@ class ListExotelCampaignsOperator(_ExotelOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:
         """List the campaigns."""
-        campaigns = self.hook.list_campaigns(self.status, self.name, self.sort_by, whole_number("limit", self.limit))
+        campaigns = self.hook.list_campaigns(
+            self.status, self.name, self.sort_by, parse_positive_int("limit", self.limit)
+        )
         if self.output_path:
             return write_lines(campaigns, self.output_path)
         return [described(campaign) for campaign in campaigns]
@@ -167,6 +169,6 @@ class ExportExotelCallDetailsOperator(_ExotelOperator):
 
 
 def _status(campaign: Mapping[str, Any]) -> str:
-    from airflow_provider_campaigns.vendors.exotel_progress import normalise
+    from airflow_provider_campaigns.vendors.exotel.status import normalise
 
     return normalise(str(campaign.get("status")))

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
-from airflow_provider_campaigns.operators.exports import write_lines
-from airflow_provider_campaigns.operators.rendered import a_day, yes_or_no
-from airflow_provider_campaigns.operators.templated import TemplatedOperator
+from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
+from airflow_provider_campaigns.operators.base.exports import write_lines
+from airflow_provider_campaigns.parameters import parse_bool, parse_date
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
 
 if TYPE_CHECKING:
     from datetime import date
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
-    from airflow_provider_campaigns.protocol.sending import Send
+    from airflow_provider_campaigns.protocol.send import Send
 
 
 class AddCampaignLeadOperator(CampaignDeliveryOperator):
@@ -86,13 +86,13 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator):
 
     def make_send(self) -> Send:
         """Return the send of single leads or of bulk rows."""
-        from airflow_provider_campaigns.vendors.ozonetel_leads import AddCampaignBulkData, AddCampaignLead
+        from airflow_provider_campaigns.vendors.ozonetel.send import AddCampaignBulkData, AddCampaignLead
 
-        return (AddCampaignBulkData if yes_or_no("bulk", self.bulk) else AddCampaignLead)(
+        return (AddCampaignBulkData if parse_bool("bulk", self.bulk) else AddCampaignLead)(
             self.hook.dialect,
             self.campaign_name,
             action=self.action,
-            check_duplicate=yes_or_no("check_duplicate", self.check_duplicate),
+            check_duplicate=parse_bool("check_duplicate", self.check_duplicate),
             skill=self.skill,
             priority=self.priority,
             agent_id=self.agent_id,
@@ -172,5 +172,5 @@ class ExportOzonetelCallDetailsOperator(_OzonetelOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Export the calls."""
-        calls = self.hook.call_records(a_day("day", self.day), self.campaign_name or None)
+        calls = self.hook.call_records(parse_date("day", self.day), self.campaign_name or None)
         return write_lines(calls, self.output_path)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import mask_secret
 
-from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
-from airflow_provider_campaigns.operators.exports import write_lines
-from airflow_provider_campaigns.operators.rendered import listed
-from airflow_provider_campaigns.operators.templated import TemplatedOperator
+from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
+from airflow_provider_campaigns.operators.base.exports import write_lines
+from airflow_provider_campaigns.parameters import parse_list
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
 
 if TYPE_CHECKING:
     from datetime import date
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_campaigns.hooks.xebo import XeboHook
-    from airflow_provider_campaigns.protocol.sending import Send
-    from airflow_provider_campaigns.vendors.xebo_contacts import Medium
+    from airflow_provider_campaigns.protocol.send import Send
+    from airflow_provider_campaigns.vendors.xebo.send import Medium
 
 
 class TriggerSurveyOperator(CampaignDeliveryOperator):
@@ -74,7 +74,7 @@ class TriggerSurveyOperator(CampaignDeliveryOperator):
 
     def make_send(self) -> Send:
         """Return the send of links or of surveys."""
-        from airflow_provider_campaigns.vendors.xebo_contacts import TriggerSurvey
+        from airflow_provider_campaigns.vendors.xebo.send import TriggerSurvey
 
         if self.collector_token:
             mask_secret(self.collector_token)
@@ -142,10 +142,10 @@ class ExportXeboResponsesOperator(TemplatedOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Export the responses."""
-        statuses = listed("response_status", self.response_status)
+        statuses = parse_list("response_status", self.response_status)
         responses = self.hook.responses(
             self.survey_id,
-            collector_ids=listed("collector_ids", self.collector_ids) if self.collector_ids else None,
+            collector_ids=parse_list("collector_ids", self.collector_ids) if self.collector_ids else None,
             since=self.since,
             until=self.until,
             # A template renders to text.

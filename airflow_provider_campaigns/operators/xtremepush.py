@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
+from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_campaigns.hooks.xtremepush import XtremepushHook
-    from airflow_provider_campaigns.protocol.sending import Send
+    from airflow_provider_campaigns.protocol.send import Send
 
 
 class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator):
@@ -79,7 +79,7 @@ class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator):
 
     def make_send(self) -> Send:
         """Return the send of executions."""
-        from airflow_provider_campaigns.vendors.xtremepush_contacts import ExecuteCampaign
+        from airflow_provider_campaigns.vendors.xtremepush.send import ExecuteCampaign
 
         return ExecuteCampaign(
             self.hook.dialect,

@@ -47,7 +47,7 @@ class Request:
 
     :param method: HTTP method, upper case.
     :param path: path below the connection's base URL, or a whole URL for another host of the vendor.
-    :param effect: ``read`` may be repeated freely; ``write`` only as ``repeating`` allows.
+    :param effect: ``read`` may be repeated freely; ``write`` only as ``retry`` allows.
     :param json: body, sent as JSON whatever the method; None sends no body.
     :param params: query parameters; values that are None are left out.
     :param headers: headers beside the transport's own.

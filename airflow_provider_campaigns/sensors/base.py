@@ -19,18 +19,24 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, CampaignFailedError, InputError
-from airflow_provider_campaigns.operators.templated import TemplatedOperator
-from airflow_provider_campaigns.protocol.watching import MAX_POLL_FAILURES, Ending, Progress, Watch, revived
+from airflow_provider_campaigns.protocol.polling import (
+    MAX_POLL_FAILURES,
+    Poller,
+    PollResult,
+    WaitResult,
+    error_from_event,
+)
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_campaigns.hooks.base import CampaignHook
-    from airflow_provider_campaigns.sensors.record import WatchRecord
+    from airflow_provider_campaigns.state.poll_state import PollState
     from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
 
 # How long after the deadline Airflow itself ends a wait of which no triggerer took care.
-GRACE = timedelta(minutes=5)
+TRIGGERER_GRACE = timedelta(minutes=5)
 
 
 class CampaignFailed(CampaignFailedError, AirflowFailException):  # noqa: N818 - named after AirflowFailException
@@ -70,8 +76,8 @@ class CampaignSensor(TemplatedOperator, BaseSensorOperator):
         are told.
     """
 
-    watch: ClassVar[str]
-    """Name of the dialect's conversation that returns a ``Progress``."""
+    poll_method: ClassVar[str]
+    """Name of the dialect's conversation that returns a ``PollResult``."""
 
     template_fields: Sequence[str] = ()
     ui_color = "#f3ecfb"
@@ -88,7 +94,7 @@ class CampaignSensor(TemplatedOperator, BaseSensorOperator):
             raise InputError("max_poll_failures", "a whole number from 0", repr(max_poll_failures))
         self.deferrable = deferrable
         self.max_poll_failures = max_poll_failures
-        self._record: WatchRecord | None = None
+        self._record: PollState | None = None
 
     @cached_property
     def hook(self) -> CampaignHook:
@@ -104,8 +110,8 @@ class CampaignSensor(TemplatedOperator, BaseSensorOperator):
         raise TypeError("a vendor's sensor gives the arguments of its conversation")
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once."""
-        ending = self._look(self._begun(context))
+        """Poll once."""
+        ending = self._poll(self._begun(context))
         return PokeReturnValue(ending is not None, ending and self._conclude(context, ending))
 
     def execute(self, context: Context) -> Any:
@@ -114,8 +120,8 @@ class CampaignSensor(TemplatedOperator, BaseSensorOperator):
         if not self.deferrable:
             return super().execute(context)
         record = self._begun(context)
-        ending = self._look(record)
-        return self._conclude(context, ending) if ending else self._defer(record.watch)
+        ending = self._poll(record)
+        return self._conclude(context, ending) if ending else self._defer(record.poller)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """
@@ -131,7 +137,7 @@ class CampaignSensor(TemplatedOperator, BaseSensorOperator):
 
         return CampaignStatusTrigger
 
-    def trigger(self, watch: Watch) -> CampaignStatusTrigger:
+    def trigger(self, poller: Poller) -> CampaignStatusTrigger:
         """
         Return the trigger that goes on with a wait.
 
@@ -141,72 +147,72 @@ class CampaignSensor(TemplatedOperator, BaseSensorOperator):
         return self.trigger_class()(
             hook=f"{hook.__module__}.{hook.__qualname__}",
             conn_id=self.hook.conn_id,
-            watch=self.watch,
+            poll_method=self.poll_method,
             arguments=dict(self.arguments()),
             poll_interval=self.poke_interval,
-            deadline=watch.deadline,
-            look_at=time.time() + watch.pause(self.poke_interval),
-            max_poll_failures=watch.max_failures,
-            failures=watch.failures,
-            unknown=sorted(watch.unknown),
+            deadline=poller.deadline,
+            first_poll_at=time.time() + poller.pause(self.poke_interval),
+            max_poll_failures=poller.max_failures,
+            failures=poller.failures,
+            unknown=sorted(poller.unknown),
         )
 
-    def _begun(self, context: Context) -> WatchRecord:
+    def _begun(self, context: Context) -> PollState:
         """Return the wait that this process began or goes on with."""
         if self._record is None:
             self._record = self._recorded(context)
             self._record.begin(self.timeout, self.max_poll_failures)
         return self._record
 
-    def _recorded(self, context: Context) -> WatchRecord:
-        from airflow_provider_campaigns.sensors.record import WatchRecord
+    def _recorded(self, context: Context) -> PollState:
+        from airflow_provider_campaigns.state.poll_state import PollState
 
         retries = self.retries or 0
-        return WatchRecord(context, retries=retries, needed=self.reschedule or retries > 0)
+        return PollState(context, retries=retries, needed=self.reschedule or retries > 0)
 
-    def _look(self, record: WatchRecord) -> Ending | None:
+    def _poll(self, record: PollState) -> WaitResult | None:
         try:
-            progress = self._progress(record.watch)
+            progress = self._progress(record.poller)
         except CampaignError as error:
-            ending = record.watch.failed(error)
+            ending = record.poller.failed(error)
         else:
-            ending = record.watch.saw(progress)
+            ending = record.poller.record_result(progress)
         if ending is None:
             record.keep()
         return ending
 
-    def _progress(self, watch: Watch) -> Progress:
+    def _progress(self, poller: Poller) -> PollResult:
         try:
-            return self._ask(watch)
+            return self._ask(poller)
         except CallRefusedError as error:
             if error.status != HTTPStatus.UNAUTHORIZED:
                 raise
         self.log.warning("The credentials are not taken; looking the connection up again")
         self.__dict__.pop("hook")
-        return self._ask(watch)
+        return self._ask(poller)
 
-    def _ask(self, watch: Watch) -> Progress:
-        progress: Progress = self.hook.run(watch.look(self.hook.dialect, self.watch, self.arguments()))
+    def _ask(self, poller: Poller) -> PollResult:
+        progress: PollResult = self.hook.run(poller.poll(self.hook.dialect, self.poll_method, self.arguments()))
         return progress
 
     def _get_next_poke_interval(
         self, started_at: datetime | float, run_duration: Callable[[], float], poke_count: int
     ) -> float:
         regular: float = super()._get_next_poke_interval(started_at, run_duration, poke_count)
-        return self._record.watch.pause(regular) if self._record else regular
+        return self._record.poller.pause(regular) if self._record else regular
 
-    def _defer(self, watch: Watch) -> NoReturn:
+    def _defer(self, poller: Poller) -> NoReturn:
         self.defer(
-            trigger=self.trigger(watch),
+            trigger=self.trigger(poller),
             method_name="execute_complete",
-            timeout=timedelta(seconds=watch.left()) + GRACE,
+            timeout=timedelta(seconds=poller.left()) + TRIGGERER_GRACE,
         )
 
     def _conclude(self, context: Context, event: Mapping[str, Any]) -> dict[str, Any]:
         """Return the result of a wait that ended well; raise what any other came to."""
         state, status, details = event.get("state"), str(event.get("status")), event.get("details") or {}
         if state not in {"done", "failed", "timeout"}:
-            raise revived(event)
+            raise error_from_event(event)
         self._recorded(context).forget()
         if state == "done":
             return {**details, "status": status}

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_campaigns.exceptions import InputError
-from airflow_provider_campaigns.operators.rendered import listed
+from airflow_provider_campaigns.parameters import parse_list
 from airflow_provider_campaigns.sensors.base import CampaignSensor
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class CollectRequestSensor(CampaignSensor):
     :return: ``{"status": …, "counts": {status: requests}, "requests": {id: status}}``, the latter for the first 100.
     """
 
-    watch = "watch_requests"
+    poll_method = "poll_requests"
     template_fields: Sequence[str] = ("request_id", "request_ids", "collect_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"request_ids": "json"}
 
@@ -59,4 +59,4 @@ class CollectRequestSensor(CampaignSensor):
         """Return the requests' ids."""
         if bool(self.request_id) == bool(self.request_ids):
             raise InputError("request_id", "either request_id or request_ids", "both" if self.request_id else "neither")
-        return {"request_ids": [self.request_id] if self.request_id else listed("request_ids", self.request_ids)}
+        return {"request_ids": [self.request_id] if self.request_id else parse_list("request_ids", self.request_ids)}

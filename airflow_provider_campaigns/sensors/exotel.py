@@ -25,7 +25,7 @@ class ExotelCampaignSensor(CampaignSensor):
     :param exotel_conn_id: id of the Airflow connection (templated)
     """
 
-    watch = "watch_campaign"
+    poll_method = "poll_campaign"
     template_fields: Sequence[str] = ("campaign_id", "exotel_conn_id")
 
     def __init__(self, *, campaign_id: str, exotel_conn_id: str = "exotel_default", **kwargs: Any) -> None:

@@ -27,7 +27,7 @@ class OzonetelCampaignSensor(CampaignSensor):
     :param ozonetel_conn_id: id of the Airflow connection (templated)
     """
 
-    watch = "watch_campaign"
+    poll_method = "poll_campaign"
     template_fields: Sequence[str] = ("campaign_name", "target_status", "ozonetel_conn_id")
 
     def __init__(

@@ -7,7 +7,7 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_campaigns.operators.rendered import listed, whole_number
+from airflow_provider_campaigns.parameters import parse_list, parse_positive_int
 from airflow_provider_campaigns.sensors.base import CampaignSensor
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class XeboResponsesSensor(CampaignSensor):
     :return: ``{"responses": number, "status": …}``.
     """
 
-    watch = "count_responses"
+    poll_method = "count_responses"
     template_fields: Sequence[str] = ("survey_id", "minimum_responses", "collector_ids", "since", "xebo_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"collector_ids": "json"}
 
@@ -65,7 +65,7 @@ class XeboResponsesSensor(CampaignSensor):
         """Return what is counted."""
         return {
             "survey_id": self.survey_id,
-            "minimum": whole_number("minimum_responses", self.minimum_responses or "nothing"),
-            "collector_ids": listed("collector_ids", self.collector_ids) if self.collector_ids else None,
+            "minimum": parse_positive_int("minimum_responses", self.minimum_responses or "nothing"),
+            "collector_ids": parse_list("collector_ids", self.collector_ids) if self.collector_ids else None,
             "since": self.since.isoformat() if isinstance(self.since, date) else self.since,
         }

@@ -26,7 +26,7 @@ class XtremepushCampaignSensor(CampaignSensor):
     :return: ``{"status": "live", "active": 1}``.
     """
 
-    watch = "watch_campaign"
+    poll_method = "poll_campaign"
     template_fields: Sequence[str] = ("campaign_id", "xtremepush_conn_id")
 
     def __init__(

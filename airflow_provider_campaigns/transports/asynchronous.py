@@ -34,7 +34,7 @@ from airflow_provider_campaigns.protocol.messages import (
     Step,
     T,
 )
-from airflow_provider_campaigns.transports.quiet_logs import quiet_logs
+from airflow_provider_campaigns.transports.log_filter import install_log_filter
 from airflow_provider_campaigns.transports.settings import TransportSettings
 from airflow_provider_campaigns.transports.tokens import InMemoryTokens, TokenMemory, ask
 from airflow_provider_campaigns.transports.wire import (
@@ -78,7 +78,7 @@ class AsyncTransport:
         self._signing_in = asyncio.Lock()
         self._proxies: dict[str, str | None] = {}
         self._session: aiohttp.ClientSession | None = None
-        quiet_logs()
+        install_log_filter()
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -136,7 +136,7 @@ class AsyncTransport:
             raise TypeError('AsyncTransport works within "async with"')
         outer = sys.exception()
         wire = wire_request(request, self._settings)
-        progress = _Progress()
+        progress = _RequestState()
         _progress.set(progress)
         async with self._slots:
             started = time.monotonic()
@@ -192,19 +192,19 @@ def _context(trusted: str, changed: float) -> ssl.SSLContext:
 
 
 @dataclass(slots=True)
-class _Progress:
+class _RequestState:
     """Whether a request got a connection: before that, it surely was not sent."""
 
     connected: bool = False
 
 
 # Of the request that the running task makes.
-_progress: ContextVar[_Progress] = ContextVar("progress")
+_progress: ContextVar[_RequestState] = ContextVar("progress")
 
 
 class _Connector(aiohttp.TCPConnector):
     """
-    Keeps each request's ``_Progress``, and each request from being sent twice.
+    Keeps each request's ``_RequestState``, and each request from being sent twice.
 
     aiohttp sends GET, PUT and DELETE again when a kept-alive connection dies under them; it then asks for a second one.
     """

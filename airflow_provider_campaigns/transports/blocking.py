@@ -33,7 +33,7 @@ from airflow_provider_campaigns.protocol.messages import (
     Step,
     T,
 )
-from airflow_provider_campaigns.transports.quiet_logs import quiet_logs
+from airflow_provider_campaigns.transports.log_filter import install_log_filter
 from airflow_provider_campaigns.transports.settings import TransportSettings
 from airflow_provider_campaigns.transports.tokens import InMemoryTokens, TokenMemory, ask
 from airflow_provider_campaigns.transports.wire import (
@@ -75,7 +75,7 @@ class BlockingTransport:
         self._opening = threading.Lock()
         self._signing_in = threading.Lock()
         self._session: requests.Session | None = None
-        quiet_logs()
+        install_log_filter()
 
     def run(self, conversation: Conversation[T]) -> T:
         """

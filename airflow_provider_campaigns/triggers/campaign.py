@@ -14,7 +14,13 @@ from airflow.providers.common.compat.module_loading import import_string
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, InputError
-from airflow_provider_campaigns.protocol.watching import MAX_POLL_FAILURES, Ending, Progress, Watch, told
+from airflow_provider_campaigns.protocol.polling import (
+    MAX_POLL_FAILURES,
+    Poller,
+    PollResult,
+    WaitResult,
+    error_to_event,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.base import CampaignHook
@@ -23,11 +29,11 @@ if TYPE_CHECKING:
 KWARGS = (
     "hook",
     "conn_id",
-    "watch",
+    "poll_method",
     "arguments",
     "poll_interval",
     "deadline",
-    "look_at",
+    "first_poll_at",
     "max_poll_failures",
     "failures",
     "unknown",
@@ -42,11 +48,11 @@ class CampaignStatusTrigger(BaseTrigger):
 
     :param hook: import path of the vendor's hook.
     :param conn_id: id of the Airflow connection; looked up in the triggerer.
-    :param watch: name of the dialect's conversation that returns a ``Progress``.
+    :param poll_method: name of the dialect's conversation that returns a ``PollResult``.
     :param arguments: its arguments: ids and numbers, nothing secret.
     :param poll_interval: seconds between two looks.
     :param deadline: when to stop waiting, seconds since the epoch.
-    :param look_at: when to look first, likewise; default at once. One that is late, as after a restart of the
+    :param first_poll_at: when to look first, likewise; default at once. One that is late, as after a restart of the
         triggerer, looks within one ``poll_interval``, at a time of its own.
     :param max_poll_failures: looks in a row that may fail.
     :param failures: looks in a row that failed before.
@@ -59,11 +65,11 @@ class CampaignStatusTrigger(BaseTrigger):
         *,
         hook: str,
         conn_id: str,
-        watch: str,
+        poll_method: str,
         arguments: dict[str, Any],
         poll_interval: float,
         deadline: float,
-        look_at: float = 0.0,
+        first_poll_at: float = 0.0,
         max_poll_failures: int = MAX_POLL_FAILURES,
         failures: int = 0,
         unknown: Sequence[str] = (),
@@ -71,11 +77,11 @@ class CampaignStatusTrigger(BaseTrigger):
         super().__init__()  # type: ignore[no-untyped-call]
         self.hook = hook
         self.conn_id = conn_id
-        self.watch = watch
+        self.poll_method = poll_method
         self.arguments = arguments
         self.poll_interval = poll_interval
         self.deadline = deadline
-        self.look_at = look_at
+        self.first_poll_at = first_poll_at
         self.max_poll_failures = max_poll_failures
         self.failures = failures
         self.unknown = list(unknown)
@@ -92,7 +98,7 @@ class CampaignStatusTrigger(BaseTrigger):
         try:
             event: Mapping[str, Any] = await self._wait()
         except CampaignError as error:
-            event = told(error)
+            event = error_to_event(error)
         finally:
             await self.cleanup()
         yield TriggerEvent(dict(event))
@@ -111,42 +117,42 @@ class CampaignStatusTrigger(BaseTrigger):
             self._connected = hook, await transport.__aenter__()
         return self._connected
 
-    async def _wait(self) -> Ending:
-        watch = Watch(self.deadline, self.max_poll_failures, self.failures, set(self.unknown))
-        await asyncio.sleep(min(self._first_pause(), watch.left()))
+    async def _wait(self) -> WaitResult:
+        poller = Poller(self.deadline, self.max_poll_failures, self.failures, set(self.unknown))
+        await asyncio.sleep(min(self._first_pause(), poller.left()))
         while True:
-            ending = await self._look(watch)
+            ending = await self._poll(poller)
             if ending is not None:
                 return ending
-            await asyncio.sleep(watch.pause(self.poll_interval))
+            await asyncio.sleep(poller.pause(self.poll_interval))
 
     def _first_pause(self) -> float:
-        if not self.look_at:
+        if not self.first_poll_at:
             return 0.0
-        pause = self.look_at - time.time()
+        pause = self.first_poll_at - time.time()
         # A triggerer that starts again has many that are late, and would look at every vendor a thousand times at once.
         return pause if pause > 0 else random.uniform(0, self.poll_interval)  # noqa: S311
 
-    async def _look(self, watch: Watch) -> Ending | None:
+    async def _poll(self, poller: Poller) -> WaitResult | None:
         try:
-            progress = await self._progress(watch)
+            progress = await self._progress(poller)
         except CampaignError as error:
-            return watch.failed(error)
-        return watch.saw(progress)
+            return poller.failed(error)
+        return poller.record_result(progress)
 
-    async def _progress(self, watch: Watch) -> Progress:
+    async def _progress(self, poller: Poller) -> PollResult:
         try:
-            return await self._ask(watch)
+            return await self._ask(poller)
         except CallRefusedError as error:
             if error.status != HTTPStatus.UNAUTHORIZED:
                 raise
         self.log.warning("The credentials are not taken; looking the connection up again")
         await self.cleanup()
-        return await self._ask(watch)
+        return await self._ask(poller)
 
-    async def _ask(self, watch: Watch) -> Progress:
+    async def _ask(self, poller: Poller) -> PollResult:
         hook, transport = await self.connect()
-        progress: Progress = await transport.run(watch.look(hook.dialect, self.watch, self.arguments))
+        progress: PollResult = await transport.run(poller.poll(hook.dialect, self.poll_method, self.arguments))
         return progress
 
 

@@ -20,8 +20,8 @@ from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger, 
 if TYPE_CHECKING:
     from airflow.triggers.shared_stream import SharedStreamProducer
 
-    from airflow_provider_campaigns.triggers.finished import Look
-    from airflow_provider_campaigns.triggers.marks import MarkStore
+    from airflow_provider_campaigns.state.watch_marks import MarkStore
+    from airflow_provider_campaigns.triggers._exotel.finished import AccountPoll
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class PausingCampaignTrigger(CampaignStatusTrigger):
 
     async def on_kill(self) -> None:
         """Pause the campaign; pausing twice does no harm."""
-        from airflow_provider_campaigns.vendors.exotel import Exotel
+        from airflow_provider_campaigns.vendors.exotel.dialect import Exotel
 
         campaign_id = self.arguments["campaign_id"]
         try:
@@ -114,12 +114,12 @@ class ExotelCampaignFinishedTrigger(BaseEventTrigger):  # type: ignore[misc, unu
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each campaign that is newly over, from looks of its own."""
-        from airflow_provider_campaigns.triggers.finished import looks
+        from airflow_provider_campaigns.triggers._exotel.finished import account_polls
 
         store = await self._marks()
-        async for look in looks(self.exotel_conn_id, self.poll_interval, self.lookback_days):
-            news = self._news(store, look)
-            await look.settle()
+        async for poll in account_polls(self.exotel_conn_id, self.poll_interval, self.lookback_days):
+            news = self._news(store, poll)
+            await poll.settle()
             for event in news:
                 yield event
 
@@ -130,28 +130,30 @@ class ExotelCampaignFinishedTrigger(BaseEventTrigger):  # type: ignore[misc, unu
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
         """Return what looks once for all of them, and stores their marks when Airflow has stored their events."""
-        from airflow_provider_campaigns.triggers.shared import SharedLooks
+        from airflow_provider_campaigns.triggers._exotel.shared_stream import SharedPolls
 
-        return SharedLooks(kwargs["exotel_conn_id"], kwargs["poll_interval"], kwargs["lookback_days"])
+        return SharedPolls(kwargs["exotel_conn_id"], kwargs["poll_interval"], kwargs["lookback_days"])
 
-    async def filter_shared_stream(self, shared_stream: AsyncIterator[Look]) -> AsyncIterator[TriggerEvent]:
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[AccountPoll]) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each campaign that is newly over, from the looks of all."""
         store = await self._marks()
-        async for look in shared_stream:
-            for event in self._news(store, look):
+        async for poll in shared_stream:
+            for event in self._news(store, poll):
                 yield event
 
-    def _news(self, store: MarkStore, look: Look) -> list[TriggerEvent]:
-        before = store.mark or look.before
-        if store.mark != look.after:
-            look.settled.append(partial(store.save, look.after))
-        store.mark = look.after
-        news = before.news(look.campaigns) if before else []
+    def _news(self, store: MarkStore, poll: AccountPoll) -> list[TriggerEvent]:
+        from airflow_provider_campaigns.triggers._exotel.finished import Mark
+
+        before, after = Mark.load(store.value) or poll.before, poll.after.dump()
+        if store.value != after:
+            poll.settled.append(partial(store.save, after))
+        store.value = after
+        news = before.news(poll.campaigns) if before else []
         return [TriggerEvent(one.event()) for one in news if fnmatchcase(one.name, self.name)]
 
     async def _marks(self) -> MarkStore:
-        from airflow_provider_campaigns.triggers.marks import mark_store
+        from airflow_provider_campaigns.state.watch_marks import mark_store
 
         of_what = json.dumps([self.exotel_conn_id, self.name])
         key = f"campaigns_finished_{hashlib.sha256(of_what.encode()).hexdigest()[:16]}"
-        return await mark_store(key, getattr(self, "asset_state_store", None))
+        return await mark_store(key, self)

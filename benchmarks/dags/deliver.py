@@ -11,16 +11,18 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_campaigns.delivery import engine, progress, senders
+from airflow_provider_campaigns.delivery.run import engine, progress, senders
 from airflow_provider_campaigns.hooks import ozonetel, xtremepush
-from airflow_provider_campaigns.operators import state, timing
-from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
+from airflow_provider_campaigns.operators.base import timing
+from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperator
 from airflow_provider_campaigns.operators.xtremepush import ExecuteXtremepushCampaignOperator
-from airflow_provider_campaigns.vendors import ozonetel_leads, xtremepush_contacts
+from airflow_provider_campaigns.state import task_state as state
+from airflow_provider_campaigns.vendors.ozonetel import send as ozonetel_send
+from airflow_provider_campaigns.vendors.xtremepush import send as xtremepush_send
 
 # What ``execute`` imports when it first runs is not what is compared here.
-IMPORTED = (engine, progress, senders, ozonetel, xtremepush, timing, ozonetel_leads, xtremepush_contacts)
+IMPORTED = (engine, progress, senders, ozonetel, xtremepush, timing, ozonetel_send, xtremepush_send)
 
 
 def deliver(job: dict[str, Any], outcomes_path: str, conn_id: str = "", **more: Any) -> CampaignDeliveryOperator:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.delivery.outcomes import Outcome
-from airflow_provider_campaigns.delivery.receipt import Receipt
+from airflow_provider_campaigns.delivery.record.outcome import Outcome
+from airflow_provider_campaigns.delivery.record.receipt import Receipt
 from airflow_provider_campaigns.protocol.messages import Response
 from tests.delivery.world import Plan, Reaction, World, new_try
 

@@ -10,20 +10,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
-from airflow_provider_campaigns.delivery.batches import Reading, excluded_keys
-from airflow_provider_campaigns.delivery.engine import Delivery
-from airflow_provider_campaigns.delivery.ledger import Ledger
-from airflow_provider_campaigns.delivery.outcomes import Outcome, OutcomeFolder, OutcomeRecords, Outcomes
-from airflow_provider_campaigns.delivery.receipt import Receipt
-from airflow_provider_campaigns.delivery.senders import Answer, Ticket
-from airflow_provider_campaigns.delivery.sources import open_source
-from airflow_provider_campaigns.delivery.verdicts import Limits, OnUnknown
+from airflow_provider_campaigns.delivery.plan.batches import Reading, read_exclusions
+from airflow_provider_campaigns.delivery.plan.sources import open_source
+from airflow_provider_campaigns.delivery.record.ledger import Ledger
+from airflow_provider_campaigns.delivery.record.outcome import Outcome
+from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder, OutcomeRecords, Outcomes
+from airflow_provider_campaigns.delivery.record.receipt import Receipt
+from airflow_provider_campaigns.delivery.run.engine import Delivery
+from airflow_provider_campaigns.delivery.run.limits import Limits, OnUnknown
+from airflow_provider_campaigns.delivery.run.senders import Answer, Ticket
 from airflow_provider_campaigns.exceptions import InvalidContactError
 from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response, Sleep, T
 from airflow_provider_campaigns.protocol.pace import Pace, paced
-from airflow_provider_campaigns.protocol.repeating import exchange
-from airflow_provider_campaigns.protocol.sending import Contact, ContactReply, LooksUp
+from airflow_provider_campaigns.protocol.retry import exchange
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply, LooksUp
 
 HEADER = {"vendor": "acme", "campaign": "spring"}
 
@@ -281,13 +282,13 @@ def new_try(world: World, plan: Plan, number: int = 1) -> Delivery:
     """Return try ``number`` of a delivery, ready to ``deliver``; the only place that makes an engine."""
     ledger = Ledger(world, number, plan.max_tries, anew=plan.anew)
     ledger.begin()
-    outcomes: Outcomes = OutcomeRecords(world, ledger)
+    outcomes: Outcomes = OutcomeRecords(world, ledger.try_number, ledger.try_numbers)
     if plan.folder:
         outcomes = WorldFolder(world, plan.folder, ledger.try_number)
     send = AcmeSend(batch_limit=plan.batch_limit, safe_to_resend="the vendor checks duplicates" if plan.safe else "")
     reading = Reading(send, only_recipients=plan.only_recipients)
     if plan.exclude:
-        reading = replace(reading, excluded=excluded_keys(open_source(plan.exclude, "exclude", plain=True), reading))
+        reading = replace(reading, excluded=read_exclusions(open_source(plan.exclude, "exclude", plain=True), reading))
     return Delivery(
         send=send,
         reading=reading,

@@ -18,7 +18,7 @@ from airflow_provider_campaigns.hooks.base import CampaignHook
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
 from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
 from airflow_provider_campaigns.protocol.messages import Conversation, Page, Request
-from airflow_provider_campaigns.protocol.repeating import exchange
+from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
 
 HOST = "https://api.example.com"

@@ -8,7 +8,7 @@ from airflow_provider_campaigns.exceptions import CallRefusedError, InputError
 from airflow_provider_campaigns.hooks.exotel import ExotelHook
 from airflow_provider_campaigns.sandbox import exotel
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
-from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
+from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign
 from tests.connections import calls, connect, contacted, keep_no_pace
 
 NUMBERS = ["+447700900100", "+447700900993"]

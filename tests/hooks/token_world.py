@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_campaigns.exceptions import CampaignError
-from airflow_provider_campaigns.hooks import variables
-from airflow_provider_campaigns.hooks.tokens import SharedTokens
+from airflow_provider_campaigns.hooks.account_tokens import SharedTokens
 from airflow_provider_campaigns.protocol.messages import (
     Conversation,
     NoReplyError,
@@ -23,8 +22,9 @@ from airflow_provider_campaigns.protocol.messages import (
     SignIn,
     Sleep,
 )
+from airflow_provider_campaigns.state import variables
 from airflow_provider_campaigns.transports.tokens import ask
-from airflow_provider_campaigns.vendors.ozonetel import SIGN_IN_PATH, Ozonetel
+from airflow_provider_campaigns.vendors.ozonetel.dialect import SIGN_IN_PATH, Ozonetel
 
 START = 1_800_000_000.0
 HOUR = 3600.0
@@ -52,8 +52,10 @@ class World:
         self._written: list[tuple[float, str]] = []
         self._order = count()
         self._events: list[tuple[float, int, Process]] = []
-        monkeypatch.setattr("airflow_provider_campaigns.vendors.ozonetel.time", SimpleNamespace(time=self.clock))
-        monkeypatch.setattr("airflow_provider_campaigns.hooks.tokens.random", self.chance)
+        monkeypatch.setattr(
+            "airflow_provider_campaigns.vendors.ozonetel.dialect.time", SimpleNamespace(time=self.clock)
+        )
+        monkeypatch.setattr("airflow_provider_campaigns.hooks.account_tokens.random", self.chance)
         monkeypatch.setattr(variables, "read", self._read)
         monkeypatch.setattr(variables, "write", self._write)
 

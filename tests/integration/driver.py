@@ -1,7 +1,7 @@
 """
 An Airflow in a process of its own, for ``AirflowProcess``: runs the DAG files named on stdin, one a line.
 
-With the argument ``shared``, other processes have the same database, and use the same tokens.
+With the argument ``shared``, other processes have the same database, and use the same account_tokens.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def main() -> None:
         shared = sys.argv[1:] == ["shared"]
         migrate()
 
-        from airflow_provider_campaigns.hooks import tokens
+        from airflow_provider_campaigns.hooks import account_tokens
 
         if not shared:
-            tokens.CLAIM_DELAY = tokens.CLAIM_JITTER = 0.0  # one task at a time: nobody else claims
+            account_tokens.CLAIM_DELAY = account_tokens.CLAIM_JITTER = 0.0  # one task at a time: nobody else claims
         for line in sys.stdin:
             if not shared:
                 forget_tokens()

@@ -6,9 +6,10 @@ import json
 import sys
 from pathlib import Path
 
-from airflow_provider_campaigns.operators import exotel_lists, exotel_recipients, once
+from airflow_provider_campaigns.operators._exotel import lists, recipients
+from airflow_provider_campaigns.operators.base import idempotent_create
 from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
-from airflow_provider_campaigns.vendors import exotel_campaign
+from airflow_provider_campaigns.vendors.exotel import campaign
 from tests.integration.own_process import context_in
 
 # So that a hundred numbers need two lists and ten requests.
@@ -17,11 +18,11 @@ NUMBERS_PER_REQUEST, ON_A_LIST = 10, 50
 
 def main(number_of_try: int, folder: Path, many: bool) -> None:
     if many:
-        exotel_campaign.MOST_NUMBERS = NUMBERS_PER_REQUEST
-        for module in (exotel_lists, exotel_recipients):
+        campaign.MOST_NUMBERS = NUMBERS_PER_REQUEST
+        for module in (lists, recipients):
             module.MOST_CONTACTS, module.MOST_IN_A_LIST = NUMBERS_PER_REQUEST, ON_A_LIST  # type: ignore[attr-defined]
     # Looks that follow at once: nothing is on its way any more when a sandbox on this machine is asked.
-    once.LOOKS = exotel_lists.LOOKS = (0, 0, 0)  # type: ignore[attr-defined]
+    idempotent_create.LOOKUP_DELAYS = lists.LOOKUP_DELAYS = (0, 0, 0)  # type: ignore[attr-defined]
     create = CreateExotelCampaignOperator(
         task_id="create",
         name="Reminder",
@@ -29,8 +30,8 @@ def main(number_of_try: int, folder: Path, many: bool) -> None:
         read_via_text="Hello",
         contacts=str(folder / "contacts.csv"),
     )
-    campaign = create.execute(context_in(folder, "create", number_of_try))
-    (folder / "campaign.json").write_text(json.dumps(campaign))
+    created = create.execute(context_in(folder, "create", number_of_try))
+    (folder / "campaign.json").write_text(json.dumps(created))
 
 
 if __name__ == "__main__":

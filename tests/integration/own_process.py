@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from airflow_provider_campaigns.operators import state
+from airflow_provider_campaigns.state import task_state as state
 
 
 class StateFolder:

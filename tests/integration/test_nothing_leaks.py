@@ -21,7 +21,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, TaskDeferred
 from airflow.serialization import serialized_objects
 
-from airflow_provider_campaigns.operators import once
+from airflow_provider_campaigns.operators.base import idempotent_create
 from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
@@ -66,7 +66,7 @@ FAILURES = {
     "echo in HTML": ("html", None),
     "echo when signing in": ("sign_in", None),
 }
-# Those that Airflow itself runs: each way that an error takes once.
+# Those that Airflow itself runs: each way that an error takes idempotent_create.
 IN_DAGS = ("none", "unauthorized", "drop", "echo in a 400", "echo in HTML", "echo when signing in")
 # At DEBUG Airflow 3 logs what a task and its supervisor tell each other: what to mask (only in dag.test()), what to
 # store (which is looked for where it is stored).
@@ -182,7 +182,7 @@ def outside(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, echo_url: s
     for name, value in connections(sandbox.url, echo_url).items():
         monkeypatch.setenv(name, value)
     keep_tokens_in_memory(monkeypatch)
-    monkeypatch.setattr(once, "LOOKS", (0,))
+    monkeypatch.setattr(idempotent_create, "LOOKUP_DELAYS", (0,))
 
 
 @pytest.mark.usefixtures("outside")

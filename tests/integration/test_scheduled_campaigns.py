@@ -33,7 +33,7 @@ def begin(scheduled: ScheduledAirflow) -> Callable[[str], Run]:
     return lambda name: scheduled.trigger("campaign", name=name, contacts=contacts)
 
 
-def looks(sandbox: SandboxClient) -> int:
+def account_polls(sandbox: SandboxClient) -> int:
     """How often the vendor was asked how the campaign is doing."""
     return calls(sandbox, "exotel").count("get_campaign")
 
@@ -45,8 +45,8 @@ def test_a_triggerer_that_is_killed_while_it_waits(
 
     with scheduled.triggerer():
         run.until("is deferred", lambda task: task.state == "deferred")
-        before = looks(sandbox)
-        wait_for("looks of the triggerer", lambda: looks(sandbox) > before + 2, WAIT_SECONDS)
+        before = account_polls(sandbox)
+        wait_for("looks of the triggerer", lambda: account_polls(sandbox) > before + 2, WAIT_SECONDS)
         links = run.links()
     sandbox.clock(advance=LONG)
     with scheduled.triggerer():

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
-from airflow_provider_campaigns.delivery.window import SendWindow
-from airflow_provider_campaigns.operators import state as operator_state
-from airflow_provider_campaigns.protocol import repeating
+from airflow_provider_campaigns.operators.base.send_window import SendWindow
+from airflow_provider_campaigns.protocol import retry
+from airflow_provider_campaigns.state import task_state as operator_state
 from tests.operators.hours import OPEN
 
 
@@ -96,8 +96,8 @@ def make_context(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any
 @pytest.fixture
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests are repeated at once."""
-    monkeypatch.setattr(repeating, "FIRST_BACKOFF", 0)
-    monkeypatch.setattr(repeating, "JITTER", 0)
+    monkeypatch.setattr(retry, "FIRST_BACKOFF", 0)
+    monkeypatch.setattr(retry, "BACKOFF_JITTER", 0)
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_campaigns.delivery.outcomes import Outcome, read_outcomes
+from airflow_provider_campaigns.delivery.record.outcome import Outcome
+from airflow_provider_campaigns.delivery.record.outcomes import read_outcomes
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> str:

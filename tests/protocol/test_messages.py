@@ -14,8 +14,8 @@ from airflow_provider_campaigns.protocol.messages import (
     Response,
     SignIn,
 )
-from airflow_provider_campaigns.protocol.sending import Contact
-from airflow_provider_campaigns.protocol.watching import Progress
+from airflow_provider_campaigns.protocol.polling import PollResult
+from airflow_provider_campaigns.protocol.send import Contact
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_a_failure_on_the_wire_hides_addresses(kind):
 
 
 def test_progress_has_no_details_unless_given():
-    assert Progress("done", "COMPLETED") == Progress("done", "COMPLETED", {})
+    assert PollResult("done", "COMPLETED") == PollResult("done", "COMPLETED", {})

@@ -20,7 +20,7 @@ from airflow_provider_campaigns.protocol.messages import (
     Sleep,
 )
 from airflow_provider_campaigns.protocol.pace import SHARE_OF_LIMIT, Pace, StoppedError, paced
-from airflow_provider_campaigns.protocol.repeating import exchange
+from airflow_provider_campaigns.protocol.retry import exchange
 
 WRITE = Request("POST", "/send", "write")
 READ = Request("GET", "/campaign", "read")

@@ -259,7 +259,7 @@ def test_an_unknown_request_is_not_found(sandbox: SandboxClient) -> None:
 # -- lists
 
 
-def listed(sandbox: SandboxClient, **query: Any) -> list[str]:
+def parse_list(sandbox: SandboxClient, **query: Any) -> list[str]:
     return [one["contact"]["email"] for one in call(sandbox, "GET", "/requests", params=query).json()]
 
 
@@ -267,27 +267,27 @@ def test_lists_leave_out_what_is_over_unless_asked(sandbox: SandboxClient) -> No
     requests_sent = [send(sandbox, {"email": f"{name}@example.com"}) for name in ("ada", "bo", "cy")]
     sandbox.control("collect", request=requests_sent[1]["_id"], status="cancelled")
     sandbox.control("collect", request=requests_sent[2]["_id"], status="archived")
-    assert listed(sandbox) == ["ada@example.com"]
-    assert listed(sandbox, filter="cancelled") == ["bo@example.com"]
-    assert listed(sandbox, filter="archived") == ["cy@example.com"]
-    assert listed(sandbox, filter="pending") == ["ada@example.com"]
+    assert parse_list(sandbox) == ["ada@example.com"]
+    assert parse_list(sandbox, filter="cancelled") == ["bo@example.com"]
+    assert parse_list(sandbox, filter="archived") == ["cy@example.com"]
+    assert parse_list(sandbox, filter="pending") == ["ada@example.com"]
 
 
 def test_lists_are_of_one_campaign_and_searched(sandbox: SandboxClient) -> None:
     send(sandbox)
     call(sandbox, "POST", "/request", json={"campaignId": "other", "contact": {"email": "bo@example.com"}})
-    assert listed(sandbox) == ["ada@example.com", "bo@example.com"]
-    assert listed(sandbox, campaignId=CAMPAIGN) == ["ada@example.com"]
-    assert listed(sandbox, search="BO@") == ["bo@example.com"]
+    assert parse_list(sandbox) == ["ada@example.com", "bo@example.com"]
+    assert parse_list(sandbox, campaignId=CAMPAIGN) == ["ada@example.com"]
+    assert parse_list(sandbox, search="BO@") == ["bo@example.com"]
 
 
 def test_lists_come_in_pages_of_at_most_100(sandbox: SandboxClient) -> None:
     for batch in range(3):
         contacts = [{"email": f"c{batch}-{number}@example.com"} for number in range(50)]
         call(sandbox, "POST", "/requests", json={"campaignId": CAMPAIGN, "contacts": contacts})
-    assert len(listed(sandbox)) == 50
-    assert len(listed(sandbox, limit=1000)) == 100
-    assert len(listed(sandbox, limit=100, offset=100)) == 50
+    assert len(parse_list(sandbox)) == 50
+    assert len(parse_list(sandbox, limit=1000)) == 100
+    assert len(parse_list(sandbox, limit=100, offset=100)) == 50
     assert call(sandbox, "GET", "/requests", params={"limit": 0}).status_code == 400
     assert call(sandbox, "GET", "/requests", params={"limit": "all"}).status_code == 400
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
-from airflow_provider_campaigns.operators import state as operator_state
-from airflow_provider_campaigns.protocol import repeating
+from airflow_provider_campaigns.protocol import retry
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
+from airflow_provider_campaigns.state import task_state as operator_state
 from tests.connections import connect, keep_tokens_in_memory
 from tests.sensors.modes import MODES, Run, Time
 from tests.sensors.vendors import VENDORS, Waiting
@@ -18,8 +18,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
     """The clock that sensors and triggers live by."""
     clock = Time()
     clock.install(monkeypatch)
-    monkeypatch.setattr(repeating, "FIRST_BACKOFF", 0)
-    monkeypatch.setattr(repeating, "JITTER", 0)
+    monkeypatch.setattr(retry, "FIRST_BACKOFF", 0)
+    monkeypatch.setattr(retry, "BACKOFF_JITTER", 0)
     return clock
 
 

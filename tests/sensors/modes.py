@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import BaseSensorOperator, TaskDeferred
 
-from airflow_provider_campaigns.protocol import watching
-from airflow_provider_campaigns.sensors import base, record
+from airflow_provider_campaigns.protocol import polling
+from airflow_provider_campaigns.sensors import base
 from airflow_provider_campaigns.sensors.base import CampaignSensor
+from airflow_provider_campaigns.state import poll_state
 from airflow_provider_campaigns.triggers import campaign
 from tests.operators.conftest import FakeTaskInstance, FakeTaskStateStore
 from tests.triggering import event_of
@@ -56,7 +57,7 @@ class Time:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let all that waits between looks wait on this clock."""
-        for module in (watching, record, base, campaign):
+        for module in (polling, poll_state, base, campaign):
             monkeypatch.setattr(module, "time", self)
         monkeypatch.setattr(SENSORS, "time", SimpleNamespace(sleep=self.sleep, monotonic=self.time))
         monkeypatch.setattr(campaign, "asyncio", SimpleNamespace(sleep=self.asleep))

@@ -15,7 +15,7 @@ from tests.sensors.modes import INTERVAL, Run, Time
 from tests.sensors.vendors import FAILURES, Waiting
 
 
-def looks(waiting: Waiting) -> int:
+def account_polls(waiting: Waiting) -> int:
     return calls(waiting.sandbox, waiting.vendor).count(waiting.look)
 
 
@@ -30,7 +30,7 @@ def test_it_returns_the_final_status_with_the_vendors_counts(run: Run, waiting: 
     clock.meanwhile += [lambda: None, waiting.finish]
 
     assert run.to_end().items() >= waiting.done.items()
-    assert looks(waiting) == 3
+    assert account_polls(waiting) == 3
     assert clock.pauses == [pytest.approx(INTERVAL, abs=1)] * 2
 
 
@@ -38,7 +38,7 @@ def test_what_is_over_at_the_first_look_is_not_waited_for(run: Run, waiting: Wai
     waiting.finish()
 
     assert run.to_end().items() >= waiting.done.items()
-    assert (looks(waiting), clock.pauses, run.deferred) == (1, [], 0)
+    assert (account_polls(waiting), clock.pauses, run.deferred) == (1, [], 0)
 
 
 @pytest.mark.parametrize(("waiting", "failure"), FAILURES, indirect=["waiting"])
@@ -78,7 +78,7 @@ def test_an_unknown_status_is_logged_once_and_waited_for(
     with caplog.at_level(logging.WARNING, logger="airflow_provider_campaigns"):
         assert run.to_end().items() >= waiting.done.items()
 
-    assert looks(waiting) == 4
+    assert account_polls(waiting) == 4
     told = [one.getMessage() for one in caplog.records if "documents" in one.getMessage()]
     expected = f"{waiting.unknown!r} is no status that the vendor documents; it is waited for"
     assert told == ([expected] if waiting.unknown else [])
@@ -92,7 +92,7 @@ def test_nine_looks_that_fail_are_survived(run: Run, waiting: Waiting, clock: Ti
     fault(waiting, "500", times=9)
 
     assert run.to_end().items() >= waiting.done.items()
-    assert looks(waiting) == 10
+    assert account_polls(waiting) == 10
     assert clock.pauses[:3] == [
         pytest.approx(pause, rel=0.1, abs=1) for pause in (1.05 * INTERVAL, 2.1 * INTERVAL, 4.2 * INTERVAL)
     ]
@@ -109,7 +109,7 @@ def test_eleven_looks_that_fail_are_too_many(run: Run, waiting: Waiting, kind: s
 
     assert failed.value.vendor == waiting.vendor
     assert failed.value.status == {"500": 500, "503": 503, "html": 200}.get(kind)
-    assert looks(waiting) == 11
+    assert account_polls(waiting) == 11
 
 
 def test_a_look_that_succeeds_begins_the_count_anew(run: Run, waiting: Waiting, clock: Time) -> None:
@@ -117,7 +117,7 @@ def test_a_look_that_succeeds_begins_the_count_anew(run: Run, waiting: Waiting, 
     clock.meanwhile += [lambda: None] * 10 + [lambda: fault(waiting, "500", times=10), waiting.finish]
 
     assert run.to_end().items() >= waiting.done.items()
-    assert looks(waiting) == 22
+    assert account_polls(waiting) == 22
 
 
 def test_how_many_may_fail_is_a_parameter(run: Run, waiting: Waiting) -> None:
@@ -125,7 +125,7 @@ def test_how_many_may_fail_is_a_parameter(run: Run, waiting: Waiting) -> None:
 
     with pytest.raises(VendorUnavailableError, match="3 looks in a row failed"):
         run.to_end(max_poll_failures=2)
-    assert looks(waiting) == 3
+    assert account_polls(waiting) == 3
 
 
 @pytest.mark.parametrize("wrong", [-1, 2.5, "ten", None])
@@ -142,7 +142,7 @@ def test_a_vendor_that_asks_to_wait_a_moment_is_asked_again_by_the_same_look(
     fault(waiting, "429", times=2, retry_after=0.01)
 
     assert run.to_end().items() >= waiting.done.items()
-    assert (looks(waiting), clock.pauses) == (3, [])
+    assert (account_polls(waiting), clock.pauses) == (3, [])
 
 
 @pytest.mark.parametrize("kind", ["429"])
@@ -164,7 +164,7 @@ def test_credentials_that_ended_in_the_middle_are_renewed(run: Run, waiting: Wai
     fault(waiting, "unauthorized", skip=1)
 
     assert run.to_end().items() >= waiting.done.items()
-    assert (looks(waiting), len(clock.pauses)) == (3, 1)
+    assert (account_polls(waiting), len(clock.pauses)) == (3, 1)
 
 
 def test_credentials_that_are_not_taken_fail_it_at_once(run: Run, waiting: Waiting, clock: Time) -> None:
@@ -176,7 +176,7 @@ def test_credentials_that_are_not_taken_fail_it_at_once(run: Run, waiting: Waiti
     assert refused.value.vendor == waiting.vendor
     assert refused.value.message
     assert clock.pauses == []
-    assert looks(waiting) <= 4
+    assert account_polls(waiting) <= 4
 
 
 def test_a_refusal_in_the_middle_fails_it_at_once_with_the_vendors_words(
@@ -197,7 +197,7 @@ def test_what_does_not_exist_fails_it_at_once(run: Run, waiting: Waiting, clock:
 
     with pytest.raises(CallRefusedError, match=f"{waiting.vendor}: call refused"):
         run.to_end()
-    assert (looks(waiting), clock.pauses) == (1, [])
+    assert (account_polls(waiting), clock.pauses) == (1, [])
 
 
 def test_soft_fail_hides_no_error(run: Run, waiting: Waiting) -> None:
@@ -216,7 +216,7 @@ def test_it_ends_at_the_deadline_with_a_last_look(run: Run, waiting: Waiting, cl
     ):
         run.to_end(timeout=100)
 
-    assert looks(waiting) == 3
+    assert account_polls(waiting) == 3
     assert sum(clock.pauses) == pytest.approx(100, abs=1)
 
 

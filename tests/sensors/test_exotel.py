@@ -10,7 +10,7 @@ from airflow_provider_campaigns.hooks.exotel import ExotelHook
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.sensors.base import CampaignFailed
 from airflow_provider_campaigns.sensors.exotel import ExotelCampaignSensor
-from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
+from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign
 from tests.connections import connect
 
 NUMBERS = ["+447700900100", "+447700900991"]

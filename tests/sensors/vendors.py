@@ -20,8 +20,8 @@ from airflow_provider_campaigns.sensors.exotel import ExotelCampaignSensor
 from airflow_provider_campaigns.sensors.ozonetel import OzonetelCampaignSensor
 from airflow_provider_campaigns.sensors.xebo import XeboResponsesSensor
 from airflow_provider_campaigns.sensors.xtremepush import XtremepushCampaignSensor
-from airflow_provider_campaigns.vendors import exotel_progress
-from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
+from airflow_provider_campaigns.vendors.exotel import status
+from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign
 
 HOUR = 3600.0
 
@@ -106,7 +106,7 @@ class Exotel(Waiting):
 
     def pause_beyond_its_end(self) -> None:
         self.show("Paused")
-        self.monkeypatch.setattr(exotel_progress, "datetime", Later)
+        self.monkeypatch.setattr(status, "datetime", Later)
 
     def delete(self) -> None:
         ExotelHook().call("DELETE", f"/v2/accounts/{exotel.ACCOUNT_SID}/campaigns/{self.id}")

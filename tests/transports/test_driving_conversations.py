@@ -24,7 +24,7 @@ from airflow_provider_campaigns.protocol.messages import (
     SignIn,
     Sleep,
 )
-from airflow_provider_campaigns.protocol.repeating import exchange
+from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
 from airflow_provider_campaigns.transports.blocking import BlockingTransport
 from airflow_provider_campaigns.transports.settings import TransportSettings

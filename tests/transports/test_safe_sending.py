@@ -24,9 +24,9 @@ from faulty_server import FaultyServer, cut, drop, drop_before_reading, greet_be
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError, VendorError, VendorUnavailableError
 from airflow_provider_campaigns.protocol.dialect import RetryPolicy
 from airflow_provider_campaigns.protocol.messages import Request
-from airflow_provider_campaigns.protocol.repeating import exchange
+from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
-from airflow_provider_campaigns.transports.quiet_logs import quiet_logs
+from airflow_provider_campaigns.transports.log_filter import install_log_filter
 from airflow_provider_campaigns.transports.settings import TransportSettings
 
 ADDITION = Request("POST", "/things", "write", json={"n": 1})
@@ -262,8 +262,8 @@ def test_each_request_is_logged_with_its_status_and_time(driver, acme, caplog):
 
 
 def test_urllib3s_own_lines_stay_readable(caplog):
-    quiet_logs()
-    quiet_logs()
+    install_log_filter()
+    install_log_filter()
     caplog.set_level(logging.DEBUG, logger="urllib3")
     log = logging.getLogger("urllib3.connectionpool")
     log.debug(

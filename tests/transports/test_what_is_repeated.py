@@ -34,7 +34,7 @@ from airflow_provider_campaigns.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.protocol.messages import Request, Sleep
-from airflow_provider_campaigns.protocol.repeating import exchange
+from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.transports.settings import TransportSettings
 
 ANSWERED = None

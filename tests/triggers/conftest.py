@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_campaigns.hooks.exotel import ExotelHook
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.transports import asynchronous
-from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
+from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign
 from tests.connections import connect
 
 

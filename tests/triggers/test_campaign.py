@@ -29,11 +29,11 @@ KINDS = [CampaignStatusTrigger, PausingCampaignTrigger]
 KWARGS: dict[str, Any] = {
     "hook": "airflow_provider_campaigns.hooks.exotel.ExotelHook",
     "conn_id": "exotel_default",
-    "watch": "watch_campaign",
+    "poll_method": "poll_campaign",
     "arguments": {"campaign_id": "c-1", "ids": ["a", "b"], "minimum": 2, "since": None, "wait_for_start": True},
     "poll_interval": 0.5,
     "deadline": 1.5e9,
-    "look_at": 1.4e9,
+    "first_poll_at": 1.4e9,
     "max_poll_failures": 3,
     "failures": 2,
     "unknown": ["Reviewing"],
@@ -42,7 +42,7 @@ KWARGS: dict[str, Any] = {
 
 def trigger(campaign_id: str, kind: type[CampaignStatusTrigger] = CampaignStatusTrigger, **changes: Any) -> Any:
     given = {**KWARGS, "arguments": {"campaign_id": campaign_id}, "deadline": time.time() + 60, "poll_interval": 0.01}
-    return kind(**{**given, "look_at": 0.0, "max_poll_failures": 10, "failures": 0, "unknown": [], **changes})
+    return kind(**{**given, "first_poll_at": 0.0, "max_poll_failures": 10, "failures": 0, "unknown": [], **changes})
 
 
 # -- what it carries
@@ -58,7 +58,7 @@ def test_it_comes_out_of_airflows_table_as_it_went_in(kind: type[CampaignStatusT
 
 
 def test_one_stored_by_an_earlier_version_is_understood() -> None:
-    kept = {name: KWARGS[name] for name in ("hook", "conn_id", "watch", "arguments", "poll_interval", "deadline")}
+    kept = {name: KWARGS[name] for name in ("hook", "conn_id", "poll_method", "arguments", "poll_interval", "deadline")}
 
     assert CampaignStatusTrigger(**kept).serialize()[1].items() >= kept.items()
 
@@ -147,7 +147,7 @@ def test_new_credentials_are_found_in_the_connection(
 def test_it_looks_first_when_it_was_told_to(sandbox: SandboxClient) -> None:
     identifier, at = create(), time.time() + 0.3
 
-    event = event_of(trigger(identifier, look_at=at, deadline=at))
+    event = event_of(trigger(identifier, first_poll_at=at, deadline=at))
 
     assert event == {"state": "timeout", "status": "Created", "details": event["details"]}
     assert time.time() >= at
@@ -155,7 +155,7 @@ def test_it_looks_first_when_it_was_told_to(sandbox: SandboxClient) -> None:
 
 
 def test_those_that_are_late_after_a_restart_do_not_look_all_at_once() -> None:
-    late = trigger("c-1", look_at=time.time() - 1, poll_interval=1000)
+    late = trigger("c-1", first_poll_at=time.time() - 1, poll_interval=1000)
     pauses = {late._first_pause() for _ in range(50)}
     assert len(pauses) == 50
     assert all(0 <= pause <= 1000 for pause in pauses)
@@ -164,7 +164,7 @@ def test_those_that_are_late_after_a_restart_do_not_look_all_at_once() -> None:
 
 def test_one_that_is_started_again_after_the_deadline_looks_a_last_time(sandbox: SandboxClient) -> None:
     over, going_on = create(), create()
-    late = {"deadline": time.time() - 60, "look_at": time.time() - 120}
+    late = {"deadline": time.time() - 60, "first_poll_at": time.time() - 120}
     assert event_of(trigger(going_on, **late))["state"] == "timeout"
 
     sandbox.clock(advance=3600)
@@ -224,7 +224,7 @@ def test_cancelled_it_fires_nothing_and_writes_nothing(
     one = trigger(identifier, kind, poll_interval=30)
     begun = lambda: "get_campaign" in calls(sandbox, "exotel")  # noqa: E731
     if where == "before the first look":
-        one, begun = trigger(identifier, kind, look_at=time.time() + 30), lambda: True
+        one, begun = trigger(identifier, kind, first_poll_at=time.time() + 30), lambda: True
     if where == "in a look":
         sandbox.latency(10)
 

@@ -15,14 +15,14 @@ import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_campaigns.exceptions import CampaignError, InputError
-from airflow_provider_campaigns.hooks import variables
 from airflow_provider_campaigns.hooks.exotel import ExotelHook
 from airflow_provider_campaigns.sandbox import exotel
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
-from airflow_provider_campaigns.triggers import finished
+from airflow_provider_campaigns.state import variables
+from airflow_provider_campaigns.triggers._exotel import finished
 from airflow_provider_campaigns.triggers.exotel import ExotelCampaignFinishedTrigger
-from airflow_provider_campaigns.vendors import exotel_progress
+from airflow_provider_campaigns.vendors.exotel import status
 from tests.connections import calls, connect
 from tests.sensors.vendors import Later
 from tests.triggering import rebuilt, stored
@@ -188,7 +188,7 @@ if AIRFLOW_V_3_0_PLUS:
             async with fired(watcher()) as events:
                 await looks.next(2)
                 assert events == []
-                monkeypatch.setattr(exotel_progress, "datetime", Later)
+                monkeypatch.setattr(status, "datetime", Later)
                 await looks.next()
                 assert (events[0]["state"], events[0]["reason"]) == ("failed", "paused when its end_at came")
                 sandbox.control("exotel", campaign=identifier, status="Canceled")

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_campaigns.triggers import finished
-from airflow_provider_campaigns.triggers.finished import OVERLAP, Mark, Seen
+from airflow_provider_campaigns.triggers._exotel import finished
+from airflow_provider_campaigns.triggers._exotel.finished import OVERLAP, Mark, Seen
 
 NOW = 1_795_000_000.0
 DAY = 86_400.0
@@ -26,7 +26,7 @@ def seen(identifier: str, status: str = "Completed", created: float = NOW) -> Se
     return Seen.read({"id": identifier, "name": "Spring", "status": status, "date_created": written(created)}, NOW)
 
 
-def told(mark: Mark, *campaigns: Seen) -> list[str]:
+def news(mark: Mark, *campaigns: Seen) -> list[str]:
     return [one.id for one in mark.news(campaigns)]
 
 
@@ -74,43 +74,43 @@ def test_one_without_a_date_counts_as_new(date: Any) -> None:
 
 def test_one_that_was_open_is_told_when_it_ends_and_then_never_again() -> None:
     mark = Mark.after([seen("a", "InProgress"), seen("b", "Completed")], None)
-    assert told(mark, seen("a", "InProgress"), seen("b")) == []
-    assert told(mark, seen("a"), seen("b")) == ["a"]
+    assert news(mark, seen("a", "InProgress"), seen("b")) == []
+    assert news(mark, seen("a"), seen("b")) == ["a"]
     mark = Mark.after([seen("a"), seen("b")], mark)
-    assert told(mark, seen("a"), seen("b")) == []
-    assert told(mark, seen("a", "Archived"), seen("b", "Archived")) == []
+    assert news(mark, seen("a"), seen("b")) == []
+    assert news(mark, seen("a", "Archived"), seen("b", "Archived")) == []
 
 
 def test_one_that_began_and_ended_since_the_last_look_is_told() -> None:
     mark = Mark.after([seen("a")], None)
-    assert told(mark, seen("a"), seen("b", created=NOW + 5)) == ["b"]
+    assert news(mark, seen("a"), seen("b", created=NOW + 5)) == ["b"]
 
 
 def test_one_of_an_empty_account_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finished, "_now", lambda: NOW)
     mark = Mark.after([], None)
     assert Mark.after([], mark) == mark
-    assert told(mark, seen("a", created=NOW - 10)) == ["a"]
+    assert news(mark, seen("a", created=NOW - 10)) == ["a"]
 
 
 def test_one_that_is_listed_late_is_told() -> None:
     mark = Mark.after([seen("a")], None)
-    assert told(mark, seen("a"), seen("late", created=NOW - OVERLAP + 1)) == ["late"]
+    assert news(mark, seen("a"), seen("late", created=NOW - OVERLAP + 1)) == ["late"]
 
 
 def test_one_that_was_over_before_the_first_look_is_never_told() -> None:
     mark = Mark.after([seen("a"), seen("old", created=NOW - 30 * DAY)], None)
-    assert told(mark, seen("a"), seen("old", "Archived", created=NOW - 30 * DAY)) == []
+    assert news(mark, seen("a"), seen("old", "Archived", created=NOW - 30 * DAY)) == []
 
 
 def test_an_old_one_that_was_open_is_told() -> None:
     mark = Mark.after([seen("a"), seen("old", "Paused", created=NOW - 30 * DAY)], None)
-    assert told(mark, seen("a"), seen("old", "Failed", created=NOW - 30 * DAY)) == ["old"]
+    assert news(mark, seen("a"), seen("old", "Failed", created=NOW - 30 * DAY)) == ["old"]
 
 
 def test_they_are_told_in_the_order_they_were_created() -> None:
     mark = Mark.after([], Mark(NOW - DAY, frozenset(), frozenset()))
-    assert told(mark, seen("c", created=NOW + 2), seen("a", created=NOW), seen("b", created=NOW + 1)) == ["a", "b", "c"]
+    assert news(mark, seen("c", created=NOW + 2), seen("a", created=NOW), seen("b", created=NOW + 1)) == ["a", "b", "c"]
 
 
 def test_it_goes_through_json() -> None:
@@ -159,12 +159,12 @@ def test_whatever_happens_each_end_is_told_once(
             now += pause
             if restarts:
                 watched = finished._Account(lookback_days=60)
-            look = watched.read(account(watched.unread.replace(microsecond=0)))
+            poll = watched.read(account(watched.unread.replace(microsecond=0)))
             before = Mark.load(stored)
             if before is None:
-                over_before = {one.id for one in look.campaigns if one.over}
-            events.update(one.id for one in (before.news(look.campaigns) if before else []))
-            stored = json.loads(json.dumps(look.after.dump()))
+                over_before = {one.id for one in poll.campaigns if one.over}
+            events.update(one.id for one in (before.news(poll.campaigns) if before else []))
+            stored = json.loads(json.dumps(poll.after.dump()))
 
     ended = {
         f"c-{number}"

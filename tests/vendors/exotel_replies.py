@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_campaigns.vendors.exotel import Exotel
+from airflow_provider_campaigns.vendors.exotel.dialect import Exotel
 
 ACCOUNT = Exotel(api_key="example-key", api_token="example-token", account_sid="example1")
 

@@ -15,7 +15,7 @@ WRONG: tuple[Any, ...] = (None, True, 0, -1, 1.5, 10**400, "", "x", [], {}, [Non
 
 def page(name: str) -> dict[str, Any]:
     """Return the samples of a vendor's page by their name."""
-    samples: dict[str, Any] = json.loads((Path(__file__).parent / "pages" / f"{name}.json").read_text())
+    samples: dict[str, Any] = json.loads((Path(__file__).parent / name / "pages" / f"{name}.json").read_text())
     return samples
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_campaigns.operators import state
 from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
+from airflow_provider_campaigns.state import task_state as state
 
 # What stands in the record of the campaign once it is intended, and once it is settled.
 INTENT, SETTLEMENT = "intended", "id"

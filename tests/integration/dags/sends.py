@@ -8,11 +8,11 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, BaseOperator
 
-from airflow_provider_campaigns.vendors import collect_contacts
+from airflow_provider_campaigns.vendors.collect import send
 from tests.integration.sends import SENDS
 
 # Sandboxes show at once what they have: a minute of looks after every kill would take hours.
-collect_contacts.BETWEEN_LOOKS = 1.0
+send.BETWEEN_LOOKS = 1.0
 
 # More than any test kills.
 MANY = 1000

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from airflow_provider_campaigns.exceptions import InputError
-from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
+from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.protocol.messages import Conversation, NoReplyError, Response, T
 from tests.delivery.world import AcmeSend, World, phones
 

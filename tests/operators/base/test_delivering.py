@@ -10,7 +10,7 @@ import pytest
 from airflow.providers.common.compat.sdk import Asset
 
 from airflow_provider_campaigns.delivery import read_outcomes
-from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
+from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from tests.delivery.conftest import empty_bucket
 from tests.delivery.world import World, phones
 from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext, statuses

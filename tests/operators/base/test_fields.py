@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
-from airflow_provider_campaigns.operators.base import CampaignDeliveryOperator
-from airflow_provider_campaigns.operators.hidden import shown
+from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.protocol.messages import Response
+from airflow_provider_campaigns.templating.hidden_field import unwrap
 from tests.delivery.world import World, phones
 from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext
 
@@ -83,4 +83,4 @@ def test_recipients_are_not_in_the_stored_dag_nor_in_the_rendered_view() -> None
     assert '"1 excluded contacts"' in text
     assert "4477009000" not in text
     assert serialize_template_field(operator.contacts, "contacts") == "5 contacts"
-    assert shown(operator.contacts) == PEOPLE
+    assert unwrap(operator.contacts) == PEOPLE

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_campaigns.exceptions import (
     InputError,
 )
-from airflow_provider_campaigns.operators.contacts import MOST_OUTCOMES_IN_XCOM
+from airflow_provider_campaigns.operators.base.contacts import MOST_OUTCOMES_IN_XCOM
 from tests.delivery.world import World, phones
 from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.operators import exotel_lists, once
+from airflow_provider_campaigns.operators._exotel import lists
+from airflow_provider_campaigns.operators.base import idempotent_create
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import connect
 from tests.operators.exotel.campaigns import TIMEOUT
@@ -29,6 +30,6 @@ def change_connection(sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What the look-ups waited, without waiting."""
     waited: list[float] = []
-    monkeypatch.setattr(once, "sleep", waited.append)
-    monkeypatch.setattr(exotel_lists, "sleep", waited.append)
+    monkeypatch.setattr(idempotent_create, "sleep", waited.append)
+    monkeypatch.setattr(lists, "sleep", waited.append)
     return waited

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_campaigns.delivery.sources import Row, Source
+from airflow_provider_campaigns.delivery.plan.sources import Row, Source
 from airflow_provider_campaigns.exceptions import (
     CallRefusedError,
     CampaignError,
@@ -19,13 +19,14 @@ from airflow_provider_campaigns.exceptions import (
     OutcomeUnknownError,
     RequestRejectedError,
 )
-from airflow_provider_campaigns.operators import exotel_lists, exotel_recipients
+from airflow_provider_campaigns.operators._exotel import lists as contact_lists
+from airflow_provider_campaigns.operators._exotel import recipients
+from airflow_provider_campaigns.operators._exotel.lists import ContactLists
+from airflow_provider_campaigns.operators._exotel.recipients import Recipients
+from airflow_provider_campaigns.operators.base.idempotent_create import CreationRecord
 from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
-from airflow_provider_campaigns.operators.exotel_lists import ContactLists
-from airflow_provider_campaigns.operators.exotel_recipients import Recipients
-from airflow_provider_campaigns.operators.once import Record
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
-from airflow_provider_campaigns.vendors import exotel_campaign
+from airflow_provider_campaigns.vendors.exotel import campaign
 from tests.connections import calls, contacted
 from tests.operators.conftest import FakeTaskStateStore
 from tests.operators.exotel.campaigns import TIMEOUT, MakeContext, State, campaigns, create, posts
@@ -37,8 +38,8 @@ IN_A_REQUEST, ON_A_LIST = 3, 6
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests and lists take few contacts, so that a dozen need four requests and two lists."""
-    monkeypatch.setattr(exotel_campaign, "MOST_NUMBERS", IN_A_REQUEST)
-    for module in (exotel_lists, exotel_recipients):
+    monkeypatch.setattr(campaign, "MOST_NUMBERS", IN_A_REQUEST)
+    for module in (contact_lists, recipients):
         monkeypatch.setattr(module, "MOST_CONTACTS", IN_A_REQUEST)
         monkeypatch.setattr(module, "MOST_IN_A_LIST", ON_A_LIST)
 
@@ -316,8 +317,8 @@ def test_a_source_that_changes_while_it_is_read_is_refused(sandbox: SandboxClien
     reads = iter([PEOPLE, PEOPLE[::-1]])
     source = Source("contacts", lambda: (Row(n, {"number": number}) for n, number in enumerate(next(reads), 1)))
     hook = create().hook
-    checked: Recipients = exotel_recipients._checked(source, None, ())
-    record = Record(FakeTaskStateStore(), "campaign")
+    checked: Recipients = recipients._checked(source, None, ())
+    record = CreationRecord(FakeTaskStateStore(), "campaign")
     record.claim()
     with pytest.raises(InputError, match="contacts: expected the same numbers whenever they are read"):
         ContactLists(hook, record, "Spring 1").make(checked, repeat=False)

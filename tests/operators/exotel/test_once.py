@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_campaigns.exceptions import CallRefusedError, RequestRejectedError, VendorUnavailableError
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
-from airflow_provider_campaigns.vendors.exotel_campaign import CreateCampaign
+from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign
 from tests.operators.exotel.campaigns import NUMBERS, TIMEOUT, MakeContext, State, campaigns, create, killed, posts
 
 

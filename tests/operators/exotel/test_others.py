@@ -16,12 +16,12 @@ from airflow_provider_campaigns.exceptions import (
     RequestRejectedError,
     VendorUnavailableError,
 )
+from airflow_provider_campaigns.operators._exotel.described import described
 from airflow_provider_campaigns.operators.exotel import (
     ExportExotelCallDetailsOperator,
     ListExotelCampaignsOperator,
     UpdateExotelCampaignOperator,
 )
-from airflow_provider_campaigns.operators.exotel_described import described
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls
 from tests.operators.exotel.campaigns import BUSY, FAILING, FLOW, NUMBERS, MakeContext, campaigns, create, killed

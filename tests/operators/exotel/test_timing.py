@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
-from airflow_provider_campaigns.vendors.exotel_campaign import MOST_NUMBERS
+from airflow_provider_campaigns.vendors.exotel.campaign import MOST_NUMBERS
 from tests.connections import calls
 from tests.operators.exotel.campaigns import MakeContext, State, create, posts
 from tests.operators.hours import CLOSED, OPENS, WINDOW, ago, waits_for

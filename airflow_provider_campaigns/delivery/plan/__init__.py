@@ -1,0 +1,1 @@
+"""Before anything is sent: contacts read from their source, checked, and cut into batches."""

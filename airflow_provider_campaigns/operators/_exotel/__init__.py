@@ -1,0 +1,1 @@
+"""The parts of the Exotel operators; they are imported from ``operators.exotel``."""

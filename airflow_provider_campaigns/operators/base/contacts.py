@@ -1,0 +1,91 @@
+"""Who an operator sends to: its contacts, from wherever they come, without those who must not be sent to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.parameters import parse_positive_int
+
+if TYPE_CHECKING:
+    from airflow_provider_campaigns.delivery.plan.batches import Reading
+    from airflow_provider_campaigns.delivery.plan.preflight import PreflightResult
+    from airflow_provider_campaigns.delivery.plan.sources import Source
+    from airflow_provider_campaigns.delivery.plan.sources.query import Query
+    from airflow_provider_campaigns.hooks.base import CampaignHook
+    from airflow_provider_campaigns.protocol.send import Send
+
+# Up to so many contacts the outcomes fit into an XCom.
+MOST_OUTCOMES_IN_XCOM = 500
+
+
+def check_given(contacts: Any, sql: Any, sql_conn_id: str | None) -> None:
+    """
+    Refuse another number of sources than one.
+
+    :raises InputError: it is another, or a query without a database.
+    """
+    given = {"contacts": contacts, "sql": sql}
+    names = [name for name, value in given.items() if value is not None and value != ""]
+    if len(names) != 1:
+        raise InputError("contacts, sql", "exactly one of them", " and ".join(names) or "none")
+    if sql and not isinstance(sql, str):
+        raise InputError("sql", "a query as text", type(sql).__name__)
+    if sql and not sql_conn_id:
+        raise InputError("sql_conn_id", "the id of a connection to a database", "nothing")
+
+
+def open_contacts(contacts: Any, sql: str | None, sql_conn_id: str | None, copy: Callable[[Query], Source]) -> Source:
+    """
+    Return the contacts.
+
+    :param copy: makes a copy of a query's result, or finds the one that was made.
+    :raises InputError: they cannot be read.
+    """
+    from airflow_provider_campaigns.delivery.plan.sources import open_source
+    from airflow_provider_campaigns.delivery.plan.sources.query import Query
+    from airflow_provider_campaigns.operators.base.database import database
+
+    if sql:
+        return copy(Query(sql, partial(database, str(sql_conn_id))))
+    return open_source(contacts)
+
+
+def open_reading(
+    send: Send, hook: CampaignHook, *, columns: Mapping[str, str] | None, exclude: Any, allow_repeats: bool
+) -> Reading:
+    """
+    Return how rows become contacts.
+
+    :raises InputError: ``exclude`` cannot be read.
+    """
+    from dataclasses import replace
+
+    from airflow_provider_campaigns.delivery.plan.batches import Reading, read_exclusions
+    from airflow_provider_campaigns.delivery.plan.sources import open_source
+
+    reading = Reading(send, columns, only_recipients=hook.only_recipients, allow_repeats=allow_repeats)
+    if exclude is None:
+        return reading
+    return replace(reading, excluded=read_exclusions(open_source(exclude, "exclude", plain=True), reading))
+
+
+def check_number(
+    checked: PreflightResult, reading: Reading, source: Source, *, max_recipients: Any, outcomes_path: str | None
+) -> None:
+    """
+    Refuse too many contacts.
+
+    :raises InputError: more than ``max_recipients`` would be sent to, or there is no place for so many outcomes.
+    """
+    from airflow_provider_campaigns.delivery.plan.preflight import count_recipients
+
+    if checked.rows > MOST_OUTCOMES_IN_XCOM and not outcomes_path:
+        expected = f"a folder for more than {MOST_OUTCOMES_IN_XCOM} contacts"
+        raise InputError("outcomes_path", expected, f"{checked.rows} rows")
+    most = parse_positive_int("max_recipients", max_recipients)
+    # Only now, as it takes as long as all other checks: who of them would be sent to?
+    if most is not None and checked.rows > most and (recipients := count_recipients(reading, source)) > most:
+        raise InputError(source.name, f"at most {most} contacts to be sent to (max_recipients)", recipients)

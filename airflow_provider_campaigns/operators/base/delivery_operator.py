@@ -1,0 +1,369 @@
+"""What the delivering operators share: contacts in, every one sent at most once, a receipt out."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_campaigns.exceptions import DeliveryError, InputError, LedgerError, SendWindowClosedError
+from airflow_provider_campaigns.masking import mask
+from airflow_provider_campaigns.operators.base.contacts import check_given, check_number, open_contacts, open_reading
+from airflow_provider_campaigns.operators.base.outlets import publish_receipt
+from airflow_provider_campaigns.operators.base.task_records import TaskRecords, open_task_records
+from airflow_provider_campaigns.parameters import parse_bool, parse_positive_int
+from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared
+from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_campaigns.delivery.plan.batches import Reading
+    from airflow_provider_campaigns.delivery.plan.preflight import PreflightResult
+    from airflow_provider_campaigns.delivery.plan.sources import Source
+    from airflow_provider_campaigns.delivery.plan.sources.query import Query
+    from airflow_provider_campaigns.delivery.record.ledger import Ledger
+    from airflow_provider_campaigns.delivery.record.outcomes import Outcomes
+    from airflow_provider_campaigns.delivery.record.receipt import PreviewReceipt, Receipt
+    from airflow_provider_campaigns.delivery.run.engine import Delivery
+    from airflow_provider_campaigns.delivery.run.limits import Limits
+    from airflow_provider_campaigns.delivery.run.progress import DeliveryProgress
+    from airflow_provider_campaigns.hooks.base import CampaignHook
+    from airflow_provider_campaigns.operators.base.send_window import SendWindow
+    from airflow_provider_campaigns.operators.base.timing import OutsideWindow
+    from airflow_provider_campaigns.protocol.send import Send
+
+OnUnknown = Literal["fail", "skip", "resend"]
+
+SINGLE_CONCURRENCY = 16
+BATCH_CONCURRENCY = 2
+
+
+class CampaignDeliveryOperator(TemplatedOperator):
+    """
+    Base of the operators that deliver contacts to a campaign.
+
+    Whatever crashes, a retry or a cleared task never sends to a contact again by itself: before each request the
+    operator stores what it is about to send, and afterwards what became of it. Requests leave evenly, at most as many a
+    minute as the connection's ``requests_per_minute`` says, or else the vendor's page of the call.
+
+    :param contacts: who is contacted: a list of dicts (also an upstream task's output), or the path or URL of a .csv,
+        .jsonl, .json or .parquet file; this, or ``sql`` (templated)
+    :param sql: a query that returns one contact per row, or the path of a .sql file with one. The first try copies the
+        result to where the outcomes are kept, and later tries read the copy. Shown as it is in the Rendered Templates
+        view, so no place for personal data (templated)
+    :param sql_conn_id: id of the Airflow connection to the database, of any provider with a ``DbApiHook`` (templated)
+    :param columns: ``{vendor field: source column}``; only these are sent. Default: every column, as it is named
+        (templated)
+    :param exclude: who must not be contacted (opt-outs), in the same forms as ``contacts``; such contacts end as
+        ``invalid`` (templated)
+    :param batch_size: contacts per request, at most what the vendor takes; default that.
+    :param max_concurrency: requests in flight, and how many unknown outcomes in a row count as the vendor being ill.
+        Default 16, but 2 for batches that are not safe to resend.
+    :param outcomes_path: folder, path or URL, below which a folder ``<dag>/<run>/<task>[/<map index>]`` gets the
+        outcomes; must be shared between the machines that run this task. Required above 500 contacts; without it the
+        outcomes go to the XCom ``outcomes`` (templated)
+    :param max_recipients: refuse to send at all when there are more contacts; default no limit.
+    :param max_rejected: stop when the vendor rejected more: a number of contacts (int) or a share of those sent
+        (float, looked at from the hundredth on); default no limit.
+    :param allow_repeats: send again to a contact that the source repeats; default False: it ends as ``duplicate``.
+    :param on_unknown: contacts of which nobody knows whether they were reached (a time-out, a crash): ``"fail"``
+        (default) delivers the rest, then fails for good; ``"skip"`` leaves them; ``"resend"`` sends to them again.
+    :param on_cleared: a cleared task: ``"resume"`` (default) sends only what was not sent; ``"resend"`` sends to
+        everybody again.
+    :param send_window: hours at which contacts may be sent: ``"09:00-20:00 Asia/Kolkata"``, or a dict with ``start``,
+        ``end``, ``timezone`` and perhaps ``days`` (``["mon", "tue"]``). A delivery that is under way when it closes
+        ends there; what is left goes on when it opens. Default: at any hour (templated)
+    :param outside_window: outside ``send_window`` the task waits in the triggerer (``"wait"``, default), or is skipped
+        (``"skip"``) (templated)
+    :param max_age: refuse a run whose data interval ended longer ago (a ``timedelta``), so that a catch-up or backfill
+        cannot contact everybody again; default no limit. A task that waited for its window is not looked at again.
+    :param preview: do everything but send; shows the first request in the log, recipients masked, and returns a receipt
+        in which those that would be sent are ``unsent``, with ``first_rows``: the first five of them, masked.
+    :return: a receipt: ``vendor``, ``campaign``, counts by status, ``requests``, ``outcomes_path``. It is also the
+        ``extra`` of the outlet assets' events.
+    :raises InputError: bad input; nothing was sent.
+    :raises AirflowFailException: a retry cannot help; the message says what to do.
+    """
+
+    template_fields: Sequence[str] = (
+        "contacts",
+        "sql",
+        "sql_conn_id",
+        "columns",
+        "exclude",
+        "outcomes_path",
+        "max_recipients",
+        "max_rejected",
+        "on_unknown",
+        "on_cleared",
+        "send_window",
+        "outside_window",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql", "columns": "json"}
+    template_ext: Sequence[str] = (".sql",)
+    ui_color = "#e8f1fb"
+
+    contacts = HiddenField("contacts")
+    exclude = HiddenField("excluded contacts")
+
+    def __init__(
+        self,
+        *,
+        contacts: Any = None,
+        sql: str | None = None,
+        sql_conn_id: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        exclude: Any = None,
+        batch_size: int | None = None,
+        max_concurrency: int | None = None,
+        outcomes_path: str | None = None,
+        max_recipients: int | None = None,
+        max_rejected: float | None = None,
+        allow_repeats: bool = False,
+        on_unknown: OnUnknown = "fail",
+        on_cleared: OnCleared = "resume",
+        send_window: str | Mapping[str, Any] | None = None,
+        outside_window: OutsideWindow = "wait",
+        max_age: timedelta | None = None,
+        preview: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.contacts = contacts
+        self.sql = sql
+        self.sql_conn_id = sql_conn_id
+        self.columns = columns
+        self.exclude = exclude
+        self.batch_size = batch_size
+        self.max_concurrency = max_concurrency
+        self.outcomes_path = outcomes_path
+        self.max_recipients = max_recipients
+        self.max_rejected = max_rejected
+        self.allow_repeats = allow_repeats
+        self.on_unknown = on_unknown
+        self.on_cleared = on_cleared
+        self.send_window = send_window
+        self.outside_window = outside_window
+        self.max_age = max_age
+        self.preview = preview
+        self._delivering: Delivery | None = None
+        self._progress: DeliveryProgress | None = None
+        self._killed = False
+
+    @cached_property
+    def hook(self) -> CampaignHook:
+        """The vendor's hook."""
+        raise TypeError("a vendor's operator names its hook")
+
+    def make_send(self) -> Send:
+        """
+        Return what this operator sends.
+
+        :raises InputError: a parameter is wrong.
+        """
+        raise TypeError("a vendor's operator makes its send")
+
+    def execute(self, context: Context) -> Receipt:
+        """Deliver the contacts."""
+        return self._execute(context)
+
+    def execute_when_open(self, context: Context, event: Any) -> Receipt:
+        """Deliver the contacts, after a wait for ``send_window``."""
+        return self._execute(context, waited=True)
+
+    def _execute(self, context: Context, *, waited: bool = False) -> Receipt:
+        from airflow_provider_campaigns.delivery.run.progress import DeliveryProgress
+        from airflow_provider_campaigns.operators.base.timing import wait_or_skip
+        from airflow_provider_campaigns.state.task_state import progress_note
+
+        if parse_bool("preview", self.preview):
+            return self._show(context)
+        # First of all: so that a task that fails at a mistake, and is cleared, is known to have sent nothing.
+        records = open_task_records(context, self.retries, self.on_cleared, self.outcomes_path)
+        ledger, outcomes, _ = records
+        self._check_choices()
+        send = self.make_send()
+        header = self._header(send, outcomes)
+        ledger.check(header)
+        if ledger.receipt and not (self.on_unknown == "resend" and ledger.receipt["unknown"]):
+            self.log.warning("An earlier try of this task came to the end of the contacts; nothing is sent again")
+            return self._end(ledger.receipt, ledger, outcomes, context)
+        window = self._window(context, waited=waited)
+        delivery = self._delivery(send, records, window.closing() if window else lambda: math.inf)
+        rows = delivery.checked.rows
+        self._check_number(delivery.checked, delivery.reading, delivery.source)
+        self.log.info("Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, send.campaign)
+        self._progress = delivery.progress = DeliveryProgress(rows, progress_note(context))
+        self._delivering = delivery
+        if self._killed:
+            self.on_kill()
+        try:
+            receipt = delivery.deliver(header)
+        except LedgerError:
+            raise
+        except BaseException as error:
+            if delivery.begun:
+                self._leave(delivery, context)
+            if window and isinstance(error, SendWindowClosedError):
+                wait_or_skip(self, window)
+            if isinstance(error, DeliveryError) and error.final:
+                raise AirflowFailException(str(error)) from error
+            raise
+        return self._end(receipt, ledger, outcomes, context, delivery.first_rejection)
+
+    def on_kill(self) -> None:
+        """Let no further request leave; those in flight are still settled."""
+        # It may come while the contacts are still looked through.
+        self._killed = True
+        if self._delivering:
+            self._delivering.end("the task was killed")
+
+    def _window(self, context: Context, *, waited: bool) -> SendWindow | None:
+        """Return the hours at which this run may send, None for all; leave the worker when it may not send now."""
+        from airflow_provider_campaigns.operators.base.timing import wait_or_skip, window_of
+
+        window = window_of(self, context, waited=waited)
+        if window and window.closes_in() <= 0:
+            wait_or_skip(self, window)
+        return window
+
+    def _delivery(self, send: Send, records: TaskRecords, closes_in: Callable[[], float]) -> Delivery:
+        from airflow_provider_campaigns.delivery.plan.sources.copies import copied
+        from airflow_provider_campaigns.delivery.run.engine import Delivery
+        from airflow_provider_campaigns.delivery.run.senders import ThreadedSenders
+
+        reading, source = self._contacts(send, partial(copied, records.ledger, records.copies))
+        default = SINGLE_CONCURRENCY if send.batch_limit == 1 or send.safe_to_resend else BATCH_CONCURRENCY
+        concurrency = parse_positive_int("max_concurrency", self.max_concurrency) or default
+        per_minute = self.hook.requests_per_minute(send.requests_per_minute)
+        if per_minute:
+            self.log.info("Requests leave evenly, at most %g a minute", per_minute)
+        return Delivery(
+            send=send,
+            reading=reading,
+            source=source,
+            ledger=records.ledger,
+            outcomes=records.outcomes,
+            senders=ThreadedSenders(send, self.hook.sending_transport(concurrency), concurrency, per_minute, closes_in),
+            batch_size=self._batch_size(send),
+            max_concurrency=concurrency,
+            limits=self._limits(),
+            closes_in=closes_in,
+        )
+
+    def _contacts(self, send: Send, copy: Callable[[Query], Source]) -> tuple[Reading, Source]:
+        """
+        Return how rows become contacts, and the rows.
+
+        :param copy: makes a copy of a query's result, or finds the one that was made.
+        """
+        repeats = parse_bool("allow_repeats", self.allow_repeats)
+        exclude = unwrap(self.exclude)
+        reading = open_reading(send, self.hook, columns=self.columns, exclude=exclude, allow_repeats=repeats)
+        return reading, open_contacts(unwrap(self.contacts), self.sql, self.sql_conn_id, copy)
+
+    def _check_number(self, checked: PreflightResult, reading: Reading, source: Source) -> None:
+        check_number(checked, reading, source, max_recipients=self.max_recipients, outcomes_path=self.outcomes_path)
+
+    def _check_choices(self) -> None:
+        check_given(unwrap(self.contacts), self.sql, self.sql_conn_id)
+        if self.on_unknown not in get_args(OnUnknown):
+            raise InputError("on_unknown", " or ".join(get_args(OnUnknown)), repr(self.on_unknown))
+        check_on_cleared(self.on_cleared)
+        if self.columns is None:
+            return
+        if not isinstance(self.columns, Mapping):
+            raise InputError("columns", "a dict {vendor field: source column}", type(self.columns).__name__)
+        for name, column in self.columns.items():
+            if not isinstance(name, str) or not isinstance(column, str):
+                raise InputError("columns", "names as text", f"{name!r}: {column!r}")
+
+    def _batch_size(self, send: Send) -> int:
+        size = parse_positive_int("batch_size", self.batch_size) or send.batch_limit
+        if size > send.batch_limit:
+            raise InputError("batch_size", f"at most {send.batch_limit}, which is what one call takes", size)
+        return size
+
+    def _limits(self) -> Limits:
+        """Return what makes a failure; a template may have rendered ``max_rejected`` as text."""
+        from airflow_provider_campaigns.delivery.run.limits import Limits
+
+        limit: Any = self.max_rejected
+        if isinstance(limit, str):
+            with suppress(ValueError):
+                limit = int(limit) if limit.strip().isdecimal() else float(limit)
+        if limit is None or limit == "":
+            return Limits(self.on_unknown)
+        if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit >= 0:
+            raise InputError("max_rejected", "a number of contacts (int) or a share of them (float)", repr(limit))
+        if isinstance(limit, float) and limit > 1:
+            raise InputError("max_rejected", "a share of the contacts from 0.0 to 1.0, or a whole number", repr(limit))
+        return Limits(self.on_unknown, limit)
+
+    def _header(self, send: Send, outcomes: Outcomes) -> dict[str, Any]:
+        """Return what must be the same on every try of this delivery."""
+        columns = json.dumps(self.columns, sort_keys=True)
+        return {**self.hook.identity, **send.identity, "columns": columns, "outcomes_path": outcomes.path}
+
+    def _end(
+        self, receipt: Receipt, ledger: Ledger, outcomes: Outcomes, context: Context, first_rejection: str = ""
+    ) -> Receipt:
+        """Report a delivery that came to its end, and fail if that is no success."""
+        self._report(receipt, outcomes, context)
+        error = self._limits().failure(receipt, first_rejection, repeated=ledger.counts["repeated"])
+        if error and error.final:
+            raise AirflowFailException(f"{error}. Outcomes: {outcomes.path or 'XCom outcomes'}") from error
+        if error:
+            raise error
+        publish_receipt(context, self.outlets, receipt)
+        return receipt
+
+    def _leave(self, delivery: Delivery, context: Context) -> None:
+        """Report a delivery that ended early; what goes wrong here must not hide why it ended."""
+        try:
+            self._report(delivery.leave(), delivery.outcomes, context)
+        except Exception:
+            self.log.warning("What is left unsent could not be written down", exc_info=True)
+
+    def _report(self, receipt: Receipt, outcomes: Outcomes, context: Context) -> None:
+        """Log the receipt; leave it, and outcomes that are in no folder, as XComs also when the task fails."""
+        self.log.info("Receipt: %s", ", ".join(f"{name} {value}" for name, value in receipt.items()))
+        if self._progress:
+            self._progress.end(receipt)
+        if ti := context.get("ti"):
+            ti.xcom_push(key="receipt", value=dict(receipt))
+            if outcomes.path is None:
+                ti.xcom_push(key="outcomes", value=list(outcomes.read()))
+
+    def _show(self, context: Context) -> PreviewReceipt:
+        """Log the first request, recipients masked, and return the receipt of a delivery that sent nothing."""
+        from pathlib import Path
+        from tempfile import TemporaryDirectory
+
+        from airflow_provider_campaigns.delivery.plan.preflight import check
+        from airflow_provider_campaigns.delivery.plan.preview import preview
+        from airflow_provider_campaigns.delivery.plan.sources.copies import CopyFolder
+        from airflow_provider_campaigns.delivery.record.receipt import PreviewReceipt, make_receipt
+
+        self._check_choices()
+        self._limits()
+        send = self.make_send()
+        size = self._batch_size(send)
+        with TemporaryDirectory() as folder:
+            reading, source = self._contacts(send, CopyFolder(Path(folder)).make)
+            self._check_number(check(reading, source), reading, source)
+            shown = preview(send, reading, source, size)
+        self.log.info("Preview, nothing is sent. First request:\n%s", mask(shown.request, self.hook.secrets))
+        receipt = make_receipt(send.vendor, send.campaign, shown.counts, 0, None)
+        publish_receipt(context, self.outlets, receipt)
+        rows = [{name: mask(text, self.hook.secrets) for name, text in row.items()} for row in shown.rows]
+        return PreviewReceipt(**receipt, first_rows=rows)

@@ -1,0 +1,21 @@
+"""What a delivery, a creation or a sensor asks of the place where it keeps its state."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class Store(Protocol):
+    """Durable key-value state of one task instance; values are JSON."""
+
+    fenced: bool
+    """Whether it refuses the writes of a try that has a successor."""
+
+    def get(self, key: str) -> Any:
+        """Return the value, None when there is none; raise when it cannot be read."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Store the value durably, or raise."""
+
+    def delete(self, key: str) -> None:
+        """Delete the value, if there is one."""

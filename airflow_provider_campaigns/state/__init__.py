@@ -1,0 +1,1 @@
+"""The only code that stores anything in Airflow: task state, Variables, and what rests on them."""

@@ -1,0 +1,1 @@
+"""The parts of the Exotel triggers; they are imported from ``triggers.exotel``."""

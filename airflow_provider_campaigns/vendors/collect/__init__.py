@@ -1,0 +1,1 @@
+"""Collect: requests for documents and forms."""

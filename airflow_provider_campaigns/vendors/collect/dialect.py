@@ -1,0 +1,258 @@
+"""
+Collect (usecollect.com): requests for documents and forms, sent to contacts; what became of them.
+
+The pages: https://developers.usecollect.com/operation/operation-send-a-new-request, -send-multiple-requests,
+-modify-a-request, -get-a-specific-request, -list-all-the-requests-of-a-campaign and -get-team-information.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from itertools import islice
+from typing import Any, ClassVar, Literal
+from urllib.parse import quote
+
+from airflow_provider_campaigns.exceptions import (
+    CallRefusedError,
+    InputError,
+    OutcomeUnknownError,
+    RequestRejectedError,
+)
+from airflow_provider_campaigns.parameters import parse_date_or_datetime, parse_timestamp
+from airflow_provider_campaigns.protocol.dialect import Dialect, VendorMessage, json_object
+from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response
+from airflow_provider_campaigns.protocol.polling import PollResult
+from airflow_provider_campaigns.protocol.retry import exchange
+from airflow_provider_campaigns.vendors.common.paging import pages
+from airflow_provider_campaigns.vendors.common.reply_values import items, mapping, text, words
+
+PAGE_SIZE = 100  # "limit", at the most (-list-all-the-requests-of-a-campaign)
+MOST_LISTED = 100  # requests named one by one in a sensor's details, which end in an XCom
+
+COMPLETED = "completed"
+# The pages spell it "cancelled" where they list requests and "canceled" where they modify one. Past its due date
+# ("due") a request can still be completed, and an account may have statuses of its own: both go on.
+FAILED = frozenset({"error", "cancelled", "canceled", "archived"})
+GOING_ON = frozenset({"pending", "waiting", "due"})
+UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collect(Dialect):
+    """
+    One Collect user.
+
+    :param api_key: at the bottom of the user's profile page.
+    """
+
+    vendor: ClassVar[str] = "collect"
+    # "503: We're temporarily offline for maintenance. Please try again later." (every operation's page). The 500 says
+    # so too, but a server that failed half-way may have sent the request.
+    tries_again_later: ClassVar[frozenset[int]] = frozenset({503})
+
+    api_key: str = field(repr=False)
+
+    def authorize(self, request: Request, token: str) -> Request:
+        """Add HTTP Basic with an empty user and the key as password (the sample's user is a placeholder)."""
+        basic = b64encode(f":{self.api_key}".encode()).decode()
+        return replace(request, headers={**request.headers, "Authorization": f"Basic {basic}"})
+
+    def explain(self, response: Response) -> VendorMessage:
+        """Read an error's body, whose form is not published, and never repeat the key."""
+        said = words(json_object(response).get("errors"))
+        code, message = super().explain(response)
+        return VendorMessage(code, said or message)
+
+    def send_request(
+        self, campaign_id: str, contact: str | Mapping[str, Any], options: Mapping[str, Any] | None = None
+    ) -> Conversation[dict[str, Any]]:
+        """
+        Send a request to one contact (-send-a-new-request); returns the reply, whose ``errors`` may refuse it.
+
+        A campaign that does not exist and a contact id that does not are both answered 404: both end the task.
+
+        :param contact: an existing contact's id, or a contact.
+        :param options: ``items, data, sample, dueDate, createdBy, assignedTo, sendMessage``.
+        """
+        body = {"campaignId": campaign_id, "contact": contact, **(options or {})}
+        return json_object((yield from exchange(self, Request("POST", "/v1/request", "write", json=body))))
+
+    def send_requests(
+        self,
+        campaign_id: str,
+        contacts: Sequence[str | Mapping[str, Any]],
+        options: Mapping[str, Any] | None = None,
+    ) -> Conversation[dict[str, Any]]:
+        """
+        Send a request to each of 50 contacts at the most (-send-multiple-requests); returns the reply.
+
+        :param contacts: ids of existing contacts, or contacts.
+        :param options: ``items, samples, dueDate, assignedTo, sendMessage``.
+        """
+        body = {"campaignId": campaign_id, "contacts": list(contacts), **(options or {})}
+        return json_object((yield from exchange(self, Request("POST", "/v1/requests", "write", json=body))))
+
+    def update_request(
+        self,
+        request_id: str,
+        *,
+        status: str | None = None,
+        due_date: date | str | None = None,
+        data: Mapping[str, Any] | None = None,
+        assigned_to: str | None = None,
+        send_completion_message: bool | None = None,
+        send_rejection_message: bool | None = None,
+        send_reopen_message: bool | None = None,
+    ) -> Conversation[dict[str, Any]]:
+        """
+        Modify a request (-modify-a-request) and return it; what is None stays as it is.
+
+        Not declared safe to resend: a change of status may send a message.
+
+        :param status: ``pending``, ``completed``, ``waiting``, ``canceled``, ``archived``, or one of the account's own.
+        :param assigned_to: a team member's id or e-mail; ``unset`` clears it.
+        :raises InputError: nothing to change, or a due date without a time zone.
+        :raises RequestRejectedError: the reply holds errors.
+        """
+        changes = {
+            "status": status,
+            "dueDate": due_text(due_date),
+            "data": data,
+            "assignedTo": assigned_to,
+            "sendCompletionMessage": send_completion_message,
+            "sendRejectionMessage": send_rejection_message,
+            "sendReopenMessage": send_reopen_message,
+        }
+        body = {name: value for name, value in changes.items() if value is not None}
+        if not body:
+            raise InputError("request", f"something to change, one of {', '.join(changes)}", "nothing")
+        request = Request("PATCH", "/v1/request", "write", json={"requestId": request_id, **body})
+        return self._updated((yield from exchange(self, request)))
+
+    def get_request(self, request_id: str) -> Conversation[dict[str, Any]]:
+        """
+        Return one request (-get-a-specific-request).
+
+        It holds signed addresses of the uploaded documents, good for 15 minutes: keep it out of logs and XComs.
+        """
+        path = f"/v1/requests/{quote(request_id, safe='')}"
+        return json_object((yield from exchange(self, Request("GET", path, "read"))))
+
+    def list_requests(
+        self, campaign_id: str, *, status: str | None = None, search: str | None = None
+    ) -> Conversation[int]:
+        """
+        Yield a campaign's requests page by page and return their number (-list-all-the-requests-of-a-campaign).
+
+        :param status: only these; by default all but cancelled ones, archived ones and drafts.
+        :param search: only those the vendor finds by this text.
+        """
+        return (yield from pages(lambda page: self._list(campaign_id, page, status, search), PAGE_SIZE))
+
+    def find_requests(self, campaign_id: str, email: str, since: datetime) -> Conversation[list[dict[str, Any]]]:
+        """
+        Return the requests of a campaign that were sent to ``email`` at ``since`` or later.
+
+        One whose creation date cannot be read is not among them: it proves nothing.
+        """
+        found: list[Any] = []
+        yield from pages(lambda page: self._list(campaign_id, page, None, email), PAGE_SIZE, keep=found.extend)
+        return [request for request in found if _sent_to(request, email) and _created(request, since)]
+
+    def poll_requests(self, request_ids: Sequence[str]) -> Conversation[PollResult]:
+        """
+        Poll requests: ``done`` when all are completed, ``failed`` when one never will be.
+
+        The details count requests by status and name the first hundred, unfinished ones first.
+
+        :raises InputError: no ids.
+        """
+        ids = [request_ids] if isinstance(request_ids, str) else list(request_ids)
+        if not ids:
+            raise InputError("request_ids", "at least one id", "none")
+        statuses: dict[str, str] = {}
+        for request_id in ids:
+            request = yield from self.get_request(request_id)
+            statuses[request_id] = text(request.get("status")) or UNREADABLE
+        return _progress(statuses)
+
+    def check(self) -> Conversation[str]:
+        """
+        Ask for the team (-get-team-information), which proves the key, and say which it is.
+
+        :raises VendorError: the key is not taken, or the host is not Collect's.
+        """
+        response = yield from exchange(self, Request("GET", "/v1/team", "read"))
+        team = json_object(response)
+        if not text(team.get("_id")):
+            raise CallRefusedError(
+                self.vendor, "the reply holds no team; check the connection's host", status=response.status
+            )
+        return f"Collect takes the API key (team {text(team.get('name')) or team['_id']})"
+
+    def _list(self, campaign_id: str, page: int, status: str | None, search: str | None) -> Conversation[list[Any]]:
+        query: dict[str, str | int | None] = {
+            "campaignId": campaign_id,
+            "offset": page * PAGE_SIZE,
+            "limit": PAGE_SIZE,
+            "filter": status,
+            "search": search,
+        }
+        return items((yield from exchange(self, Request("GET", "/v1/requests", "read", params=query))).json())
+
+    def _updated(self, response: Response) -> dict[str, Any]:
+        """Read the reply to a change: errors beside the request refuse it, also on a 200."""
+        body = json_object(response)
+        if words(body.get("errors")):
+            raise self.error(RequestRejectedError, response)
+        request = body.get("request")
+        if not isinstance(request, dict):
+            raise OutcomeUnknownError(self.vendor, "neither a request nor errors in the reply", status=response.status)
+        return request
+
+
+def due_text(value: date | str | None) -> str | None:
+    """
+    Return a due date as Collect wants it, ISO 8601; None for none.
+
+    :param value: a day, or a date and time with a time zone; also as text.
+    :raises InputError: a time without a time zone, or neither.
+    """
+    return parse_date_or_datetime("due_date", value).isoformat() if value else None
+
+
+def parse_date(value: object) -> datetime | None:
+    """Return a date of a reply: ``2022-07-04 07:20:06 UTC``, newer ``2024-12-04T07:20:06Z``; None for anything else."""
+    try:
+        return parse_timestamp(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _sent_to(request: Any, email: str) -> bool:
+    contact = mapping(mapping(request).get("contact"))
+    return (text(contact.get("email")) or "").casefold() == email.casefold()
+
+
+def _created(request: Any, since: datetime) -> bool:
+    created = parse_date(mapping(request).get("createdAt"))
+    return created is not None and created >= since
+
+
+def _progress(statuses: Mapping[str, str]) -> PollResult:
+    counts = Counter(statuses.values())
+    state: Literal["running", "done", "failed"] = "running"
+    if counts.keys() & FAILED:
+        state = "failed"
+    elif counts.keys() == {COMPLETED}:
+        state = "done"
+    status = (
+        ", ".join(f"{number} {name}" for name, number in counts.items()) if len(statuses) > 1 else next(iter(counts))
+    )
+    unfinished_first = sorted(statuses.items(), key=lambda entry: entry[1] == COMPLETED)
+    details = {"counts": dict(counts), "requests": dict(islice(unfinished_first, MOST_LISTED))}
+    return PollResult(state, status, details, unknown=counts.keys() - FAILED - GOING_ON - {COMPLETED})

@@ -1,0 +1,58 @@
+"""Reads the parts of a vendor's reply, whatever their type, and puts into words what became of a contact."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_campaigns.masking import mask
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply
+
+REFUSED = "refused by the vendor"
+UNMENTIONED = ContactReply("unknown", reason="not in the reply")
+MENTIONED_TWICE = ContactReply("unknown", reason="more than once in the reply")
+
+
+def refused(contact: Contact, words: str | None = None, *, vendor_id: str | None = None) -> ContactReply:
+    """
+    Return the reply for a contact the vendor refused.
+
+    :param words: the vendor's; the contact's addresses in them are hidden.
+    """
+    return ContactReply(
+        "rejected", reason=REFUSED, vendor_id=vendor_id, message=words and mask(words, contact.addresses)
+    )
+
+
+def text(value: object) -> str | None:
+    """Return a reply's text or id as text; None for anything else, and for nothing."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value else None
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return an object of a reply; an empty one for anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: object) -> list[Any]:
+    """Return a list of a reply; an empty one for anything else."""
+    return value if isinstance(value, list) else []
+
+
+def words(errors: object) -> str:
+    """Return errors of unknown form (a text, an object with a message, a list of them) as one line; empty when none."""
+    if isinstance(errors, list):
+        # An empty error in a list is an error all the same.
+        return "; ".join(_words(error) or json.dumps(error) for error in errors)
+    return _words(errors)
+
+
+def _words(error: object) -> str:
+    if not error or isinstance(error, str):
+        return str(error or "")
+    said = mapping(error)
+    named = next(filter(None, (text(said.get(name)) for name in ("message", "reason", "error"))), None)
+    return named or json.dumps(error)

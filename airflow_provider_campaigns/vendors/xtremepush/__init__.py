@@ -1,0 +1,1 @@
+"""Xtremepush: push, SMS and e-mail campaigns."""

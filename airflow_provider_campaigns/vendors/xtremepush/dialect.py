@@ -1,0 +1,139 @@
+"""
+Xtremepush: API-triggered campaigns, executed for a list of users.
+
+The pages: https://docs.xtremepush.com/reference/campaign-execute (execute), /docs/external-api-overview (hosts,
+envelope), /docs/api-data-monitor (info), https://support.xtremepush.com/hc/en-us/articles/115003156185 (list).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+from airflow_provider_campaigns.exceptions import CallRefusedError, InputError
+from airflow_provider_campaigns.protocol.dialect import Dialect, VendorMessage, Verdict, json_object
+from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response
+from airflow_provider_campaigns.protocol.polling import PollResult
+from airflow_provider_campaigns.protocol.retry import exchange
+from airflow_provider_campaigns.vendors.common.paging import pages
+from airflow_provider_campaigns.vendors.common.reply_values import items, mapping, text, words
+
+PAGE_SIZE = 50  # as in the vendor's samples of list methods; neither default nor maximum is published
+EXECUTE = "/api/external/execute/campaign"
+
+_LIVE = frozenset({"1", "true"})
+_NOT_LIVE = frozenset({"0", "false"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Xtremepush(Dialect):
+    """
+    One Xtremepush project.
+
+    :param app_token: Settings > Integrations > API Integration; travels in each request's body.
+    """
+
+    vendor: ClassVar[str] = "xtremepush"
+
+    app_token: str = field(repr=False)
+
+    def authorize(self, request: Request, token: str) -> Request:
+        """Put ``apptoken`` first into the body."""
+        if not isinstance(request.json, Mapping | None):
+            raise InputError("json", "an object: the app token is sent as one of its fields", type(request.json))
+        return replace(request, json={"apptoken": self.app_token, **(request.json or {})})
+
+    def verdict(self, response: Response) -> Verdict:
+        """
+        Judge by ``success`` and ``code`` too: an older page does not promise a fitting HTTP status.
+
+        The vendor's codes are not published; they are taken for HTTP statuses, and any other refuses this request.
+        """
+        body = json_object(response)
+        if body.get("success") is False and response.status < 500:
+            response = replace(response, status=_status(body.get("code")) or max(response.status, 400))
+        return super().verdict(response)
+
+    def explain(self, response: Response) -> VendorMessage:
+        """Read ``code``, ``message`` and ``errors`` of the envelope, and never repeat the token."""
+        code, message = super().explain(response)
+        body = json_object(response)
+        said = filter(None, [text(body.get("message")), words(body.get("errors"))])
+        return VendorMessage(code, "; ".join(said) or message)
+
+    def execute_campaign(self, body: Mapping[str, Any]) -> Conversation[dict[str, Any]]:
+        """
+        Execute a campaign (https://docs.xtremepush.com/reference/campaign-execute) and return the reply.
+
+        :param body: without the token.
+        """
+        return json_object((yield from exchange(self, Request("POST", EXECUTE, "write", json=body))))
+
+    def campaign_info(self, campaign_id: str | int, select: Sequence[str] = ()) -> Conversation[dict[str, Any]]:
+        """
+        Return a campaign (https://docs.xtremepush.com/docs/api-data-monitor).
+
+        :param select: fields; empty: the vendor's choice.
+        """
+        body = {"id": campaign_id} | ({"select": list(select)} if select else {})
+        reply = yield from self._read("info/campaign", body)
+        return dict(mapping(reply.get("model")))
+
+    def list_campaigns(
+        self,
+        *,
+        condition: Sequence[Sequence[Any]] = (),
+        order: Sequence[str] = (),
+        select: Sequence[str] = (),
+    ) -> Conversation[int]:
+        """
+        Yield campaigns page by page and return their number.
+
+        :param condition: e.g. ``[["active", "=", 1]]``.
+        :param order: e.g. ``["id DESC"]``.
+        :param select: fields; empty: the vendor's choice.
+        """
+        given_filters = {"condition": condition, "order": order, "select": select}
+        filters = {name: list(value) for name, value in given_filters.items() if value}
+
+        def fetch(page: int) -> Conversation[list[Any]]:
+            limits = {"limit": PAGE_SIZE, "offset": page * PAGE_SIZE}
+            return items((yield from self._read("list/campaign", {**filters, **limits})).get("data"))
+
+        return (yield from pages(fetch, PAGE_SIZE))
+
+    def poll_campaign(self, campaign_id: str | int) -> Conversation[PollResult]:
+        """
+        Poll whether a campaign is live: ``done`` when ``active`` is 1 or true; never ``failed``.
+
+        The vendor publishes no other states. Its own samples of a live campaign show ``active`` 1 on one page and 0 on
+        another; 1 is taken to mean live.
+        """
+        campaign = yield from self.campaign_info(campaign_id, select=["id", "title", "active"])
+        active = campaign.get("active")
+        word = str(active).lower()
+        live = word in _LIVE
+        details = {"active": active if isinstance(active, (int, str)) else None}
+        unknown = {f"active {active!r}"} if word not in _LIVE | _NOT_LIVE else ()
+        return PollResult("done" if live else "running", "live" if live else "not live", details, unknown)
+
+    def check(self) -> Conversation[str]:
+        """
+        Ask for one campaign of the list, which proves the token.
+
+        :raises VendorError: the token is not taken, or the host is not Xtremepush's.
+        """
+        reply = yield from self._read("list/campaign", {"limit": 1})
+        if reply.get("success") is not True:
+            raise CallRefusedError(self.vendor, "the reply is not Xtremepush's; check the connection's host")
+        return "Xtremepush takes the app token"
+
+    def _read(self, method: str, body: Mapping[str, Any]) -> Conversation[dict[str, Any]]:
+        """Call a method that only reads; every method is a POST."""
+        request = Request("POST", f"/api/external/{method}", "read", json=body)
+        return json_object((yield from exchange(self, request)))
+
+
+def _status(code: object) -> int | None:
+    return code if isinstance(code, int) and 400 <= code < 600 else None

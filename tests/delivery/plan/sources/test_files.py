@@ -1,0 +1,115 @@
+"""A file that is changed while it is read: what was checked is what is sent, or nothing more is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_campaigns.delivery.plan.sources import open_source
+from airflow_provider_campaigns.delivery.storage import locate
+from airflow_provider_campaigns.exceptions import InputError
+from tests.delivery.tries import ends, fail_try
+from tests.delivery.world import Plan, World, phones, run_try
+
+CHANGED = "expected the same file as long as it is being sent, got one that was changed meanwhile"
+
+
+def lines(suffix: str, names: list[str]) -> str:
+    header, line = ("phone", "{}") if suffix == "csv" else ("", '{{"phone": "{}"}}')
+    return "\n".join(filter(None, [header, *map(line.format, names)])) + "\n"
+
+
+def shorten(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(file.read().replace(b"+4477009", b"+4477008"))
+
+
+def extend(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"\n")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+@pytest.mark.parametrize("change", [shorten, overwrite, extend])
+def test_nothing_is_read_of_a_local_file_once_it_is_changed(
+    tmp_path: Path, suffix: str, change: Callable[[Path], None]
+) -> None:
+    path = tmp_path / f"contacts.{suffix}"
+    path.write_text(lines(suffix, phones(5_000)))
+    source = open_source(path)
+    rows = source.read()
+    first = [row.fields["phone"] for row in islice(rows, 10)]
+
+    change(path)
+    with pytest.raises(InputError, match=f"contacts.{suffix}.*{CHANGED}"):
+        first += [row.fields["phone"] for row in rows]
+
+    assert first == phones(5_000)[: len(first)]
+    with pytest.raises(InputError, match=CHANGED):
+        next(source.read())
+
+
+def test_a_file_that_takes_its_place_is_read_by_none_who_reads_the_first_already(tmp_path: Path) -> None:
+    path, other = tmp_path / "contacts.csv", tmp_path / "other.csv"
+    path.write_text(lines("csv", phones(5_000)))
+    other.write_text(lines("csv", phones(5_000, 5_000)))
+    source = open_source(path)
+    rows = source.read()
+    first = next(rows)
+
+    other.replace(path)
+
+    assert [row.fields["phone"] for row in [first, *rows]] == phones(5_000)
+    with pytest.raises(InputError, match=CHANGED):
+        next(source.read())
+
+
+def test_an_object_that_takes_another_one_s_place(bucket: str) -> None:
+    def write(first: int) -> None:
+        with locate(f"{bucket}/contacts.csv").open("wb") as file:
+            file.write(lines("csv", phones(3, first)).encode())
+
+    write(0)
+    source = open_source(f"{bucket}/contacts.csv")
+    rows = source.read()
+    assert next(rows).fields == {"phone": phones(1)[0]}
+    write(3)
+
+    with pytest.raises(InputError, match=CHANGED):
+        list(rows)
+    with pytest.raises(InputError, match=CHANGED):
+        next(source.read())
+
+
+@pytest.mark.usefixtures("no_fsync")
+def test_a_delivery_stops_and_a_retry_goes_on_when_the_file_is_there_again(tmp_path: Path) -> None:
+    path = tmp_path / "contacts.csv"
+    whole = lines("csv", phones(5_000))
+    path.write_text(whole)
+    world = World()
+
+    def cut(number: int, keys: list[str]) -> object:
+        if number == 2:
+            shorten(path)
+        return world.accept(keys)
+
+    world.answer = cut  # type: ignore[assignment]
+    plan = Plan(path, tmp_path / "outcomes", batch_size=10)
+    world.start_process()
+    error, receipt, _ = fail_try(world, plan, InputError)
+
+    assert CHANGED in str(error)
+    assert receipt["accepted"] < 5_000
+    path.write_text(whole)
+    receipt, outcomes = run_try(world, plan, 2)
+    assert receipt["accepted"] == 5_000
+    assert set(ends(outcomes)) == {"accepted"}
+    assert world.contacted == phones(5_000)

@@ -1,0 +1,429 @@
+"""Of all rows, those that may be sent are put into batches once each; the others end with the reason why not."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_campaigns.delivery.plan.batches import (
+    EXCLUDED,
+    HALF,
+    MOST_ROWS,
+    NOT_ALLOWED,
+    Batch,
+    Reading,
+    allowed,
+    masked,
+    normalise,
+    read_exclusions,
+)
+from airflow_provider_campaigns.delivery.plan.key_set import KeySet
+from airflow_provider_campaigns.delivery.plan.preflight import check
+from airflow_provider_campaigns.delivery.plan.sources import Row, Source, open_source
+from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
+from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.protocol.send import Contact
+from airflow_provider_campaigns.vendors.xtremepush.dialect import Xtremepush
+from airflow_provider_campaigns.vendors.xtremepush.send import ExecuteCampaign
+from tests.delivery.world import AcmeSend, phones
+
+SEND = AcmeSend()
+REPEATED = "the contacts have it more than once"
+
+
+def reading(**options: Any) -> Reading:
+    return Reading(SEND, **options)
+
+
+def source(rows: Iterable[Any]) -> Source:
+    return open_source([row if isinstance(row, Mapping) else {"phone": row} for row in rows])
+
+
+def batches(rows: Iterable[Any], size: int = 2, **options: Any) -> list[Batch]:
+    return list(reading(**options).batches(source(rows), size))
+
+
+def ends(rows: Iterable[Any], **options: Any) -> list[str | None]:
+    """Return for each row why it is not sent, None when it is."""
+    reasons: dict[int, str | None] = {}
+    for batch in batches(rows, **options):
+        reasons |= dict.fromkeys((row for row, _ in batch.contacts))
+        reasons |= {line["row"]: line["reason"] for line in batch.outcomes}
+    return [reasons[row] for row in sorted(reasons)]
+
+
+def excluding(value: Any, **options: Any) -> KeySet:
+    return read_exclusions(open_source(value, "exclude", plain=True), reading(**options))
+
+
+# -- batches
+
+
+def test_a_batch_holds_no_more_contacts_than_its_size_and_all_rows_between_them() -> None:
+    first, second, *others = batches([*phones(2), "none", "+447700900002", "none", "none", "+447700900003"])
+
+    assert not others
+    assert (first.rows, second.rows) == (Rows(1, 3), Rows(4, 7))
+    assert [row for row, _ in first.contacts] == [1, 2]
+    assert [line["row"] for line in second.outcomes] == [5, 6]
+
+
+def test_each_row_is_in_one_batch() -> None:
+    rows = ["none", *phones(3), "none", "none", *phones(4, first=3), "none"]
+    for size in (1, 2, 3, 500):
+        cut = batches(rows, size)
+        covered = [row for batch in cut for row in range(batch.rows.first, batch.rows.last + 1)]
+        held = [
+            number
+            for batch in cut
+            for number in sorted([*(row for row, _ in batch.contacts), *(line["row"] for line in batch.outcomes)])
+        ]
+        assert covered == held == list(range(1, len(rows) + 1))
+
+
+def test_rows_that_are_not_sent_close_a_batch_by_themselves() -> None:
+    assert [batch.rows for batch in batches(["none"] * (MOST_ROWS + 1))] == [
+        Rows(1, MOST_ROWS),
+        Rows(MOST_ROWS + 1, MOST_ROWS + 1),
+    ]
+
+
+def test_no_contacts_make_no_batches() -> None:
+    assert batches([]) == []
+
+
+def test_settled_rows_are_left_out_and_batches_do_not_reach_over_them() -> None:
+    cut = list(reading().batches(source(phones(10)), 4, RowSet([[1, 2], [5, 6]])))
+
+    assert [batch.rows for batch in cut] == [Rows(3, 4), Rows(7, 10)]
+    assert not any(batch.earlier for batch in cut)
+
+
+def test_unresolved_rows_come_in_batches_of_their_own_of_this_trys_size() -> None:
+    cut = list(reading().batches(source(phones(10)), 2, RowSet([[1, 3]]), RowSet([[7, 9], [4, 6]])))
+
+    assert [(batch.rows, batch.earlier) for batch in cut] == [
+        (Rows(4, 5), True),
+        (Rows(6, 7), True),
+        (Rows(8, 9), True),
+        (Rows(10, 10), False),
+    ]
+
+
+def test_a_row_that_is_settled_does_not_come_back() -> None:
+    cut = list(reading().batches(source(phones(4)), 2, RowSet([[1, 2]]), RowSet([[2, 3]])))
+
+    assert [(batch.rows, batch.earlier) for batch in cut] == [(Rows(3, 3), True), (Rows(4, 4), False)]
+
+
+# -- columns
+
+
+def test_only_the_mapped_columns_are_sent() -> None:
+    row = {"mobile": "+447700900000", "first": "Jo", "notes": "private"}
+
+    (batch,) = batches([row], columns={"phone": "mobile", "name": "first"})
+
+    assert batch.contacts[0][1].body == {"phone": "+447700900000", "name": "Jo"}
+
+
+def test_without_a_mapping_every_column_is_sent_as_it_is_named() -> None:
+    (batch,) = batches([{"phone": "+447700900000", "anything": 1}])
+
+    assert batch.contacts[0][1].body == {"phone": "+447700900000", "anything": 1}
+
+
+def test_a_mapped_column_that_a_row_does_not_have_is_left_out() -> None:
+    (batch,) = batches([{"mobile": "+447700900000"}], columns={"phone": "mobile", "name": "first"})
+
+    assert batch.contacts[0][1].body == {"phone": "+447700900000"}
+
+
+def test_a_mapping_needs_its_source_columns(tmp_path: Path) -> None:
+    path = tmp_path / "contacts.csv"
+    path.write_text("tel,name\n+447700900000,Jo\n")
+
+    with pytest.raises(InputError, match="expected a column 'mobile', got columns 'tel', 'name'"):
+        open_source(path).rows_with(reading(columns={"phone": "mobile"}).required())
+
+
+def test_a_mapping_needs_the_vendors_fields() -> None:
+    with pytest.raises(InputError, match=r"columns: expected an entry for 'phone', got \['name'\]"):
+        reading(columns={"name": "first"}).required()
+
+
+def test_without_a_mapping_the_vendors_fields_are_the_columns() -> None:
+    assert reading().required() == [("phone",)]
+
+
+# -- contacts that are not sent
+
+
+def test_a_row_that_cannot_be_read_is_invalid() -> None:
+    cut = list(reading().batches(Source("contacts", lambda: iter([Row(1, {}, "not JSON")])), 2))
+
+    assert cut[0].outcomes[0] == {
+        "row": 1,
+        "key": None,
+        "status": "invalid",
+        "reason": "not JSON",
+        "vendor_id": None,
+        "url": None,
+        "message": None,
+    }
+
+
+def test_an_invalid_contact_is_told_without_its_address() -> None:
+    assert ends(["+44 7700 900123 call after 5"]) == ["phone: expected digits, got +44***23 call after 5"]
+
+
+def test_a_contact_that_no_outcome_could_name_is_invalid() -> None:
+    rows = [{"phone": "1"}, {"user_id": "cut \ud83d"}, {"user_id": "2", "email": "cut\ud83d@example.com"}]
+
+    cut = Reading(ExecuteCampaign(Xtremepush(app_token="t"), 1)).batches(source(rows), 2)
+
+    assert [line["reason"] for batch in cut for line in batch.outcomes][1:] == [HALF, HALF]
+
+
+def test_half_of_a_character_in_what_is_excluded_is_an_error() -> None:
+    with pytest.raises(InputError, match="exclude: expected whole characters, got row 2: "):
+        excluding(["1", "cut \ud83d"])
+
+
+def test_a_repeated_contact_is_a_duplicate_however_it_is_spelt() -> None:
+    rows = ["+447700900000", "447700900000", "+447700900001", "+447700900000"]
+
+    assert ends(rows) == [None, REPEATED, None, REPEATED]
+    assert ends(rows, allow_repeats=True) == [None] * 4
+
+
+def test_repeats_are_found_across_batches_and_settled_rows() -> None:
+    rows = source(["+447700900000", *phones(3, first=5), "+447700900000"])
+
+    (batch,) = reading().batches(rows, 1, RowSet([[1, 4]]))
+
+    assert [line["reason"] for line in batch.outcomes] == [REPEATED]
+
+
+@pytest.mark.parametrize(
+    "exclude",
+    [
+        pytest.param(["+447700900001"], id="a list of text"),
+        pytest.param([447700900001], id="a list of numbers"),
+        pytest.param(["+44 (7700) 900-001"], id="separators"),
+        pytest.param(["447700900001"], id="no plus"),
+        pytest.param('["+447700900001"]', id="a list rendered into text"),
+        pytest.param([{"phone": "+44 7700 900001", "since": "2026-01-01"}], id="dicts by the vendor's field"),
+        pytest.param([{"mobile": "+447700900001", "since": "2026-01-01"}], id="dicts by the mapped column"),
+        pytest.param([{"opted_out": "+447700900001"}], id="dicts with one column only"),
+        pytest.param("phone,since\n+44 7700 900001,2026-01-01\n,\n", id="a file"),
+        pytest.param("number\n+44.7700.900001\n", id="a file with one column"),
+    ],
+)
+def test_exclude_in_all_its_forms(tmp_path: Path, exclude: Any) -> None:
+    if isinstance(exclude, str) and "\n" in exclude:
+        path = tmp_path / "opt_outs.csv"
+        path.write_text(exclude)
+        exclude = path
+    columns = {"phone": "mobile"}
+
+    excluded = excluding(exclude, columns=columns)
+
+    rows = [{"mobile": number} for number in phones(3)]
+    assert ends(rows, columns=columns, excluded=excluded) == [None, EXCLUDED, None]
+
+
+def test_exclude_knows_a_contact_by_any_of_its_addresses_and_its_key() -> None:
+    class ById(AcmeSend):
+        def contact(self, fields: Mapping[str, Any]) -> Contact:
+            return Contact(fields["id"], fields, (fields["phone"], fields["email"]))
+
+    people = [
+        {"id": str(number), "phone": phone, "email": f"jo{number}@example.com"}
+        for number, phone in enumerate(phones(4))
+    ]
+    for name in ("0", "+44 7700 900000", "JO0@Example.com"):
+        only = Reading(ById(), excluded=excluding([name]))
+        (batch,) = only.batches(source(people), 10)
+        assert [(line["row"], line["reason"]) for line in batch.outcomes] == [(1, EXCLUDED)]
+
+
+def test_an_empty_exclude_excludes_nobody() -> None:
+    assert ends(phones(2), excluded=excluding([])) == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "message"),
+    [
+        pytest.param([None], "expected rows that can be read, got row 1: expected an object", id="an odd item"),
+        pytest.param(
+            ["+447700900000", {"tel": "+447700900001", "since": 1}],
+            "expected a column 'phone', or one column only, got row 2 with 'tel', 'since'",
+            id="a row that names nobody",
+        ),
+        pytest.param("phone,since\n1,2,3\n", "row 1: 3 values for 2 columns", id="a broken row"),
+        pytest.param("", "an empty file", id="an empty file"),
+        pytest.param("+447700900001\n+447700900002\n", "expected a header, got columns", id="no header"),
+        pytest.param([{"phone": 447700900001.0}], "expected text or whole numbers, got row 1", id="a float"),
+        pytest.param([{"phone": ["+447700900001"]}], "expected text or whole numbers, got row 1", id="a list"),
+        pytest.param([True], "expected text or whole numbers, got row 1: True", id="a boolean"),
+        pytest.param("phone\n447700900001.0\n", "not as a spreadsheet shows them, got row 1", id="a fraction"),
+        pytest.param("phone\n4.477009001E+11\n", "not as a spreadsheet shows them, got row 1", id="an exponent"),
+        pytest.param("phone;since\n447700900001;2026\n", "expected phone: digits, got row 1", id="semicolons"),
+        pytest.param(["tel:+447700900001"], "expected phone: digits, got row 1", id="a URL"),
+        pytest.param(["\u202a+447700900001\u202c"], "expected phone: digits, got row 1", id="marks nobody sees"),
+    ],
+)
+def test_an_exclude_that_cannot_be_read_stops_everything(tmp_path: Path, exclude: Any, message: str) -> None:
+    if isinstance(exclude, str):
+        path = tmp_path / "opt_outs.csv"
+        path.write_text(exclude)
+        exclude = path
+
+    with pytest.raises(InputError, match=message) as caught:
+        excluding(exclude)
+
+    assert caught.value.field.startswith("exclude")
+    assert "447700900001" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "addresses", "answer"),
+    [
+        (["*@example.com"], ["jo@example.com"], True),
+        (["*@example.com"], ["Jo@Example.COM"], True),
+        (["*@Example.com"], ["jo@example.com"], True),
+        (["*@example.com"], ["jo@example.com.evil.example"], False),
+        (["*@example.com"], ["jo@example.com", "+447700900000"], False),
+        (["*@example.com", "+447700900*"], ["jo@example.com", "+447700900000"], True),
+        (["+44 7700 900*"], ["+447700900000"], True),
+        (["+44-7700-900-000"], ["+44 (7700) 900000"], True),
+        (["+44770090000[0-4]"], ["+447700900002"], True),
+        (["+44770090000[0-4]"], ["+447700900005"], False),
+        (["447700900*"], ["+44 7700 900000"], True),
+        (["447700900*"], ["447700900000"], True),
+        (["+447700900*"], ["447700900000"], False),
+        (["+1*"], ["1234567890"], False),
+        (["2025550100"], ["202-555-0100"], True),
+        (["user-?"], ["user-1"], True),
+        (["user-?"], ["user-12"], False),
+        (["*"], ["anything at all"], True),
+    ],
+)
+def test_only_recipients_are_patterns_each_address_must_fit(
+    patterns: list[str], addresses: list[str], answer: bool
+) -> None:
+    assert allowed(Contact("key", {}, tuple(addresses)), patterns) == answer
+
+
+def test_a_contact_without_addresses_is_known_by_its_key() -> None:
+    assert allowed(Contact("user-1", {}), ["user-*"])
+    assert not allowed(Contact("someone", {}), ["user-*"])
+
+
+def test_a_contact_that_is_not_allowed_is_invalid() -> None:
+    assert ends([*phones(1), "+12025550100"], only_recipients=["+44*"]) == [None, NOT_ALLOWED]
+
+
+@pytest.mark.parametrize(
+    ("address", "form"),
+    [
+        ("+44 (7700) 900-000", "447700900000"),
+        ("44.7700.900000", "447700900000"),
+        ("\u00a0+447700900000 ", "447700900000"),
+        (" Jo@Example.com ", "jo@example.com"),
+        ("007", "007"),
+        ("A-1", "a-1"),
+        ("", ""),
+    ],
+)
+def test_two_spellings_of_an_address_have_one_form(address: str, form: str) -> None:
+    assert normalise(address) == form
+
+
+# -- fingerprints
+
+
+def fingerprint(reading: Reading, source: Source, row: int) -> str:
+    return check(reading, source, row).fingerprint
+
+
+def test_the_fingerprint_is_that_of_all_contacts_so_far() -> None:
+    rows = ["none", *phones(6)]
+    ends_of_batches = {batch.rows.last: batch.fingerprint for size in (1, 2, 3) for batch in batches(rows, size)}
+
+    for row, expected in ends_of_batches.items():
+        assert fingerprint(reading(), source(rows), row) == expected
+        assert fingerprint(reading(), source([*rows[:row], *phones(3, first=50)]), row) == expected
+    assert len(set(ends_of_batches.values())) == len(ends_of_batches)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["+447700900000", "+447700900002", "+447700900001"],
+        ["+447700900000", "+447700900001", "447700900002"],
+        ["none", "+447700900001", "+447700900002"],
+        ["+447700900000", "+447700900001"],
+    ],
+)
+def test_other_contacts_have_another_fingerprint(rows: list[str]) -> None:
+    assert fingerprint(reading(), source(rows), 3) != fingerprint(reading(), source(phones(3)), 3)
+
+
+def test_opt_outs_that_came_later_do_not_change_the_fingerprint() -> None:
+    before = fingerprint(reading(), source(phones(3)), 3)
+
+    assert fingerprint(reading(excluded=excluding(phones(1))), source(phones(3)), 3) == before
+    assert fingerprint(reading(only_recipients=["+99*"]), source(phones(3)), 3) == before
+
+
+# -- memory
+
+
+@pytest.mark.parametrize("apart", [1, 2, 199, 200, 201, 1_000])
+def test_a_repeat_is_found_however_far_apart(apart: int) -> None:
+    rows = phones(apart + 1)
+    rows[apart] = rows[0]
+
+    entries = list(reading().entries(source(rows).read()))
+
+    assert [row for row, contact in entries if isinstance(contact, dict)] == [apart + 1]
+    assert [row for row, _ in entries] == list(range(1, apart + 2))
+
+
+def test_memory_stays_flat_however_many_contacts(tmp_path: Path) -> None:
+    path = tmp_path / "contacts.csv"
+    with path.open("w") as file:
+        file.write("phone\n")
+        file.writelines(f"+4477{number:08}\n" for number in range(20_000))
+
+    def peak(rows: int) -> int:
+        def read() -> Iterator[Row]:
+            return (row for row in open_source(path).read() if row.number <= rows)
+
+        few = replace(open_source(path), read=read)
+        tracemalloc.start()
+        sent = sum(len(batch.contacts) for batch in reading(excluded=KeySet()).batches(few, 100))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert sent == rows
+        return most
+
+    assert peak(20_000) < 1.5 * peak(2_000)
+
+
+# -- masking
+
+
+def test_text_is_shown_without_the_contacts_in_it() -> None:
+    contacts = [Contact("user-1", {}, ("jo@example.com",)), Contact("+447700900000", {}, ())]
+
+    shown = masked("user-1 <jo@example.com> and +447700900000", contacts)
+
+    assert not any(text in shown for text in ("user-1", "jo@example.com", "447700900000"))

@@ -1,0 +1,436 @@
+"""What a later try knows of those before it, and what it refuses to go on with."""
+
+from __future__ import annotations
+
+import copy
+import json
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_campaigns.delivery.record.ledger import Ledger
+from airflow_provider_campaigns.delivery.record.ranges import Rows
+from airflow_provider_campaigns.delivery.record.receipt import make_receipt
+from airflow_provider_campaigns.exceptions import LedgerError
+from tests.delivery.world import Crash, Plan, World, new_try, phones, run_try
+
+pytestmark = pytest.mark.usefixtures("no_fsync")
+
+HEADER = {"campaign": "spring", "host": "https://api.example.com"}
+COUNTS = {"accepted": 3}
+
+
+class Store:
+    """A dict; values go through JSON."""
+
+    fenced = False
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    def get(self, key: str) -> Any:
+        return json.loads(self.values.get(key, "null"))
+
+    def set(self, key: str, value: Any) -> None:
+        self.values[key] = json.dumps(value)
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+def began(store: Store, number: int = 1, max_tries: int = 0, *, anew: bool = False) -> Ledger:
+    ledger = Ledger(store, number, max_tries, anew=anew)
+    ledger.begin()
+    ledger.start(HEADER)
+    return ledger
+
+
+def send(ledger: Ledger, *rows: Rows) -> None:
+    for range_ in rows:
+        intend(ledger, range_)
+        ledger.record([range_], {**COUNTS, "requests": 1})
+
+
+def intend(ledger: Ledger, rows: Rows) -> None:
+    ledger.record(intended=[rows], checkpoint=(rows.last, f"up to {rows.last}"))
+
+
+def rows_of(ledger: Ledger) -> tuple[list[Rows], list[Rows]]:
+    """Return what is settled and what is unresolved."""
+    settled, unresolved = ledger.rows()
+    return list(settled), list(unresolved)
+
+
+# -- transitions
+
+
+def test_a_new_ledger_knows_nothing(store: Store) -> None:
+    ledger = began(store)
+
+    assert not ledger.began
+    assert (*rows_of(ledger), ledger.checkpoint, ledger.receipt) == ([], [], None, None)
+    assert ledger.counts == {}
+
+
+def test_a_later_try_knows_what_was_settled_what_was_not_and_what_never_arrived(store: Store) -> None:
+    first = began(store)
+    send(first, Rows(1, 3), Rows(4, 6))
+    intend(first, Rows(7, 9))
+    intend(first, Rows(10, 12))
+    first.record(released=[Rows(7, 9)])
+
+    second = began(store, 2)
+
+    assert second.began
+    assert rows_of(second) == ([Rows(1, 6)], [Rows(10, 12)])
+    assert second.checkpoint == (12, "up to 12")
+    assert second.requests == 2
+    assert second.counts == {"accepted": 6, "requests": 2}
+
+
+def test_one_write_settles_and_intends(store: Store) -> None:
+    first = began(store)
+    intend(first, Rows(1, 3))
+    writes = []
+    store.set = lambda key, value, write=store.set: writes.append(key) or write(key, value)  # type: ignore[method-assign]
+
+    first.record([Rows(1, 3)], COUNTS, [Rows(4, 6), Rows(7, 9)], checkpoint=(9, "up to 9"))
+
+    assert writes == ["try-1"]
+    assert rows_of(began(store, 2)) == ([Rows(1, 3)], [Rows(4, 9)])
+
+
+def test_what_a_later_try_settles_is_no_longer_unresolved(store: Store) -> None:
+    intend(began(store), Rows(1, 3))
+    began(store, 2).record([Rows(1, 3)], COUNTS)
+
+    assert rows_of(began(store, 3)) == ([Rows(1, 3)], [])
+
+
+def test_what_was_settled_and_then_intended_again_is_unresolved(store: Store) -> None:
+    send(began(store), Rows(1, 3))
+    intend(began(store, 2), Rows(1, 3))
+
+    assert rows_of(began(store, 3)) == ([], [Rows(1, 3)])
+
+
+def test_the_record_of_a_long_run_stays_short(store: Store) -> None:
+    ledger = began(store)
+    send(ledger, *(Rows(first, first + 2) for first in range(1, 3000, 3)))
+
+    assert len(store.values["try-1"]) < 400
+
+
+# -- the receipt
+
+
+def test_a_complete_delivery_keeps_its_receipt(store: Store) -> None:
+    first = began(store)
+    send(first, Rows(1, 3))
+    receipt = make_receipt("acme", "spring", COUNTS, 1, None)
+    first.finish(receipt)
+
+    assert began(store, 2).receipt == receipt
+    assert began(store, 3).receipt == receipt, "a try that only looked changes nothing"
+
+
+def test_the_receipt_no_longer_holds_once_a_later_try_went_on(store: Store) -> None:
+    first = began(store)
+    send(first, Rows(1, 3))
+    first.finish(make_receipt("acme", "spring", {"unknown": 3}, 1, None))
+    intend(began(store, 2), Rows(1, 3))
+
+    assert began(store, 3).receipt is None
+
+
+# -- what must be the same
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("campaign", "summer"), ("host", "https://other.example.com"), ("columns", '{"phone": "mobile"}')],
+)
+def test_another_delivery_is_refused_and_the_field_named(store: Store, name: str, value: str) -> None:
+    send(began(store), Rows(1, 3))
+    second = Ledger(store, 2)
+    second.begin()
+
+    with pytest.raises(LedgerError, match=f"^{name}: an earlier try of this task used .*on_cleared='resend'"):
+        second.start({**HEADER, name: value})
+
+    assert store.get("try-2")["header"] == {}
+
+
+def test_a_field_that_is_gone_is_a_difference(store: Store) -> None:
+    send(began(store), Rows(1, 3))
+
+    with pytest.raises(LedgerError, match=r"^host: "):
+        Ledger(store, 2).check({"campaign": "spring"})
+
+
+def test_a_try_that_sent_nothing_may_have_been_another_delivery(store: Store) -> None:
+    first = began(store)
+    first.record(intended=[Rows(1, 3)])
+    first.record(released=[Rows(1, 3)])
+
+    second = Ledger(store, 2)
+    second.start({"campaign": "summer"})
+
+    assert second.checkpoint is None
+
+
+def test_a_try_that_sent_nothing_leaves_no_checkpoint(store: Store) -> None:
+    first = began(store)
+    intend(first, Rows(1, 3))
+    first.record(released=[Rows(1, 3)])
+
+    assert Ledger(store, 2).checkpoint is None
+    assert not Ledger(store, 3).sent
+
+
+# -- the copy of a query's result
+
+
+def test_a_copy_is_stored_before_anything_is_sent_from_it(store: Store) -> None:
+    first = Ledger(store, 1)
+    first.begin()
+    first.record_copy("query")
+    first.start(HEADER)
+    assert store.get("try-1")["copy"] is None
+
+    intend(first, Rows(1, 3))
+
+    assert Ledger(store, 3).copy == (1, "query")
+
+
+def test_a_copy_is_handed_on_from_try_to_try_until_there_is_another(store: Store) -> None:
+    first = Ledger(store, 1)
+    first.record_copy("query")
+    first.start(HEADER)
+    intend(first, Rows(1, 3))
+    began(store, 2)
+    third = Ledger(store, 3)
+    assert third.copy == (1, "query")
+
+    third.record_copy("another query")
+    third.start(HEADER)
+    intend(third, Rows(1, 3))
+
+    assert Ledger(store, 4).copy == (3, "another query")
+
+
+def test_a_delivery_that_begins_anew_has_no_copy(store: Store) -> None:
+    first = Ledger(store, 1)
+    first.record_copy("query")
+    intend(first, Rows(1, 3))
+
+    assert Ledger(store, 2, max_tries=1, anew=True).copy is None
+
+
+ROWS = phones(11)
+CHANGED = {
+    "first row": ["+447700900099", *ROWS[1:]],
+    "a row of the batch in flight": [*ROWS[:4], "+447700900099", *ROWS[5:]],
+    "order": [ROWS[1], ROWS[0], *ROWS[2:]],
+    "a row taken out": ROWS[1:],
+    "cut off": ROWS[:4],
+}
+
+
+@pytest.mark.parametrize("rows", CHANGED.values(), ids=CHANGED)
+def test_contacts_that_changed_are_refused_before_anything_is_sent(tmp_path: Path, rows: list[str]) -> None:
+    world = _crashed_in_the_second_batch(tmp_path)
+    sent = len(world.requests)
+
+    with pytest.raises(LedgerError, match="the first 9 rows are not those an earlier try"):
+        run_try(world, Plan(rows, tmp_path), 2)
+
+    assert len(world.requests) == sent
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([*ROWS, *phones(3, first=11)], id="appended"),
+        pytest.param([*ROWS[:9], "+447700900088", "+447700900099"], id="changed beyond what was begun"),
+    ],
+)
+def test_contacts_that_changed_only_where_nothing_was_sent_are_fine(tmp_path: Path, rows: list[str]) -> None:
+    world = _crashed_in_the_second_batch(tmp_path)
+
+    receipt, _ = run_try(world, Plan(rows, tmp_path), 2)
+
+    assert sorted(world.contacted) == sorted([*rows[:6], *rows[9:]])
+    assert (receipt["accepted"], receipt["unknown"]) == (len(rows) - 6, 6), "one batch was sent, one was next"
+
+
+def test_rows_that_were_not_sent_are_part_of_the_fingerprint(tmp_path: Path) -> None:
+    world = World()
+    world.answer = lambda number, keys: world.accept(keys) if number == 1 else NotImplementedError()
+    plan = Plan(["no number", *ROWS], tmp_path, batch_size=1, max_concurrency=1)
+    with pytest.raises(NotImplementedError):
+        run_try(world, plan)
+
+    with pytest.raises(LedgerError, match="rows are not those"):
+        run_try(world, plan.changed(rows=["+447700900099", *ROWS]), 2)
+
+
+def _crashed_in_the_second_batch(folder: Path) -> World:
+    world = World()
+    world.answer = lambda number, keys: world.accept(keys) if number == 1 else world.accept_and_die(number, keys)
+    with pytest.raises(Crash):
+        run_try(world, Plan(ROWS, folder, max_concurrency=1))
+    world.answer = None
+    return world
+
+
+# -- generations
+
+
+def test_a_delivery_that_is_sent_again_starts_from_nothing(store: Store) -> None:
+    send(began(store), Rows(1, 3))
+
+    again = began(store, 2, max_tries=5, anew=True)
+
+    assert not again.began
+    assert rows_of(again) == ([], [])
+
+
+def test_retries_of_a_delivery_that_is_sent_again_know_of_it_alone(store: Store) -> None:
+    send(began(store), Rows(1, 9))
+    send(began(store, 2, max_tries=5, anew=True), Rows(1, 3))
+
+    for anew in (True, False):
+        retry = began(store, 3, max_tries=5, anew=anew)
+        assert retry.generation == 5
+        assert rows_of(retry) == ([Rows(1, 3)], [])
+
+
+def test_retries_that_were_lowered_do_not_look_like_a_task_that_was_cleared(store: Store) -> None:
+    """``anew`` is told of every try that Airflow allows beyond the operator's retries."""
+    send(began(store, 1, max_tries=3), Rows(1, 9))
+    assert rows_of(began(store, 2, max_tries=3, anew=True)) == ([Rows(1, 9)], [])
+    assert rows_of(began(store, 3, max_tries=4, anew=True)) == ([], [])
+
+
+@pytest.mark.parametrize("kept", ["folder", "store"])
+def test_everybody_is_sent_to_once_more_whatever_crashes(tmp_path: Path, kept: str) -> None:
+    for step in count(1):
+        world = World()
+        plan = Plan(phones(4), tmp_path / f"{step}" if kept == "folder" else None, batch_size=2)
+        run_try(world, plan)
+        world.contacted.clear()
+        again = plan.changed(max_tries=3, anew=True, folder=plan.folder and plan.folder / "resend-3")
+        try:
+            receipt, outcomes = run_try(world, again, 2, crash_at=step)
+        except Crash:
+            receipt, outcomes = run_try(world, again, 3)
+
+        assert world.most_often == 1
+        accepted = {line["key"] for line in outcomes if line["status"] == "accepted"}
+        assert accepted <= set(world.contacted), "outcomes of the generation before do not count"
+        assert receipt["accepted"] + receipt["unknown"] == 4
+        if not world.crashes:
+            return
+
+
+# -- tries that overlap
+
+
+def test_two_tries_that_write_at_the_same_time_keep_both_records(store: Store) -> None:
+    old = began(store)
+    intend(old, Rows(1, 3))
+    new = began(store, 2)
+    new.record([Rows(1, 3)], {"unknown": 3})
+    old.record([Rows(1, 3)], COUNTS)
+    new.record([Rows(4, 6)], COUNTS)
+
+    assert rows_of(began(store, 3)) == ([Rows(1, 6)], [])
+
+
+def test_a_try_sends_nothing_more_once_a_later_one_has_begun(store: Store) -> None:
+    old = began(store)
+    send(old, Rows(1, 3))
+    Ledger(store, 2)
+
+    with pytest.raises(LedgerError, match="a later try of this task has begun"):
+        intend(old, Rows(4, 6))
+
+    assert rows_of(began(store, 3)) == ([Rows(1, 3)], []), "it was not sent"
+
+
+def test_a_store_that_refuses_the_writes_of_a_try_that_has_a_successor_is_not_asked(store: Store) -> None:
+    store.fenced = True
+    old = began(store)
+    Ledger(store, 2)
+
+    intend(old, Rows(1, 3))
+
+    assert rows_of(began(store, 3)) == ([], [Rows(1, 3)])
+
+
+def test_of_two_tries_that_overlap_one_sends(tmp_path: Path) -> None:
+    world = World()
+    plan = Plan(phones(15), tmp_path, max_concurrency=1)
+    world.start_process()
+    old = new_try(world, plan)
+
+    def answer(number: int, keys: list[str]) -> Any:
+        if number == 2:
+            # The task is marked failed and cleared while the old process still waits for this reply.
+            world.answer = None
+            run_try(world, plan, 2)
+        return world.accept(keys)
+
+    world.answer = answer
+    with pytest.raises(LedgerError, match="a later try"):
+        old.deliver(plan.header)
+
+    assert world.most_often == 1
+    unknown = {line["key"] for line in old.outcomes.read() if line["status"] == "unknown"}
+    assert unknown == set(phones(6, first=3)), "what the old one had begun"
+    assert unknown | set(world.contacted) == set(phones(15)), "nobody is lost"
+
+
+def test_a_try_number_that_is_used_again_does_not_overwrite_its_record(store: Store) -> None:
+    send(began(store), Rows(1, 3))
+    before = copy.copy(store.values)
+
+    again = began(store, 1)
+
+    assert rows_of(again) == ([Rows(1, 3)], [])
+    assert store.values["try-1"] == before["try-1"]
+
+
+@pytest.mark.parametrize("number", [0, 1, 7])
+def test_any_try_number_will_do(store: Store, number: int) -> None:
+    send(began(store, number), Rows(1, 3))
+
+    assert rows_of(began(store, number + 1)) == ([Rows(1, 3)], [])
+
+
+# -- a store that fails
+
+
+def test_nothing_is_sent_when_the_intent_cannot_be_stored(tmp_path: Path) -> None:
+    world = World()
+    world.start_process()
+    delivery = new_try(world, Plan(phones(6), tmp_path, batch_size=3))
+
+    class DatabaseDownError(Exception):
+        pass
+
+    def write(key: str, value: Any, store: Any = world.set) -> None:
+        if len(world.requests) == 1 and value["intended"]:
+            raise DatabaseDownError
+        store(key, value)
+
+    world.set = write  # type: ignore[method-assign]
+    with pytest.raises(DatabaseDownError):
+        delivery.deliver(Plan([]).header)
+
+    assert world.requests == [phones(3)]

@@ -1,0 +1,40 @@
+"""The receipt is counts that add up, and names nobody."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from airflow_provider_campaigns.delivery.record.outcome import STATUSES
+from airflow_provider_campaigns.delivery.record.receipt import make_receipt
+
+
+def test_contacts_are_the_sum_of_the_six_statuses() -> None:
+    counts = {status: number for number, status in enumerate(STATUSES, 1)}
+
+    receipt = make_receipt("acme", "spring", counts, 3, "/outcomes")
+
+    assert receipt["contacts"] == 21
+    assert {status: receipt[status] for status in STATUSES} == counts
+    assert (receipt["vendor"], receipt["campaign"]) == ("acme", "spring")
+    assert (receipt["requests"], receipt["outcomes_path"]) == (3, "/outcomes")
+
+
+def test_what_did_not_happen_is_zero_and_what_is_no_status_is_left_out() -> None:
+    receipt = make_receipt("acme", "spring", Counter(accepted=2, requests=9), 1, None)
+
+    assert list(receipt) == [
+        "vendor",
+        "campaign",
+        "contacts",
+        "accepted",
+        "duplicate",
+        "rejected",
+        "invalid",
+        "unsent",
+        "unknown",
+        "requests",
+        "outcomes_path",
+    ]
+    assert [receipt["contacts"], receipt["accepted"], receipt["unknown"], receipt["requests"]] == [2, 2, 0, 1]
+    assert json.loads(json.dumps(receipt)) == receipt

@@ -1,0 +1,313 @@
+"""Creating once: at most one thing, wherever a try ends."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Event, Thread, current_thread
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_campaigns.exceptions import LedgerError, OutcomeUnknownError, RequestRejectedError
+from airflow_provider_campaigns.operators.base import idempotent_create
+from airflow_provider_campaigns.operators.base.idempotent_create import CreationRecord, IdempotentCreate, task_digest
+from airflow_provider_campaigns.state.cleared import Clearing
+
+NAME = "Spring 0a1b2c3d"
+
+
+class CrashError(BaseException):
+    """The process is gone."""
+
+
+@dataclass
+class World:
+    """
+    A store and a vendor that outlive a try.
+
+    :param crash_at: the how-manieth step the process does not survive; each step may be done, or not, before it ends.
+    :param answers: what becomes of the requests that create: created (None), or created and then this.
+    """
+
+    fenced = False
+
+    crash_at: float = float("inf")
+    done_before_crash: bool = True
+    answers: list[Exception | None] = field(default_factory=list)
+    things: list[dict[str, Any]] = field(default_factory=list)
+    values: dict[str, str] = field(default_factory=dict)
+    steps: int = 0
+
+    def _step(self, do: Any) -> Any:
+        self.steps += 1
+        if self.steps == self.crash_at:
+            if self.done_before_crash:
+                do()
+            raise CrashError
+        return do()
+
+    def get(self, key: str) -> Any:
+        return json.loads(self.values.get(key, "null"))
+
+    def set(self, key: str, value: Any) -> None:
+        self._step(lambda: self.values.__setitem__(key, json.dumps(value)))
+
+    def create(self, name: str) -> dict[str, Any]:
+        def do() -> dict[str, Any]:
+            answer = self.answers.pop(0) if self.answers else None
+            if not isinstance(answer, RequestRejectedError):
+                self.things.append({"id": f"id-{len(self.things)}", "name": name})
+            if answer:
+                raise answer
+            return self.things[-1]
+
+        return self._step(do)
+
+    def find(self, name: str) -> list[dict[str, Any]]:
+        return self._step(lambda: [thing for thing in reversed(self.things) if thing["name"] == name])
+
+    def attempt(self, *, cleared: bool = False, anew: bool = False, max_tries: int = 0) -> dict[str, Any]:
+        thing, _ = self.creation().run(lambda _: NAME, Clearing(cleared or anew, anew, max_tries))
+        return thing
+
+    def creation(self) -> IdempotentCreate:
+        return IdempotentCreate(
+            noun="campaign",
+            store=self,
+            prepare=lambda name, record: lambda: self.create(name),
+            get=lambda identifier: next(thing for thing in self.things if thing["id"] == identifier),
+            find=self.find,
+            timeout=30,
+        )
+
+    def record(self) -> dict[str, Any]:
+        """What the tries know by now."""
+        return CreationRecord(self, "campaign").values
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    waited: list[float] = []
+    monkeypatch.setattr(idempotent_create, "sleep", waited.append)
+    return waited
+
+
+def lost() -> OutcomeUnknownError:
+    return OutcomeUnknownError("exotel", "time-out")
+
+
+def intended() -> dict[str, str]:
+    """What an earlier try left that ended while it created."""
+    return {"campaign-latest": "1", "campaign-1": json.dumps({"generation": 0, "max_tries": 0, "intended": NAME})}
+
+
+@pytest.mark.parametrize("done_before_crash", [True, False])
+@pytest.mark.parametrize("answers", [[], [lost()]])
+@pytest.mark.parametrize("crash_at", range(1, 8))
+def test_at_most_one_wherever_the_first_try_crashes(
+    crash_at: int, done_before_crash: bool, answers: list[Exception | None]
+) -> None:
+    world = World(crash_at, done_before_crash, list(answers))
+    results = []
+    for _ in range(3):
+        try:
+            results.append(world.attempt())
+        except (CrashError, AirflowFailException) as error:
+            results.append(error)
+    assert len(world.things) <= 1
+    if world.things:
+        assert results[-1] == world.things[0]
+    else:
+        assert isinstance(results[-1], AirflowFailException)
+        assert world.record() == {"generation": 0, "max_tries": 0, "intended": NAME}
+
+
+def test_without_a_crash_there_is_one_and_a_later_try_gets_it() -> None:
+    world = World()
+    assert world.attempt() == world.attempt(cleared=True) == {"id": "id-0", "name": NAME}
+    assert world.record()["id"] == "id-0"
+
+
+def test_a_try_that_finds_the_id_writes_nothing() -> None:
+    world = World()
+    world.attempt()
+    before = dict(world.values)
+    world.attempt()
+    assert world.values == before
+
+
+def test_the_newest_of_several_of_the_name_is_taken() -> None:
+    world = World(things=[{"id": "old", "name": NAME}], answers=[lost()])
+    assert world.attempt()["id"] == "id-1"
+
+
+def test_one_that_turns_up_late_is_taken(monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> None:
+    world = World(values=intended())
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            world.things.append({"id": "late", "name": NAME})
+
+    monkeypatch.setattr(idempotent_create, "sleep", wait)
+    assert world.attempt()["id"] == "late"
+    assert waits == [0, 20, 40]
+
+
+def test_a_refusal_leaves_no_intent() -> None:
+    world = World(answers=[RequestRejectedError("exotel", "bad number")])
+    with pytest.raises(RequestRejectedError):
+        world.attempt()
+    assert not world.record()["intended"]
+    assert world.attempt()["id"] == "id-0"
+
+
+# -- cleared
+
+
+def test_a_cleared_task_without_a_record_adopts_what_is_there() -> None:
+    world = World(things=[{"id": "old", "name": NAME}])
+    assert world.attempt(cleared=True)["id"] == "old"
+
+
+@pytest.mark.parametrize("values", [{}, intended()])
+def test_a_cleared_task_of_which_nobody_knows_says_how_to_create_anew(values: dict[str, str]) -> None:
+    world = World(values=values)
+    with pytest.raises(AirflowFailException, match="clear this task with on_cleared='resend' to create it"):
+        world.attempt(cleared=True)
+    assert world.things == []
+
+
+@pytest.mark.parametrize("values", [{}, intended()])
+def test_cleared_to_begin_anew_it_creates_one_and_its_retries_return_that(values: dict[str, str]) -> None:
+    world = World(values=values)
+    assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
+    assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
+    assert len(world.things) == 1
+
+
+def test_retries_that_were_lowered_do_not_look_like_a_task_that_was_cleared() -> None:
+    """``anew`` is told of every try that Airflow allows beyond the operator's retries."""
+    world = World()
+    world.attempt(max_tries=3)
+    assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
+    assert world.attempt(anew=True, max_tries=4)["id"] == "id-1"
+
+
+def test_cleared_to_begin_anew_after_a_success_it_creates_another_which_counts_from_then_on() -> None:
+    world = World()
+    world.attempt()
+    assert world.attempt(anew=True, max_tries=3)["id"] == "id-1"
+    assert world.attempt(cleared=True)["id"] == "id-1"
+    assert world.attempt(anew=True, max_tries=6)["id"] == "id-2"
+
+
+@pytest.mark.parametrize("crash_at", range(1, 8))
+def test_at_most_one_more_wherever_a_try_that_begins_anew_crashes(crash_at: int) -> None:
+    world = World(crash_at, values=intended())
+    for _ in range(2):
+        with suppress(CrashError, AirflowFailException):
+            world.attempt(anew=True, max_tries=3)
+    assert len(world.things) == (0 if world.record().get("intended") and not world.record().get("id") else 1)
+
+
+# -- a try that still runs when its successor begins
+
+
+class TwoTries(World):
+    """
+    A try that was marked failed and its successor, in turns: the first stops, the second begins, the first ends.
+
+    :param first_stops_at: its how-manieth step, reads of the store included, the first try does not take yet.
+    :param second_stops_at: before which step of the second try the first goes on to its end.
+    """
+
+    def __init__(self, first_stops_at: int, second_stops_at: int) -> None:
+        super().__init__()
+        self.stops = {"first": first_stops_at, "second": second_stops_at}
+        self.taken = Counter[str]()
+        self.first = Thread(target=self.try_it, name="first")
+        self.first_stopped, self.first_goes_on = Event(), Event()
+
+    def run(self) -> None:
+        self.first.start()
+        self.first_stopped.wait(10)
+        second = Thread(target=self.try_it, name="second")
+        second.start()
+        second.join(10)
+        self.first_goes_on.set()
+        self.first.join(10)
+
+    def try_it(self) -> None:
+        cleared = current_thread().name == "second"
+        with suppress(LedgerError, AirflowFailException):
+            self.attempt(cleared=cleared)
+        self.first_stopped.set()
+
+    def get(self, key: str) -> Any:
+        self.take_turns()
+        return super().get(key)
+
+    def _step(self, do: Any) -> Any:
+        self.take_turns()
+        return super()._step(do)
+
+    def take_turns(self) -> None:
+        name = current_thread().name
+        self.taken[name] += 1
+        if self.taken[name] != self.stops.get(name):
+            return
+        if name == "first":
+            self.first_stopped.set()
+            self.first_goes_on.wait(10)
+        else:
+            self.first_goes_on.set()
+            self.first.join(10)
+
+
+STEPS = 12
+
+
+@pytest.mark.parametrize("first_stops_at", range(1, STEPS))
+def test_two_tries_at_a_time_create_one(first_stops_at: int) -> None:
+    for second_stops_at in range(1, STEPS):
+        world = TwoTries(first_stops_at, second_stops_at)
+        world.run()
+        assert len(world.things) <= 1, second_stops_at
+        if world.things:
+            assert world.attempt(cleared=True) == world.things[0]
+
+
+# -- names
+
+
+@dataclass
+class TaskInstance:
+    dag_id: str = "calls"
+    run_id: str = "manual"
+    task_id: str = "call"
+    map_index: int = -1
+    try_number: int = 1
+
+
+def test_a_stamp_stands_for_the_task_instance_whatever_its_try() -> None:
+    stamps = [
+        task_digest(TaskInstance()),
+        task_digest(TaskInstance(map_index=1)),
+        task_digest(TaskInstance(run_id="another")),
+        # Two that would be one if the parts were merely joined.
+        task_digest(TaskInstance(dag_id="calls/manual", run_id="call")),
+        task_digest(TaskInstance(), 3),
+        task_digest(TaskInstance(), 6),
+        task_digest(None),
+        task_digest(None),
+    ]
+    assert len(set(stamps)) == len(stamps)
+    assert all(re.fullmatch("[0-9a-f]{8}", one) for one in stamps)
+    assert task_digest(TaskInstance(try_number=2)) == stamps[0]
+    assert task_digest(TaskInstance(try_number=4), 3) == stamps[4]
