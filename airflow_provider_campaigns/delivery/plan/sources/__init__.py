@@ -12,7 +12,7 @@ from airflow_provider_campaigns.delivery.plan.sources.files import ContactsFile
 from airflow_provider_campaigns.delivery.plan.sources.json_file import open_json_array, open_json_lines
 from airflow_provider_campaigns.delivery.plan.sources.parquet_file import open_parquet
 from airflow_provider_campaigns.delivery.plan.sources.rows import Fields, Row, Source, rows_of
-from airflow_provider_campaigns.delivery.storage import is_path
+from airflow_provider_campaigns.delivery.storage import check_root, is_path
 from airflow_provider_campaigns.exceptions import InputError
 
 __all__ = ["Fields", "Row", "Source", "open_source"]
@@ -59,4 +59,5 @@ def _open_file(path: str, name: str, plain: bool) -> Source:
     suffix = PurePosixPath(path).suffix.lower()
     if suffix not in FORMATS:
         raise InputError(name, f"a file that ends in {', '.join(FORMATS)}", path)
+    check_root(path, name)
     return FORMATS[suffix](ContactsFile(path, f"{name} ({path})"), plain)
