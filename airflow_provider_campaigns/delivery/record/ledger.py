@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_campaigns.delivery.record.claims import Claim, take_number
-from airflow_provider_campaigns.delivery.record.ranges import RowSet
+from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
 from airflow_provider_campaigns.delivery.record.try_record import (
     LATEST,
@@ -183,6 +183,16 @@ class Ledger:
     def began_at(self) -> float:
         """When the first try that counts began, seconds since the epoch."""
         return min(one.began for one in self._all())
+
+    def first_intended_at(self, rows: Rows) -> float:
+        """Return when an earlier try first intended any of ``rows``, seconds since the epoch."""
+        times = (
+            at
+            for one in self._tries
+            for intended, at in one.intended_at.items()
+            if intended.first <= rows.last and rows.first <= intended.last
+        )
+        return min(times, default=self.began_at)
 
     @property
     def generation(self) -> int:

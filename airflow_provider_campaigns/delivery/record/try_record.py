@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -87,6 +88,7 @@ class TryRecord:
     :param left_out: a digest of those who are left out (opt-outs …).
     :param earlier: numbers of the tries whose records it found.
     :param intended: ranges that were about to be sent, and neither settled nor released.
+    :param intended_at: when each of them was intended, seconds since the epoch.
     :param settled: rows whose outcomes are stored.
     :param unknown: those of them that are ``unknown``; None when they are too many ranges.
     :param resent: rows that were sent again in this try; the second set holds those sent again twice, and so on.
@@ -110,6 +112,7 @@ class TryRecord:
     left_out: str = ""
     earlier: list[int] = field(default_factory=list)
     intended: list[Rows] = field(default_factory=list)
+    intended_at: dict[Rows, float] = field(default_factory=dict)
     settled: RowSet = field(default_factory=RowSet)
     unknown: RowSet | None = field(default_factory=RowSet)
     resent: list[RowSet] = field(default_factory=list)
@@ -144,6 +147,8 @@ class TryRecord:
         )
         ended = {*change.settled, *change.released}
         own.intended = [rows for rows in self.intended if rows not in ended] + list(change.intended)
+        now = time.time()
+        own.intended_at = {rows: self.intended_at.get(rows, now) for rows in own.intended}
         own.settled.update(change.settled)
         own.counts.update(change.counts)
         if change.checkpoint:
@@ -167,6 +172,7 @@ class TryRecord:
             "left_out": self.left_out,
             "earlier": self.earlier,
             "intended": [list(rows) for rows in self.intended],
+            "intended_at": [self.intended_at.get(rows, self.began) for rows in self.intended],
             "settled": [list(rows) for rows in self.settled],
             "unknown": None if self.unknown is None else [list(rows) for rows in self.unknown],
             "resent": [[list(rows) for rows in level] for level in self.resent],
@@ -215,6 +221,7 @@ class TryRecord:
             left_out=value["left_out"],
             earlier=list(value["earlier"]),
             intended=[Rows(*rows) for rows in value["intended"]],
+            intended_at={Rows(*rows): at for rows, at in zip(value["intended"], value["intended_at"], strict=True)},
             settled=RowSet(value["settled"]),
             unknown=None if value["unknown"] is None else RowSet(value["unknown"]),
             resent=[RowSet(level) for level in value["resent"]],

@@ -58,7 +58,7 @@ from airflow_provider_campaigns.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.protocol.pace import StoppedError
-from airflow_provider_campaigns.protocol.send import Send
+from airflow_provider_campaigns.protocol.send import Concludes, Send
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +109,7 @@ class Delivery:
     :param whole: look at all contacts before the first request, however many there are.
     :param progress: given the counts after every round.
     :param closes_in: seconds from now after which no request may leave.
+    :param conclude: does what is left once every contact was sent, and returns a warning for the receipt.
     """
 
     send: Send
@@ -123,6 +124,7 @@ class Delivery:
     whole: bool = False
     progress: Callable[[Mapping[str, int]], None] = lambda counts: None
     closes_in: Callable[[], float] = lambda: math.inf
+    conclude: Callable[[], str | None] = lambda: None
     clock: Callable[[], float] = time.monotonic
     _in_flight: int = 0
     _answered: bool = False
@@ -204,6 +206,8 @@ class Delivery:
             self._rebuild()
             self._check_sum(self.checked.rows)
             return self.ledger.receipt
+        if isinstance(self.send, Concludes) and self._earlier.may_have_sent:
+            self.send.resume()
         self._check_contacts()
         self._rebuild()
         with DeferredSignals(self.end) as signals, self.senders, gc_frozen():
@@ -218,6 +222,7 @@ class Delivery:
             raise self._error
         self._check_sum(self._read.row)
         receipt = self._receipt(self._record.counts)
+        _warn(receipt, self.conclude())
         self.outcomes.forget_earlier()
         self.ledger.finish(receipt, (self._read.row, self._read.hexdigest()))
         return receipt
@@ -235,7 +240,9 @@ class Delivery:
             self.outcomes.write_unsent(counted())
         except InputError as error:
             log.warning("The receipt and the outcomes do not say who is unsent: %s", error)
-        return self._receipt(self._record.counts + not_sent)
+        receipt = self._receipt(self._record.counts + not_sent)
+        _warn(receipt, self.send.interrupted() if isinstance(self.send, Concludes) else None)
+        return receipt
 
     def end(self, why: str) -> None:
         """
@@ -339,7 +346,14 @@ class Delivery:
         )
 
     def _receipt(self, counts: Mapping[str, int]) -> Receipt:
-        return make_receipt(self.send.vendor, self.send.campaign, counts, self.ledger.requests, self.outcomes.path)
+        return make_receipt(
+            self.send.vendor,
+            self.send.campaign,
+            counts,
+            self.ledger.requests,
+            self.outcomes.path,
+            normalised=self.reading.tally.normalised,
+        )
 
     # --- rounds
 
@@ -568,3 +582,9 @@ def _missing(answer: Answer) -> list[Any]:
     """Return the contacts that a look-up did not find, with their row numbers."""
     pairs = zip(answer.ticket.contacts, replies_of(answer), strict=True)
     return [contact for contact, reply in pairs if reply.status == "unknown"]
+
+
+def _warn(receipt: Receipt, warning: str | None) -> None:
+    if warning:
+        log.warning("%s", warning)
+        receipt["warning"] = warning

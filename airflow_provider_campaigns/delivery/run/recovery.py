@@ -18,7 +18,7 @@ from airflow_provider_campaigns.delivery.record.ledger import RESEND_ALL, Checkp
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
-from airflow_provider_campaigns.delivery.run.tally import Tally
+from airflow_provider_campaigns.delivery.run.tally import OutcomeTally
 from airflow_provider_campaigns.exceptions import LedgerError
 
 
@@ -76,7 +76,7 @@ def recovered(
     """
     record = TryRecord(number, began=description.began, header=dict(description.header), left_out=description.left_out)
     record.copy = description.copy
-    tally, unknown = Tally(), RowSet()
+    tally, unknown = OutcomeTally(), RowSet()
     free, last_known = _not_sent(outcomes)
     in_flight = RowSet()
     ahead = 0 if outcomes.ended_early() else description.ahead

@@ -13,7 +13,7 @@ from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.run.limits import Limits
 from airflow_provider_campaigns.delivery.run.senders import Ticket
-from airflow_provider_campaigns.delivery.run.tally import Tally
+from airflow_provider_campaigns.delivery.run.tally import OutcomeTally
 from airflow_provider_campaigns.protocol.send import Contact, LooksUp, Send
 
 # Status and reason of contacts that were not dealt with when a try ended.
@@ -50,12 +50,11 @@ class EarlierTries:
         self._ledger = ledger
         self._resend = limits.on_unknown == "resend"
         self._max_resends = limits.max_resends
-        self._began_at = ledger.began_at
         self._others_left_out = ledger.others_left_out
         self._stored: dict[int, Outcome] = {}
         self.settled, self.unresolved = ledger.rows()
         """The rows that are done, and those of which no more is known than that they were intended."""
-        self.tally = Tally()
+        self.tally = OutcomeTally()
         """The outcomes of settled rows."""
         self.missing = self.settled.copy()
         """Settled rows whose outcomes are gone."""
@@ -79,6 +78,11 @@ class EarlierTries:
             self.settled.discard(unknown)
             self.unresolved.update(unknown)
 
+    @property
+    def may_have_sent(self) -> bool:
+        """Whether a contact may have been sent to."""
+        return bool(self.unresolved or self.tally.counts["accepted"] or self.tally.counts["unknown"])
+
     def ticket(self, batch: Batch) -> Ticket:
         """Return how a batch is to be dealt with; without contacts there is nothing to be sent."""
         known = self._known(batch)
@@ -92,7 +96,9 @@ class EarlierTries:
             case Way.SEND_AGAIN:
                 return self.again(Ticket(batch, contacts, others))
             case Way.LOOK_UP:
-                return Ticket(batch, contacts, others, resent=True, looks_up_since=self._began_at)
+                return Ticket(
+                    batch, contacts, others, resent=True, looks_up_since=self._ledger.first_intended_at(batch.rows)
+                )
             case Way.REPORT_UNKNOWN:
                 unknown = [outcome(row, contact.key, *UNRESOLVED) for row, contact in contacts]
                 return Ticket(batch, (), [*others, *unknown])

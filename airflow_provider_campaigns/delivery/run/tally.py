@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from airflow_provider_campaigns.delivery.plan.batches import LEFT_OUT, REPEATED
+from airflow_provider_campaigns.delivery.plan.batches import LEFT_OUT, REPEATED, REPEATED_PERSON
 from airflow_provider_campaigns.delivery.record.outcome import Outcome, Status
 
 # Different reasons that are kept per status; the others are only counted.
@@ -14,7 +14,7 @@ MOST_REASONS = 5
 EXPLAINED: tuple[Status, ...] = ("invalid", "rejected", "unknown")
 
 
-class Tally:
+class OutcomeTally:
     """
     Outcomes, counted.
 
@@ -32,19 +32,19 @@ class Tally:
             status = line["status"]
             self.counts[status] += 1
             if status == "duplicate":
-                self.counts["repeated"] += line["reason"] == REPEATED
+                self.counts["repeated"] += line["reason"] in {REPEATED, REPEATED_PERSON}
             elif status in self._reasons:
                 self.counts["left_out"] += line["reason"] in LEFT_OUT
                 self._explain(status, line)
 
-    def update(self, other: Tally) -> None:
+    def update(self, other: OutcomeTally) -> None:
         """Add what another tally counted."""
         self.counts.update(other.counts)
         for status, reasons in other._reasons.items():
             for reason, number in reasons.items():
                 self._add_reason(status, reason, number)
 
-    def subtract(self, other: Tally) -> None:
+    def subtract(self, other: OutcomeTally) -> None:
         """Take away the counts of another tally; the reasons stay."""
         self.counts.subtract(other.counts)
 

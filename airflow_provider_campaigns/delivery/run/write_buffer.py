@@ -13,7 +13,7 @@ from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.ranges import Rows
 from airflow_provider_campaigns.delivery.run.resume import EarlierTries
 from airflow_provider_campaigns.delivery.run.senders import Ticket
-from airflow_provider_campaigns.delivery.run.tally import Tally
+from airflow_provider_campaigns.delivery.run.tally import OutcomeTally
 
 
 class WriteBuffer:
@@ -29,7 +29,7 @@ class WriteBuffer:
         self._ledger = ledger
         self._outcomes = outcomes
         self._earlier = earlier
-        self.tally: Tally = earlier.tally
+        self.tally: OutcomeTally = earlier.tally
         """The outcomes of settled rows, of all tries, whether stored or not."""
         self._lines_written = False
         self._first_intent = True
@@ -37,7 +37,7 @@ class WriteBuffer:
 
     def _clear(self) -> None:
         self.lines: list[Outcome] = []
-        self._added = Tally()
+        self._added = OutcomeTally()
         self._settled: list[Rows] = []
         self._released: list[Rows] = []
         self._checkpoint: Checkpoint | None = None

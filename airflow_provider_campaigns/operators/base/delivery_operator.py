@@ -6,18 +6,17 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_args
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_campaigns.exceptions import DeliveryError, InputError, LedgerError, SendWindowClosedError
 from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.operators.base.contacts import check_given, check_number, open_contacts, open_reading
-from airflow_provider_campaigns.operators.base.hidden_field import HiddenField, unwrap
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt
 from airflow_provider_campaigns.operators.base.task_records import RESEND_ALL, TaskRecords, open_task_records
-from airflow_provider_campaigns.operators.base.timing import wait_or_skip
+from airflow_provider_campaigns.operators.base.timing import hours_of, wait_or_skip
 from airflow_provider_campaigns.parameters import (
     parse_bool,
     parse_count,
@@ -25,9 +24,12 @@ from airflow_provider_campaigns.parameters import (
     parse_positive_int,
 )
 from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared, clearing
+from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
+from airflow_provider_campaigns.vendor_hook import Hook_co, WithHook
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.run.engine import Delivery
     from airflow_provider_campaigns.delivery.run.limits import Limits
     from airflow_provider_campaigns.delivery.run.progress import DeliveryProgress
-    from airflow_provider_campaigns.hooks.base import CampaignHook
     from airflow_provider_campaigns.operators.base.send_window import SendWindow
     from airflow_provider_campaigns.operators.base.timing import OutsideWindow
     from airflow_provider_campaigns.protocol.send import Send
@@ -54,7 +55,7 @@ SINGLE_CONCURRENCY = 16
 BATCH_CONCURRENCY = 2
 
 
-class CampaignDeliveryOperator(BaseOperator):
+class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
     """
     Base of the operators that deliver contacts to a campaign.
 
@@ -183,11 +184,6 @@ class CampaignDeliveryOperator(BaseOperator):
         self._killed = False
         self._closes_in: Callable[[], float] = lambda: math.inf
 
-    @cached_property
-    def hook(self) -> CampaignHook:
-        """The vendor's hook."""
-        raise TypeError("a vendor's operator names its hook")
-
     def make_send(self) -> Send:
         """
         Return what this operator sends.
@@ -195,6 +191,14 @@ class CampaignDeliveryOperator(BaseOperator):
         :raises InputError: a parameter is wrong.
         """
         raise TypeError("a vendor's operator makes its send")
+
+    def sends_at(self) -> datetime | None:
+        """
+        Return when the vendor sends what it is given, None: at once.
+
+        :raises InputError: a parameter is wrong.
+        """
+        return None
 
     def execute(self, context: Context) -> Receipt:
         """Deliver the contacts."""
@@ -223,12 +227,13 @@ class CampaignDeliveryOperator(BaseOperator):
         send = self.make_send()
         header = self._header(send, records.outcomes)
         # A delivery that is complete needs no window.
-        window = None if records.ledger.receipt else self._window(context, records, waited=waited)
+        window = None if records.ledger.receipt else self._open_window(context, records, waited=waited)
         delivery = self._delivery(send, records)
         shard = None
         if not delivery.is_complete(header):
-            window = window or self._window(context, records, waited=waited)
-            self._preflight(delivery, context, window)
+            if records.ledger.receipt:
+                window = self._open_window(context, records, waited=waited)
+            self._preflight(delivery, context)
             shard = self._claim_shard(delivery, context)
         try:
             receipt = delivery.deliver(header)
@@ -252,19 +257,17 @@ class CampaignDeliveryOperator(BaseOperator):
         if self._delivering:
             self._delivering.end("the task was killed")
 
-    def _window(self, context: Context, records: TaskRecords, *, waited: bool) -> SendWindow | None:
-        """Return the hours at which this run may send, None for all; leave the worker when it may not send now."""
-        from airflow_provider_campaigns.operators.base.timing import wait_or_skip, window_of
-
-        window = window_of(self, context, waited=waited or records.ledger.may_have_reached)
-        if window and window.closes_in() <= 0:
-            wait_or_skip(self, window)
+    def _open_window(self, context: Context, records: TaskRecords, *, waited: bool) -> SendWindow | None:
+        """Return the hours at which this run may send, None for all; defer or skip when it may not send now."""
+        waited = waited or records.ledger.may_have_reached
+        window, self._closes_in = hours_of(self, context, waited=waited, send_at=self.sends_at())
         return window
 
     def _delivery(self, send: Send, records: TaskRecords) -> Delivery:
         from airflow_provider_campaigns.delivery.plan.sources.copies import copied
         from airflow_provider_campaigns.delivery.run.engine import Delivery
         from airflow_provider_campaigns.delivery.run.senders import ThreadedSenders
+        from airflow_provider_campaigns.protocol.send import Concludes
 
         reading, source = self._contacts(send, partial(copied, records.ledger, records.copies))
         default = SINGLE_CONCURRENCY if send.batch_limit == 1 or send.safe_to_resend else BATCH_CONCURRENCY
@@ -289,10 +292,11 @@ class CampaignDeliveryOperator(BaseOperator):
             max_concurrency=concurrency,
             limits=self._limits(records.ledger.on_unknown),
             whole=records.mapped,
+            conclude=lambda: self.hook.run(send.conclude()) if isinstance(send, Concludes) else None,
             closes_in=lambda: self._closes_in(),  # noqa: PLW0108
         )
 
-    def _preflight(self, delivery: Delivery, context: Context, window: SendWindow | None) -> None:
+    def _preflight(self, delivery: Delivery, context: Context) -> None:
         """Check everything that can be checked before the first request, and get ready to send."""
         from airflow_provider_campaigns.delivery.run.progress import DeliveryProgress
         from airflow_provider_campaigns.state.task_state import progress_note
@@ -301,8 +305,6 @@ class CampaignDeliveryOperator(BaseOperator):
         self._check_number(delivery.checked, delivery.reading, delivery.source)
         self.log.info("Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, delivery.send.campaign)
         self._progress = delivery.progress = DeliveryProgress(rows, progress_note(context))
-        if window:
-            self._closes_in = window.closing()
         self._delivering = delivery
         if self._killed:
             self.on_kill()
@@ -465,7 +467,8 @@ class CampaignDeliveryOperator(BaseOperator):
             self._check_number(check(reading, source), reading, source)
             shown = preview(send, reading, source, size)
         self.log.info("Preview, nothing is sent. First request:\n%s", mask(shown.request, self.hook.secrets))
-        receipt = make_receipt(send.vendor, send.campaign, shown.counts, 0, None)
+        normalised = reading.tally.normalised
+        receipt = make_receipt(send.vendor, send.campaign, shown.counts, 0, None, normalised=normalised)
         publish_receipt(context, self.outlets, receipt)
         rows = [{name: mask(text, self.hook.secrets) for name, text in row.items()} for row in shown.rows]
         return PreviewReceipt(**receipt, first_rows=rows)

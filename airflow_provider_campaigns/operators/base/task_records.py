@@ -171,11 +171,12 @@ def _latest_outcomes(outcomes_path: str | None, ti: Any) -> tuple[OutcomeFolder,
 
 
 def _folder(outcomes_path: str, ti: Any) -> Any:
-    from airflow_provider_campaigns.delivery.storage import is_path, locate
+    from airflow_provider_campaigns.delivery.storage import check_root, is_path, locate
     from airflow_provider_campaigns.operators.base.task_folder import task_folder
 
     if not is_path(outcomes_path):
         raise InputError("outcomes_path", "a folder, path or URL", type(outcomes_path).__name__)
+    check_root(outcomes_path, "outcomes_path")
     return task_folder(locate(outcomes_path), ti)
 
 

@@ -483,3 +483,25 @@ def test_nothing_is_sent_when_the_intent_cannot_be_stored(tmp_path: Path) -> Non
         delivery.deliver(Plan([]).header)
 
     assert world.requests == [phones(3)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "at"),
+    [(Rows(1, 3), 10), (Rows(2, 2), 10), (Rows(4, 6), 20), (Rows(3, 4), 10), (Rows(1, 9), 10), (Rows(7, 9), 30)],
+)
+def test_a_later_try_knows_when_rows_were_first_intended(
+    store: Store, monkeypatch: pytest.MonkeyPatch, rows: Rows, at: float
+) -> None:
+    clock = [5.0]
+    monkeypatch.setattr("airflow_provider_campaigns.delivery.record.ledger.time.time", lambda: clock[-1])
+    first = began(store)
+    for seconds, intended in ((10.0, Rows(1, 3)), (20.0, Rows(4, 6))):
+        clock.append(seconds)
+        intend(first, intended)
+    second = began(store)
+    for intended in (Rows(4, 6), Rows(7, 9)):
+        clock.append(30.0)
+        intend(second, intended)
+    third = began(store)
+    assert third.first_intended_at(rows) == at
+    assert third.first_intended_at(Rows(10, 12)) == third.began_at == 5.0

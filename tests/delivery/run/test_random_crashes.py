@@ -15,12 +15,12 @@ drawn at random between and within tries:
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -42,9 +42,10 @@ from airflow_provider_campaigns.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.protocol.pace import StoppedError
-from airflow_provider_campaigns.protocol.send import Contact, ContactReply
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
 
-CRASH_POINTS = 10_000
+# `make soak` sets more.
+CRASH_POINTS = int(os.environ.get("CRASH_POINTS", "2000"))
 SEEDS = 20
 
 
@@ -104,13 +105,12 @@ class Store:
         self.world.values.pop(key, None)
 
 
-class FakeSend:
+class FakeSend(Send):
     vendor = "fake"
     campaign = "c"
-    identity = MappingProxyType({"campaign": "c"})
     required = (("id",),)
-
-    requests_per_minute = None
+    batch_limit = 1
+    safe_to_resend = ""
 
     def __init__(self, batch_limit: int, safe: bool) -> None:
         self.batch_limit = batch_limit
@@ -122,7 +122,7 @@ class FakeSend:
         return Contact(fields["id"], dict(fields))
 
     def request(self, contacts: Any, *, resent: bool = False) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError("FakeSenders answers in place of the vendor")
 
 
 class FakeSenders:

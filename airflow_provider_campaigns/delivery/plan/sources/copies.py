@@ -138,8 +138,8 @@ def copied(ledger: Ledger, copies: Copies, query: Query) -> Source:
     there = copy is not None and copies.has(copy.number)
     if copy and ledger.may_have_reached and not there:
         raise LedgerError(
-            "the copy of the contacts that an earlier try of this task began to send is gone, so it cannot be told who "
-            "was contacted. Restore it, or clear the task with on_cleared='resend' to send to everybody again",
+            "the copy of the contacts that an earlier try of this task began to send is gone; it is not known who was "
+            "contacted. Restore it, or clear the task with on_cleared='resend' to send to everybody again",
             remedy={"on_cleared": "resend"},
         )
     if copy and there and (ledger.may_have_reached or copy.query == query.digest):
