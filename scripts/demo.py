@@ -233,18 +233,15 @@ def _remember_numbers(dag: Any) -> Numbers:
 
 
 def _dialled(campaign: Mapping[str, Any], numbers: Sequence[str]) -> tuple[dict[str, Any], list[Contacted]]:
-    """Return the receipt of an Exotel campaign, and its contacts: a number that is repeated is rung once."""
-    seen: set[str] = set()
-    contacts = []
-    for number in numbers:
-        contacts.append(Contacted("exotel", campaign["id"], number, "duplicate" if number in seen else "accepted"))
-        seen.add(number)
+    """Return the receipt of an Exotel campaign, and its contacts: a number that is repeated is sent and rung once."""
+    rung = dict.fromkeys(numbers)
+    contacts = [Contacted("exotel", campaign["id"], number, "accepted") for number in rung]
     receipt = {
         "vendor": "exotel",
         "campaign": campaign["name"],
         "contacts": len(numbers),
-        "accepted": len(seen),
-        "duplicate": len(numbers) - len(seen),
+        "accepted": len(rung),
+        "duplicate": len(numbers) - len(rung),
     }
     return receipt, contacts
 
