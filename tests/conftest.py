@@ -1,14 +1,68 @@
-"""Fixtures that every test may use."""
+"""Fixtures that every test may use, and how the tests are shared among the workers of pytest-xdist."""
 
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
+
+# Files whose tests share an Airflow, and so a worker; these and the other processes of tests/integration come first,
+# since they take longest. Of any other file, the tests stay together.
+SHARED_AIRFLOW = {
+    f"tests/integration/{name}.py": airflow
+    for airflow, names in {
+        "scheduler": ("test_scheduler", "test_scheduled_campaigns"),
+        "dag.test()": ("test_dag_runs", "test_create_and_wait", "test_sources"),
+    }.items()
+    for name in names
+}
+
+
+def own_airflow_home(worker: str) -> None:
+    """Give a worker an ``AIRFLOW_HOME`` with a copy of the database; to be called before Airflow is imported."""
+    common = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
+    home = common / worker
+    home.mkdir(parents=True, exist_ok=True)
+    for database in common.glob("airflow.db"):
+        shutil.copy(database, home)
+    os.environ["AIRFLOW_HOME"] = str(home)
+
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    own_airflow_home(os.environ["PYTEST_XDIST_WORKER"])
+
+
+def _together(nodeid: str) -> str:
+    """Return what of the tests stays on one worker."""
+    file = nodeid.partition("::")[0]
+    return SHARED_AIRFLOW.get(file, file)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    groups = [*dict.fromkeys(SHARED_AIRFLOW.values()), *sorted({_together(item.nodeid) for item in items})]
+    rank = {group: number for number, group in reversed([*enumerate(groups)])}
+    items.sort(key=lambda item: (not item.nodeid.startswith("tests/integration/"), rank[_together(item.nodeid)]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Share the tests among the workers by ``SHARED_AIRFLOW`` and by file."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _together(nodeid)
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ BREACHES = [
     ("state", "triggers/exotel.py", "def store(trigger): return trigger.asset_state_store"),
     ("state", "delivery/run/engine.py", "from airflow.utils.session import create_session"),
     ("no-airflow", "vendors/xebo/dialect.py", "import airflow"),
+    ("no-airflow", "delivery/plan/batches.py", "from airflow_provider_campaigns.compat import mask_secret"),
     ("no-sockets", "vendors/xebo/dialect.py", "import requests"),
     ("sandbox", "hooks/xebo.py", "from airflow_provider_campaigns.sandbox import app"),
     ("provider-info", "get_provider_info.py", "import pydantic"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
+from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_campaigns.compat import mask_secret
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.base.exports import write_lines
 from airflow_provider_campaigns.parameters import parse_list
@@ -31,13 +32,15 @@ class TriggerSurveyOperator(CampaignDeliveryOperator["XeboHook"]):
 
     Row fields: ``extUniqueId``, ``email``, ``mobile`` (6 to 15 digits, optional leading +); every other column goes
     along as the respondent's custom data. ``"email"`` needs ``email``, ``"sms"`` and ``"whatsapp"`` need ``mobile``,
-    links need any of the three.
+    links need any of the three. Xebo answers links by ``extUniqueId``: for a row without one it is the address.
 
     .. seealso:: https://developer-api.xebo.ai/?p=3205 (links), https://developer-api.xebo.ai/send-surveys
 
     :param collector_id: the collector's 24-hex id (templated)
     :param collector_token: ``collectortoken``, copied from the platform; left out of the call when empty (templated)
     :param medium: ``"sms"``, ``"email"`` or ``"whatsapp"``: Xebo sends; default None: links only (templated)
+    :param region: country of phone numbers without ``+``, two letters, e.g. ``IN``, to know who is the same person;
+        default the connection's ``region`` (templated)
     :param xebo_conn_id: id of the Airflow connection (templated)
     """
 
@@ -47,6 +50,7 @@ class TriggerSurveyOperator(CampaignDeliveryOperator["XeboHook"]):
         "collector_id",
         "collector_token",
         "medium",
+        "region",
         "xebo_conn_id",
     )
 
@@ -56,6 +60,7 @@ class TriggerSurveyOperator(CampaignDeliveryOperator["XeboHook"]):
         collector_id: str,
         collector_token: str,
         medium: Medium | None = None,
+        region: str | None = None,
         xebo_conn_id: str = "xebo_default",
         **kwargs: Any,
     ) -> None:
@@ -63,25 +68,28 @@ class TriggerSurveyOperator(CampaignDeliveryOperator["XeboHook"]):
         self.collector_id = collector_id
         self.collector_token = collector_token
         self.medium = medium
+        self.region = region
         self.xebo_conn_id = xebo_conn_id
 
     def make_send(self) -> Send:
         """Return the send of links or of surveys."""
+        from airflow_provider_campaigns.identity import known_region
         from airflow_provider_campaigns.vendors.xebo.send import TriggerSurvey
 
         if self.collector_token:
             mask_secret(self.collector_token)
-        return TriggerSurvey(self.hook.dialect, self.collector_id, self.collector_token, self.medium)
+        region = known_region(self.region) or self.hook.region
+        return TriggerSurvey(self.hook.dialect, self.collector_id, self.collector_token, self.medium, region)
 
 
 class ExportXeboResponsesOperator(WithHook["XeboHook"], BaseOperator):
     """
-    Write the responses to a survey to a file, one JSON object per line, as Xebo hands them over.
+    Write the responses to a survey to a file, one JSON object per line, as Xebo returns them.
 
     .. seealso:: https://developer-api.xebo.ai/get-responses-json-format
 
     :param survey_id: UUID of the survey (templated)
-    :param since: first day, a date or ISO text; hours are not looked at, and whose midnight counts is not published.
+    :param since: first day, a date or ISO text; hours are ignored, and whose midnight counts is not published.
         Default: from the first response on (templated)
     :param until: last day, likewise; default tomorrow. Needs ``since`` (templated)
     :param output_path: path or URL of a .jsonl file; replaced as a whole if it exists (templated)

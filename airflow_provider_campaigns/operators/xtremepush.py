@@ -21,7 +21,7 @@ class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator["XtremepushHook
 
     Row fields: the column that ``target_by`` names; every other column is a template variable of that contact.
     ``accepted`` means what the vendor says of a success: all validations have passed. It does not mean delivered, and
-    nobody is told apart within a call: a call is accepted or refused as a whole.
+    contacts are not reported one by one: a call is accepted or refused as a whole.
 
     .. seealso:: https://docs.xtremepush.com/reference/campaign-execute
 

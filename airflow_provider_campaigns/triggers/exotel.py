@@ -10,10 +10,10 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_campaigns.compat import BaseEventTrigger
 from airflow_provider_campaigns.exceptions import CampaignError, InputError
 from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger, check_kwargs
 

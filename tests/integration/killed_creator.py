@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from airflow_provider_campaigns.operators._exotel import lists, recipients
@@ -16,7 +17,8 @@ from tests.integration.own_process import context_in
 NUMBERS_PER_REQUEST, ON_A_LIST = 10, 50
 
 
-def main(number_of_try: int, folder: Path, many: bool) -> None:
+def main(number_of_try: int, folder: Path, many: bool, environment: Mapping[str, str]) -> None:
+    os.environ.update(environment)
     if many:
         campaign.MOST_NUMBERS = NUMBERS_PER_REQUEST
         for module in (lists, recipients):
@@ -32,7 +34,3 @@ def main(number_of_try: int, folder: Path, many: bool) -> None:
     )
     created = create.execute(context_in(folder, "create", number_of_try))
     (folder / "campaign.json").write_text(json.dumps(created))
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "many")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
-import subprocess
-import sys
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ import pytest
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, connect, contacted
+from tests.integration import killed_creator
 from tests.operators.deliveries import write_csv
 
-ROOT = Path(__file__).parents[2]
-CREATOR = Path(__file__).parent / "killed_creator.py"
 PEOPLE = [f"+447700900{number:03}" for number in range(100)]
+# Each process is a fork of one that has imported Airflow.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload([killed_creator.__name__])
 
 
 @pytest.fixture
@@ -39,24 +42,27 @@ class Creators:
         self.size = size
         self.tries = 0
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> ForkServerProcess:
         self.tries += 1
-        command = [sys.executable, str(CREATOR), str(self.tries), str(self.folder), self.size]
-        return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL)
+        arguments = (self.tries, self.folder, self.size == "many", dict(os.environ))
+        process = PROCESSES.Process(target=killed_creator.main, args=arguments)
+        process.start()
+        return process
 
     def kill_after(self, requests: int) -> bool:
         """Kill a try once the sandbox has so many requests more; return whether it lived that long."""
         before = len(self.sandbox.received("exotel")["requests"])
         process = self.start()
-        while process.poll() is None and len(self.sandbox.received("exotel")["requests"]) < before + requests:
+        while process.is_alive() and len(self.sandbox.received("exotel")["requests"]) < before + requests:
             time.sleep(0.01)
-        killed = process.poll() is None
         process.kill()
-        process.wait()
-        return killed
+        process.join()
+        return process.exitcode == -signal.SIGKILL
 
     def finish(self) -> dict[str, Any]:
-        assert self.start().wait(60) == 0
+        process = self.start()
+        process.join(60)
+        assert process.exitcode == 0
         campaign: dict[str, Any] = json.loads((self.folder / "campaign.json").read_text())
         return campaign
 
@@ -73,10 +79,11 @@ def test_killed_between_the_request_and_the_stored_id(sandbox: SandboxClient, fo
     creators = Creators(sandbox, folder, "few")
 
     process = creators.start()
-    while not contacted(sandbox, "exotel") and process.poll() is None:
+    while not contacted(sandbox, "exotel") and process.is_alive():
         time.sleep(0.01)
     process.kill()
-    assert process.wait() < 0
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
 
     campaign = creators.finish()
     assert calls(sandbox, "exotel").count("create_campaign") == 1

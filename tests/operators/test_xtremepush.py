@@ -21,7 +21,7 @@ from tests.operators.hours import CLOSED, OPEN, OPENS, WINDOW
 
 CAMPAIGN = 7345
 QUEUED = "accepted for sending; not delivered yet"
-MakeContext = Callable[..., dict[str, Any]]
+MakeContext = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)
@@ -157,7 +157,7 @@ class TestContacts:
             "email: expected an e-mail address, got nobody",
         )
 
-    def test_a_refused_request_rejects_all_of_it_and_the_others_go_on(
+    def test_a_refused_request_rejects_all_of_it_and_the_others_are_sent(
         self, sandbox: SandboxClient, make_context: MakeContext
     ) -> None:
         sandbox.fault("refuse", vendor="xtremepush")

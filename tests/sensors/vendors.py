@@ -232,6 +232,8 @@ class Xebo(Waiting):
 
 
 VENDORS: dict[str, type[Waiting]] = {one.vendor: one for one in (Collect, Exotel, Ozonetel, Xebo, Xtremepush)}
+# Whose sensors show every behaviour in every mode: one signs in with each request, the other shares a token.
+THOROUGH = ("exotel", "ozonetel")
 FAILURES = [
     ("collect", "error"),
     ("collect", "cancelled"),

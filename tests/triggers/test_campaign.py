@@ -181,7 +181,7 @@ def test_it_goes_on_counting_failures_where_the_sensor_stopped(sandbox: SandboxC
         "state": "error",
         "error": "VendorUnavailableError",
         "vendor": "exotel",
-        "message": "4 looks in a row failed, the last one: Internal Server Error",
+        "message": "4 polls in a row failed, the last one: Internal Server Error",
         "http_status": 500,
         "code": 500,
     }

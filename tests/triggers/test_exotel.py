@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_campaigns.exceptions import CampaignError, InputError
 from airflow_provider_campaigns.hooks.exotel import ExotelHook
@@ -27,6 +27,7 @@ from tests.connections import calls, connect
 from tests.sensors.vendors import Later
 from tests.triggering import rebuilt, stored
 from tests.triggers.conftest import create, until
+from tests.versions import AIRFLOW_V_3_3_PLUS
 
 HOUR = 3600.0
 ACCOUNT = f"/v2/accounts/{exotel.ACCOUNT_SID}/campaigns"

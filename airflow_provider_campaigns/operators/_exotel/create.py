@@ -369,7 +369,8 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], BaseOp
             campaign = replace(campaign, lists=lists)
         if self._killed:
             raise AirflowException("the task was killed; no campaign was created")
-        return partial(self.hook.create_campaign, campaign)
+        # Lists cannot be checked any more; the numbers on them were.
+        return partial(self.hook.create_campaign, campaign, **({"checked": True} if many else {}))
 
     def _keep_to_window(self, context: Context, send_at: str | None, *, waited: bool) -> None:
         """Defer or skip when calls must not start now, or refuse ``send_at`` when they must not start then."""
@@ -429,4 +430,6 @@ def receipt_of(campaign: Mapping[str, Any], counts: Mapping[str, int] | None) ->
     about = {"vendor": "exotel", "campaign": campaign.get("name"), "campaign_id": campaign["id"]}
     if counts is None:
         return about
-    return {**make_receipt("exotel", str(campaign.get("name")), counts, counts["requests"], None), **about}
+    normalised = counts.get("normalised", 0)
+    name = str(campaign.get("name"))
+    return {**make_receipt("exotel", name, counts, counts["requests"], None, normalised=normalised), **about}

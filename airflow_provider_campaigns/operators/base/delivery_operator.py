@@ -231,6 +231,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], BaseOperator):
         from airflow_provider_campaigns.delivery.plan.sources.copies import copied
         from airflow_provider_campaigns.delivery.run.engine import Delivery
         from airflow_provider_campaigns.delivery.run.senders import ThreadedSenders
+        from airflow_provider_campaigns.protocol.send import Concludes
 
         reading, source = self._contacts(send, partial(copied, records.ledger, records.copies))
         default = SINGLE_CONCURRENCY if send.batch_limit == 1 or send.safe_to_resend else BATCH_CONCURRENCY
@@ -249,6 +250,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], BaseOperator):
             max_concurrency=concurrency,
             limits=self._limits(),
             closes_in=closes_in,
+            conclude=lambda: self.hook.run(send.conclude()) if isinstance(send, Concludes) else None,
         )
 
     def _contacts(self, send: Send, copy: Callable[[Query], Source]) -> tuple[Reading, Source]:
@@ -354,7 +356,8 @@ class CampaignDeliveryOperator(WithHook[Hook_co], BaseOperator):
             self._check_number(check(reading, source), reading, source)
             shown = preview(send, reading, source, size)
         self.log.info("Preview, nothing is sent. First request:\n%s", mask(shown.request, self.hook.secrets))
-        receipt = make_receipt(send.vendor, send.campaign, shown.counts, 0, None)
+        normalised = reading.tally.normalised
+        receipt = make_receipt(send.vendor, send.campaign, shown.counts, 0, None, normalised=normalised)
         publish_receipt(context, self.outlets, receipt)
         rows = [{name: mask(text, self.hook.secrets) for name, text in row.items()} for row in shown.rows]
         return PreviewReceipt(**receipt, first_rows=rows)

@@ -175,7 +175,8 @@ class ExotelAccount(Dialect):
         error, code = item.get("error_data"), _status(item.get("code"))
         if error or (code is not None and code >= 300):
             said = _said(error) or VendorMessage(code, "no message")
-            raise RequestRejectedError(self.vendor, said.message, status=response.status, code=said.code or code)
+            said = VendorMessage(said.code or code, said.message)
+            raise self.error_saying(RequestRejectedError, said, response)
 
 
 def _with_inner_status(response: Response) -> Response:

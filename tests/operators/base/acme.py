@@ -69,7 +69,7 @@ class AcmeOperator(CampaignDeliveryOperator):
     def make_send(self) -> Any:
         if not self.campaign:
             raise InputError("campaign", "the name of a campaign", "nothing")
-        return AcmeSend(self.campaign, batch_limit=3, identity={"campaign": self.campaign})
+        return AcmeSend(self.campaign, batch_limit=3)
 
 
 def make_acme(world: World, **parameters: Any) -> AcmeOperator:

@@ -118,7 +118,12 @@ class TestFiles:
 
 
 def export_calls(path: Path, **changes: Any) -> ExportOzonetelCallDetailsOperator:
-    parameters = {"campaign_name": "Demo", "day": date(2026, 3, 1), "output_path": str(path / "calls.jsonl"), **changes}
+    parameters = {
+        "campaign_name": "Demo",
+        "day": datetime.now(IST).date(),
+        "output_path": str(path / "calls.jsonl"),
+        **changes,
+    }
     return ExportOzonetelCallDetailsOperator(task_id="export", **parameters)
 
 

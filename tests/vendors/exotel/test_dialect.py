@@ -6,7 +6,6 @@ import json
 from base64 import b64decode
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -282,7 +281,7 @@ class TestUpdating:
             drive(ACCOUNT.update_campaign("c1", "stop"))
 
 
-SOON = (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="seconds")
+IN_THE_FUTURE = "2099-07-21T22:29:47+05:30"
 LONG_AGO = "2021-07-21T22:29:47+05:30"
 
 
@@ -293,14 +292,14 @@ class TestWatching:
             ("Completed", LONG_AGO, "done"),
             ("completed", LONG_AGO, "done"),
             ("Archived", LONG_AGO, "done"),
-            ("Failed", SOON, "failed"),
-            ("canceled", SOON, "failed"),
-            ("Cancelled", SOON, "failed"),
-            ("Deleted", SOON, "failed"),
+            ("Failed", IN_THE_FUTURE, "failed"),
+            ("canceled", IN_THE_FUTURE, "failed"),
+            ("Cancelled", IN_THE_FUTURE, "failed"),
+            ("Deleted", IN_THE_FUTURE, "failed"),
             ("Created", LONG_AGO, "running"),
             ("in-progress", LONG_AGO, "running"),
-            ("InProgress", SOON, "running"),
-            ("Paused", SOON, "running"),
+            ("InProgress", IN_THE_FUTURE, "running"),
+            ("Paused", IN_THE_FUTURE, "running"),
             ("Paused", LONG_AGO, "failed"),
             ("paused", "2021-07-21T22:29:47", "running"),
             ("paused", None, "running"),

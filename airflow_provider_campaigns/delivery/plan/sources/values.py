@@ -18,6 +18,31 @@ def json_value(value: object) -> Any:
     return to_jsonable_python(_decimal(value), inf_nan_mode="null", fallback=_text)
 
 
+def is_storable(fields: Mapping[str, object]) -> bool:
+    """Whether the names and texts of a row can be written down everywhere: no NUL characters, no lone surrogates."""
+    # Spelled out for text, which nearly all values are.
+    text = "".join([*fields, *(value for value in fields.values() if type(value) is str)])
+    if "\0" in text or not (text.isascii() or _encodes(text)):
+        return False
+    return all(_holds_storable(value) for value in fields.values() if isinstance(value, (Mapping, list, tuple)))
+
+
+def _holds_storable(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return is_storable({str(name): content for name, content in value.items()})
+    if isinstance(value, (list, tuple)):
+        return all(map(_holds_storable, value))
+    return not isinstance(value, str) or is_storable({value: None})
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def json_line(fields: Mapping[str, object]) -> bytes:
     """
     Return a row as a line of JSON, its values as ``json_value`` makes them.
