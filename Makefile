@@ -87,11 +87,10 @@ format: .venv/.installed ## Mend what ruff can mend
 
 test: test-$(NEWEST) ## The tests on the newest Airflow, with branch coverage
 
-# Each run has an AIRFLOW_HOME of its own, gone afterwards, with a copy of the database that was migrated once;
-# tests/conftest.py copies it for each worker.
+# Each run has an AIRFLOW_HOME of its own, gone afterwards; tests/migrated.py copies the database that was migrated once.
 $(TESTABLE:%=test-%): test-%: $$(call venv,$$*)/home/airflow.db
-	@home=$$(mktemp -d -t airflow-test.XXXXXX) && trap 'rm -rf "$$home"' EXIT && cp $< "$$home" && \
-	AIRFLOW_HOME="$$home" $(call venv,$*)/bin/python -m pytest $(XDIST) $(COVERAGE-$*) $(PYTEST_ARGS)
+	@home=$$(mktemp -d -t airflow-test.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
+	AIRFLOW_HOME="$$home" MIGRATED_DATABASE="$(abspath $<)" $(call venv,$*)/bin/python -m pytest $(XDIST) $(COVERAGE-$*) $(PYTEST_ARGS)
 
 matrix: ## The same tests on every Airflow, with a summary
 	@rm -rf build/matrix && mkdir -p build/matrix

@@ -1,7 +1,8 @@
 """
 Runs every example DAG once against the sandbox, and checks contact by contact that it received what the receipts say.
 
-``make demo``, or ``python scripts/demo.py``. Exits with 1 when a DAG fails or the sandbox received something else.
+``make demo``, or ``python scripts/demo.py``. Exits with 1 when a DAG fails or is missing, or the sandbox received
+something else.
 """
 
 from __future__ import annotations
@@ -84,8 +85,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for dag_id in sorted(found.keys() - dags.keys()):
             print(f"{dag_id}: only in an Airflow that goes on (make demo-live)", flush=True)
         examples = [run(dags[dag_id], SandboxClient(sandbox.url), logs) for dag_id in sorted(dags)]
+    examples += missing(options.dags, dags, logs)
     report(examples, time.monotonic() - started)
     return int(any(example.problems for example in examples))
+
+
+def missing(folder: Path, dags: Collection[str], logs: Path) -> list[Example]:
+    """Return the examples of a folder, DAG files named like their DAG, that should have run and are not in ``dags``."""
+    stems = {file.stem for file in folder.glob("*.py") if f'"{LIVE}"' not in file.read_text()}
+    return [Example(stem, logs / "start.log", problems=["no such DAG"]) for stem in sorted(stems - {*dags})]
 
 
 def run(dag: Any, sandbox: SandboxClient, logs: Path) -> Example:
@@ -96,9 +104,16 @@ def run(dag: Any, sandbox: SandboxClient, logs: Path) -> Example:
     before = len(sandbox.received()["contacts"])
     with quiet(example.log):
         dag_run = dag_runs.run_dag(dag)
-    said = account(example, dag_run, numbers)
-    example.problems += differences(said, received_since(sandbox, before))
+    compare(example, dag_run, received_since(sandbox, before), numbers)
     return example
+
+
+def compare(
+    example: Example, dag_run: dag_runs.DagRun, received: Counter[Contacted], numbers: Numbers | None = None
+) -> None:
+    """Write down how a run of the example ended, and where its receipts differ from what the sandbox received."""
+    said = account(example, dag_run, numbers)
+    example.problems += differences(said, received)
 
 
 def account(

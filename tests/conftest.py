@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
+from tests.migrated import copy_database
 
 # Files whose tests share an Airflow, and so a worker; these and the other processes of tests/integration come first,
 # since they take longest. Of any other file, the tests stay together.
@@ -26,18 +26,16 @@ SHARED_AIRFLOW = {
 }
 
 
-def own_airflow_home(worker: str) -> None:
-    """Give a worker an ``AIRFLOW_HOME`` with a copy of the database; to be called before Airflow is imported."""
-    common = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
-    home = common / worker
+def make_airflow_home(worker: str) -> None:
+    """Give a worker an ``AIRFLOW_HOME`` of its own; to be called before Airflow is imported."""
+    home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / worker
     home.mkdir(parents=True, exist_ok=True)
-    for database in common.glob("airflow.db"):
-        shutil.copy(database, home)
+    copy_database(home)
     os.environ["AIRFLOW_HOME"] = str(home)
 
 
-if "PYTEST_XDIST_WORKER" in os.environ:
-    own_airflow_home(os.environ["PYTEST_XDIST_WORKER"])
+if "MIGRATED_DATABASE" in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
+    make_airflow_home(os.environ.get("PYTEST_XDIST_WORKER", "main"))
 
 
 def _together(nodeid: str) -> str:

@@ -168,7 +168,7 @@ def _in_region(text: str, region: str) -> tuple[str, Form]:
     return _parse(text, region)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _parse(text: str, region: str | None) -> tuple[str, Form]:
     try:
         number = phonenumbers.parse(text, region)

@@ -21,6 +21,7 @@ from dag_runs import DagRun
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.integration.scheduler import ScheduledAirflow
+from tests.migrated import copy_database
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,8 +68,11 @@ class AirflowProcess:
         self._numbers = count(1)
         self.home.mkdir()
         self.dags.mkdir()
+        copy_database(self.home)
+        # The coverage of what runs in here is not measured: it would take half as long again.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
         self._environment = {
-            **os.environ,
+            **inherited,
             **dag_runs.environment(self.home, self.dags, sandbox_url),
             "PYTHONPATH": os.pathsep.join((str(ROOT / "scripts"), str(ROOT))),
             **settings,

@@ -28,10 +28,12 @@ def run(file: str) -> dict[str, Any]:
 
 
 def migrate() -> None:
-    """Create the database, unless another process has."""
-    with Path(os.environ["AIRFLOW_HOME"], "migrating").open("w") as lock:
+    """Create the database, unless it has been copied, or another process has."""
+    home = Path(os.environ["AIRFLOW_HOME"])
+    with (home / "migrating").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        dag_runs.migrate()
+        if not (home / "airflow.db").exists():
+            dag_runs.migrate()
 
 
 def forget_tokens() -> None:

@@ -15,6 +15,8 @@ import dag_runs
 import psutil
 from running_airflow import AIRFLOW, AIRFLOW_3, FINISHED, LAST, POLL_SECONDS, RunningAirflow, wait_for
 
+from tests.migrated import copy_database
+
 DAGS = Path(__file__).with_name("dags")
 
 # A task starts within seconds; on a busy machine that has to notice a dead supervisor first, it takes longer.
@@ -75,7 +77,8 @@ class ScheduledAirflow(RunningAirflow):
 
     def prepare(self) -> None:
         """Create the database."""
-        self.run(sys.executable, "-c", "import dag_runs; dag_runs.migrate()")
+        if not copy_database(self.home):
+            self.run(sys.executable, "-c", "import dag_runs; dag_runs.migrate()")
 
     def commands(self) -> dict[str, list[str]]:
         """Return the scheduler, and what serves the REST API and parses the DAGs."""

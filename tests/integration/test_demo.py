@@ -1,85 +1,101 @@
-"""The demo: every example DAG runs, and what it says is held against what the sandbox received."""
+"""The demo, which `make demo` runs: what it reports when the sandbox received something else than the receipts say."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import demo
 import pytest
-from demo import Contacted
+from dag_runs import DagRun, TaskRun
+from demo import Contacted, Example
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "dags_examples"
+from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
+from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperator
+from airflow_provider_campaigns.sandbox.testing import SandboxClient
+from tests.connections import connect, keep_tokens_in_memory
+from tests.operators.conftest import make_context
+
+__all__ = ["make_context"]
+
+EXAMPLES = Path(__file__).parents[2] / "dags_examples"
 
 LEAD = Contacted("ozonetel", "Demo", "+447700900100", "accepted")
 OTHER = LEAD._replace(contact="+447700900101")
 
-# A task that reaches a contact past the operators, and a task that fails.
-DAGS = """
-from datetime import datetime, timezone
 
-from airflow.providers.common.compat.sdk import DAG, task
-
-from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
-from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperator
-
-def dag(name):
-    return DAG(name, schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc))
-
-def add(campaign):
-    return AddCampaignLeadOperator(task_id="add", campaign_name=campaign, contacts=[{"phoneNumber": "+447700900100"}])
-
-with dag("honest"):
-    add("Honest")
-
-with dag("more_than_it_says"):
-    @task
-    def past_the_operators():
-        lead = {"campaignName": "More", "phoneNumber": "+447700900101", "userName": "sandbox"}
-        OzonetelHook().call("POST", "ca_apis/AddCampaignData", json=lead)
-
-    add("More") >> past_the_operators()
-
-with dag("refused"):
-    add("unknown")
-"""
+@pytest.fixture
+def sent(
+    sandbox: SandboxClient, make_context: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> TaskRun:
+    """A task that has sent a lead to the sandbox."""
+    connect(monkeypatch, sandbox, "ozonetel")
+    keep_tokens_in_memory(monkeypatch)
+    context = make_context()
+    lead = {"phoneNumber": LEAD.contact}
+    AddCampaignLeadOperator(task_id="add", campaign_name=LEAD.campaign, contacts=[lead]).execute(context)
+    return TaskRun("add", -1, "success", 1, context["ti"].pushed)
 
 
-def run_demo(home: Path, dags: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts" / "demo.py"), "--home", str(home), "--dags", str(dags)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+@pytest.fixture
+def example(tmp_path: Path) -> Example:
+    example = Example("ozonetel_leads", tmp_path / "ozonetel_leads.log")
+    example.log.write_text("the last line of its log\n")
+    return example
 
 
-def test_every_example_does_what_it_says(tmp_path: Path) -> None:
-    ran = run_demo(tmp_path, EXAMPLES)
-
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "the sandbox received what the receipts say, contact by contact" in ran.stdout
-    for example in EXAMPLES.glob("*.py"):
-        left_out = '"live"' in example.read_text()
-        assert left_out or f"{example.stem} ..." in ran.stdout.splitlines()
+def reported(example: Example, run: DagRun, sandbox: SandboxClient, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what the demo prints of a run."""
+    demo.compare(example, run, demo.received_since(sandbox, 0))
+    demo.report([example], 1)
+    return capsys.readouterr().out
 
 
-def test_the_demo_fails_when_the_sandbox_received_something_else(tmp_path: Path) -> None:
-    dags = tmp_path / "dags"
-    dags.mkdir()
-    (dags / "dags.py").write_text(DAGS)
+def test_a_run_that_reached_whom_its_receipts_name(
+    sandbox: SandboxClient, sent: TaskRun, example: Example, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = reported(example, DagRun("ozonetel_leads", "run", "success", [sent]), sandbox, capsys)
 
-    ran = run_demo(tmp_path / "home", dags)
+    assert "1 DAGs, 1 contacts, 1 s: the sandbox received what the receipts say, contact by contact" in printed
+    assert example.problems == []
 
-    assert ran.returncode == 1
-    assert "honest:" not in ran.stdout
+
+def test_a_contact_that_is_reached_past_the_operators_is_reported(
+    sandbox: SandboxClient, sent: TaskRun, example: Example, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lead = {"campaignName": OTHER.campaign, "phoneNumber": OTHER.contact, "userName": "sandbox"}
+    OzonetelHook().call("POST", "ca_apis/AddCampaignData", json=lead)
+
+    printed = reported(example, DagRun("ozonetel_leads", "run", "success", [sent]), sandbox, capsys)
+
     assert (
-        "more_than_it_says:\n  ozonetel More, +447700900101: accepted 0 times by the outcomes, 1 times at the sandbox\n"
-    ) in ran.stdout
-    assert "refused:\n  task add is failed\n" in ran.stdout
-    assert "3 DAGs, 3 contacts" in ran.stdout
-    assert "2 went wrong" in ran.stdout
+        "ozonetel_leads:\n  ozonetel Demo, +447700900101: accepted 0 times by the outcomes, 1 times at the sandbox\n"
+    ) in printed
+    assert "the last line of its log" in printed
+    assert "1 DAGs, 1 contacts, 1 s: 1 went wrong" in printed
+
+
+def test_a_task_that_failed_is_reported(
+    sandbox: SandboxClient, example: Example, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = DagRun("ozonetel_leads", "run", "failed", [TaskRun("add", -1, "failed", 1)])
+
+    printed = reported(example, run, sandbox, capsys)
+
+    assert "ozonetel_leads:\n  task add is failed\n  the DAG run is failed\n" in printed
+    assert "1 DAGs, 0 contacts, 1 s: 1 went wrong" in printed
+
+
+def test_an_example_that_is_no_dag_is_reported(tmp_path: Path) -> None:
+    lost = "xebo_survey_links"
+    others = {file.stem for file in EXAMPLES.glob("*.py")} - {lost}
+
+    (example,) = demo.missing(EXAMPLES, others, tmp_path)
+
+    assert (example.dag_id, example.problems) == (lost, ["no such DAG"])
+    assert demo.missing(EXAMPLES, {*others, lost}, tmp_path) == []
 
 
 @pytest.mark.parametrize(

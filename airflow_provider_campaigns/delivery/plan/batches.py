@@ -185,7 +185,7 @@ class Reading:
 
         :raises InputError: two columns are the same field.
         """
-        renames = self._own_names.renames(row)
+        renames = self._own_names.renames(row) if self.send.own_fields else None
         return {renames.get(name, name): value for name, value in row.items()} if renames else row
 
     def names(self, columns: Iterable[str]) -> Iterable[str]:

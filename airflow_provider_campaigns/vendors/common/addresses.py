@@ -43,15 +43,19 @@ def read_recipients(
     :raises InvalidContactError: one of them names no one person.
     """
     persons: dict[str, Person] = {}
+    cleaned, normalised = dict(fields), False
     for name, kind in kinds.items():
-        if name in fields:
-            try:
-                persons[name] = read_person(kind, fields[name], region)
-            except UnreadableError as error:
-                raise InvalidContactError(name, str(error) or expected[name], shown(fields[name])) from None
-    texts = {name: person.text for name, person in persons.items()}
-    normalised = any(text != str(fields[name]) for name, text in texts.items())
-    return Recipients({**fields, **texts}, persons, normalised)
+        if name not in cleaned:
+            continue
+        value = cleaned[name]
+        try:
+            person = persons[name] = read_person(kind, value, region)
+        except UnreadableError as error:
+            raise InvalidContactError(name, str(error) or expected[name], shown(value)) from None
+        if person.text is not value:
+            cleaned[name] = person.text
+            normalised = normalised or person.text != str(value)
+    return Recipients(cleaned, persons, normalised)
 
 
 def addresses(fields: Mapping[str, Any]) -> tuple[str, ...]:

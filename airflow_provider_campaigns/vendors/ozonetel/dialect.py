@@ -299,7 +299,7 @@ class Ozonetel(Dialect):
         response = yield from exchange(self, Request("GET", CALLS_PATH, "read", json=body, params=query))
         reply = reply_object(response)
         calls, total = reply.get("details"), text(reply.get("totalCount"))
-        if calls is None and succeeded(reply):
+        if calls is None and succeeded(reply) and total in {None, "0"}:
             calls = []
         if not isinstance(calls, list):
             raise self.error(VendorUnavailableError, response)

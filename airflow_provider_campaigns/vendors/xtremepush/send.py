@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
@@ -76,7 +77,7 @@ class ExecuteCampaign(Send):
     @property
     def recipient_fields(self) -> Mapping[str, Kind]:
         """The target: an e-mail address, or an id of Xtremepush's or the app's."""
-        return {self.target_by: "email" if self.target_by == "email" else "id"}
+        return self._kinds
 
     @property
     def required(self) -> Sequence[Sequence[str]]:
@@ -91,10 +92,9 @@ class ExecuteCampaign(Send):
 
         :raises InvalidContactError: no target, or none that the vendor could take.
         """
-        expected = {self.target_by: "an e-mail address" if self.target_by == "email" else "text or a whole number"}
-        row, persons, normalised = read_recipients(given(fields), self.recipient_fields, expected)
+        row, persons, normalised = read_recipients(given(fields), self._kinds, self._expected)
         if self.target_by not in persons:
-            raise InvalidContactError(self.target_by, expected[self.target_by], "nothing")
+            raise InvalidContactError(self.target_by, self._expected[self.target_by], "nothing")
         person = persons[self.target_by]
         # As the source has it: a number stays one.
         target = fields[self.target_by] if isinstance(fields[self.target_by], int) else person.text
@@ -116,6 +116,14 @@ class ExecuteCampaign(Send):
         confirmed = reply.get("success") is True and not words(reply.get("errors"))
         end = QUEUED if confirmed else UNCONFIRMED
         return [end if contact is first[contact.identity or contact.key] else TWICE for contact in contacts]
+
+    @cached_property
+    def _kinds(self) -> Mapping[str, Kind]:
+        return {self.target_by: "email" if self.target_by == "email" else "id"}
+
+    @cached_property
+    def _expected(self) -> Mapping[str, str]:
+        return {self.target_by: "an e-mail address" if self.target_by == "email" else "text or a whole number"}
 
     def _body(self, contacts: Sequence[Contact]) -> dict[str, Any]:
         """Return the call's body, in the order of the page's samples."""

@@ -187,12 +187,22 @@ def test_an_invalid_contact_is_told_without_its_address() -> None:
         {"user_id": "2", "na\0me": "Jo"},
         {"user_id": "2", "more": {"name": "cut \ud83d"}},
         {"user_id": "2", "more": [1, ["Jo\0"]]},
+        {"user_id": "2\0", "more": 1},
     ],
 )
 def test_a_contact_that_cannot_be_written_down_is_invalid(row: dict[str, Any]) -> None:
     (batch,) = Reading(ExecuteCampaign(Xtremepush(app_token="t"), 1)).batches(source([{"user_id": "1"}, row]), 2)
 
     assert [(line["row"], line["status"], line["reason"]) for line in batch.outcomes] == [(2, "invalid", NOT_STORABLE)]
+
+
+def test_a_contact_that_holds_itself_is_invalid() -> None:
+    row: dict[str, Any] = {"user_id": "2"}
+    row["more"] = row
+
+    (batch,) = Reading(ExecuteCampaign(Xtremepush(app_token="t"), 1)).batches(source([{"user_id": "1"}, row]), 2)
+
+    assert [line["status"] for line in batch.outcomes] == ["invalid"]
 
 
 def test_a_repeated_contact_is_a_duplicate_however_it_is_spelt() -> None:

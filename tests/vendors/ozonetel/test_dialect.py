@@ -363,7 +363,13 @@ class TestCallRecords:
         assert script.pages == []
 
     @pytest.mark.parametrize(
-        "reply", [{"message": ""}, {"status": "success", "details": "none"}, {"status": "done", "details": {}}]
+        "reply",
+        [
+            {"message": ""},
+            {"status": "success", "totalCount": 3},
+            {"status": "success", "details": "none"},
+            {"status": "done", "details": {}},
+        ],
     )
     def test_another_reply_without_calls_is_an_error(self, reply: dict[str, Any]) -> None:
         with pytest.raises(VendorUnavailableError):
