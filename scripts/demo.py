@@ -231,8 +231,8 @@ def _sent(receipt: Mapping[str, Any], xcoms: Mapping[str, Any]) -> Iterator[Cont
 def _remember_numbers(dag: Any) -> Numbers:
     """Return a dict that gets the numbers of each task that creates an Exotel campaign, by task and map index."""
     from airflow_provider_campaigns.operators._exotel.recipients import recipients
-    from airflow_provider_campaigns.operators.base.hidden_field import unwrap
     from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
+    from airflow_provider_campaigns.templating.hidden_field import unwrap
 
     numbers: Numbers = {}
 
