@@ -24,7 +24,7 @@ WAIT_SECONDS = 100.0
 IMPATIENT_SECONDS = 2.0
 # Seconds without a heartbeat after which a task counts as dead, and a triggerer.
 HEARTBEAT_SECONDS = 15
-TRIGGERER_SECONDS = 10
+TRIGGERER_SECONDS = 5
 
 # Makes it notice quickly what has died.
 NOTICING = {

@@ -23,7 +23,6 @@ from airflow.serialization import serialized_objects
 
 from airflow_provider_campaigns.operators.base import idempotent_create
 from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
-from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.sensors.ozonetel import OzonetelCampaignSensor
 from airflow_provider_campaigns.sensors.xebo import XeboResponsesSensor
@@ -38,7 +37,6 @@ from tests.integration.leaks import (
     RECIPIENTS,
     SECRETS,
     connections,
-    echo,
     files,
     found,
     probing_operators,
@@ -72,22 +70,6 @@ IN_DAGS = ("none", "unauthorized", "drop", "echo in a 400", "echo in HTML", "ech
 # store (which is looked for where it is stored).
 AIRFLOWS_OWN = re.compile(r"msg=(MaskSecret|(Put|Set|Get)?(Variable|XCom|TaskStateStore)(Result)?)\(")
 OPERATORS = [operator.task_id for operator in probing_operators("sandbox", [], [], None)]
-
-
-@pytest.fixture(scope="module")
-def echo_url() -> Iterator[str]:
-    with echo() as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def airflow(
-    tmp_path_factory: pytest.TempPathFactory, sandbox_server: SandboxServer, echo_url: str
-) -> Iterator[AirflowProcess]:
-    """An Airflow that logs all it can."""
-    settings = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG", **connections(sandbox_server.url, echo_url)}
-    with AirflowProcess(tmp_path_factory.mktemp("airflow"), sandbox_server.url, **settings) as process:
-        yield process
 
 
 @pytest.fixture
