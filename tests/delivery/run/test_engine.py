@@ -55,7 +55,7 @@ def test_each_row_ends_as_what_became_of_it(kept: Path | None) -> None:
         unknown=0,
         requests=1,
         normalised=0,
-        outcomes_path=kept and str(kept),
+        outcomes_path=str(kept) if kept else None,
     )
 
 

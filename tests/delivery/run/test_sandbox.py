@@ -15,6 +15,7 @@ from airflow_provider_campaigns.delivery.plan.sources import open_source
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import count
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
+from airflow_provider_campaigns.delivery.record.receipt import Receipt
 from airflow_provider_campaigns.delivery.run import engine
 from airflow_provider_campaigns.delivery.run.engine import Delivery
 from airflow_provider_campaigns.delivery.run.limits import Limits
@@ -88,7 +89,7 @@ def when_received(sandbox: SandboxClient, number: int, do: Any) -> threading.Thr
     return thread
 
 
-def finish(sandbox: SandboxClient, store: Store, folder: Path) -> Mapping[str, Any]:
+def finish(sandbox: SandboxClient, store: Store, folder: Path) -> Receipt:
     """Run a second try to its end, and check that everybody was contacted once."""
     receipt = new_try(sandbox, store, folder, 2).deliver(HEADER)
     assert sorted(contacted(sandbox, "xtremepush")) == sorted(user["user_id"] for user in USERS)
