@@ -75,7 +75,7 @@ def crash_everywhere(plan: Plan, folder: Path | None, retry_size: int | None = N
         world = World(checks_duplicates=plan.safe)
         here = plan.changed(folder=folder and folder / str(step))
         deliver(world, here, {1: step}.get, lambda number: plan.batch_size if number == 1 else later)
-        assert world.contacted, "one crash leaves somebody to be contacted"
+        assert world.contacted, "after one crash there is somebody to be contacted"
         if not world.crashes:
             return step - 1
     raise AssertionError

@@ -1,4 +1,4 @@
-"""Deliveries to the sandbox that are told to end in the middle, or whose store fails in the middle."""
+"""Deliveries to the sandbox that are asked to end in the middle, or whose store fails in the middle."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def finish(sandbox: SandboxClient, store: Store, folder: Path) -> Receipt:
     return receipt
 
 
-def test_told_to_end_it_waits_for_those_in_flight_and_sends_nothing_more(
+def test_asked_to_end_it_waits_for_those_in_flight_and_sends_nothing_more(
     sandbox: SandboxClient, tmp_path: Path
 ) -> None:
     store = Store()
@@ -122,7 +122,7 @@ def test_told_to_end_it_waits_for_those_in_flight_and_sends_nothing_more(
     assert (receipt["accepted"], receipt["requests"]) == (len(USERS), len(USERS))
 
 
-def test_told_to_end_it_gives_up_on_a_vendor_that_takes_too_long(
+def test_asked_to_end_it_gives_up_on_a_vendor_that_takes_too_long(
     sandbox: SandboxClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "STOP_GRACE", 0.2)
