@@ -9,7 +9,7 @@ WORKERS ?= 2
 XDIST = --numprocesses=$(WORKERS) --dist=loadscope --no-loadscope-reorder
 
 # The newest is the one that `make check`, `make test`, `make demo` and `make standalone` use, in .venv; the others have .venv-<version>.
-VERSIONS := 3.3 3.1 2.11
+VERSIONS := 3.3 3.2 3.1 2.11
 NEWEST := 3.3
 OLDER := $(filter-out $(NEWEST),$(VERSIONS))
 # Versions that `make matrix` leaves out because an earlier command has just tested them.
@@ -23,31 +23,48 @@ SOAK_CRASH_POINTS ?= 10000
 SCREENSHOTS ?= build/browser
 UNTESTED := $(filter-out $(TESTED),$(VERSIONS))
 
-# What `make constraints` resolves: the release, and the last day whose packages count. 3.1 does not start with packages
-# much younger than itself, so only common-compat, of which we need 1.23, may be.
+# What `make constraints` and `make resolution` resolve: a release, and its own day, the last one whose packages count.
+# They are what Airflow's own constraints and images hold, so every lower bound in pyproject.toml has to be met by them.
 RELEASE-3.3 := 3.3.2
+RELEASE-3.2 := 3.2.2
 RELEASE-3.1 := 3.1.8
 RELEASE-2.11 := 2.11.2
-UNTIL := 2026-11-21
-UNTIL-3.3 := $(UNTIL)
-UNTIL-3.1 := 2026-03-25
-UNTIL-2.11 := $(UNTIL)
-GROUPS-$(NEWEST) := --group browser
+DAY-3.3 := 2026-09-17
+DAY-3.2 := 2026-05-29
+DAY-3.1 := 2026-03-11
+DAY-2.11 := 2026-03-14
+GROUPS-$(NEWEST) := --group browser --group docs
+# Beyond a release's own day: the lowest versions that pyproject.toml allows, and the newest packages, on the newest
+# Python. A pre-release of Airflow is tested with whatever is there on the day.
+EXTREMES := lowest highest
+RELEASE-highest := $(RELEASE-$(NEWEST))
+DAY-lowest := $(DAY-2.11)
+DAY-highest := 2026-11-21
+PRERELEASE ?= 3.4.0b2
+# Where pyenv keeps several Pythons, `python3.13` alone may not run.
+PYTHON-highest ?= $(shell python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null \
+	|| PYENV_VERSION=3.13 pyenv which python3.13 2>/dev/null || echo python3.13)
+# The tests that these run: all but the ones that take long.
+UNIT_TESTS := --ignore=tests/integration --ignore=tests/delivery/run/test_random_crashes.py
 
 # Coverage counts on one Airflow only: no version takes every branch.
 COVERAGE-$(NEWEST) := --cov --cov-report=term-missing:skip-covered
+
+TESTABLE := $(VERSIONS) $(EXTREMES) prerelease
 
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS := False
 
 venv = $(if $(filter $1,$(NEWEST)),.venv,.venv-$1)
+constraints = constraints/$(if $(filter $1,$(EXTREMES)),$1,airflow-$1).txt
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: help check format test matrix integration browser soak bench demo demo-live standalone constraints clean \
-	$(VERSIONS:%=test-%) $(VERSIONS:%=matrix-%) $(VERSIONS:%=integration-%) $(VERSIONS:%=soak-%)
+.PHONY: help check format test matrix integration browser soak bench docs demo demo-live standalone constraints clean \
+	resolution wheel lowest highest prerelease newest-packages $(TESTABLE:%=test-%) $(VERSIONS:%=resolution-%) \
+	$(VERSIONS:%=matrix-%) $(VERSIONS:%=integration-%) $(VERSIONS:%=soak-%)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,14 +81,14 @@ check: .venv/.installed ## Lint, formatting, types, and who may import whom
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 
-format: .venv/.installed ## Mend what ruff can mend
+format: .venv/.installed ## Fix what ruff can fix
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
 test: test-$(NEWEST) ## The tests on the newest Airflow, with branch coverage
 
 # Each run has an AIRFLOW_HOME of its own, gone afterwards; tests/migrated.py copies the database that was migrated once.
-$(VERSIONS:%=test-%): test-%: $$(call venv,$$*)/home/airflow.db
+$(TESTABLE:%=test-%): test-%: $$(call venv,$$*)/home/airflow.db
 	@home=$$(mktemp -d -t airflow-test.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
 	AIRFLOW_HOME="$$home" MIGRATED_DATABASE="$(abspath $<)" $(call venv,$*)/bin/python -m pytest $(XDIST) $(COVERAGE-$*) $(PYTEST_ARGS)
 
@@ -89,6 +106,31 @@ $(VERSIONS:%=matrix-%): matrix-%:
 	@echo 'Airflow $*: testing, log in build/matrix/$*.log'
 	@! $(MAKE) test-$* COVERAGE-$*= >build/matrix/$*.log 2>&1 || touch build/matrix/$*.passed
 
+resolution: $(VERSIONS:%=resolution-%) ## That the wheel installs and works with the packages of each release's own day
+
+# Airflow is installed first, as its images are made; then nothing of it may change.
+$(VERSIONS:%=resolution-%): resolution-%: wheel
+	@.venv/bin/uv venv --quiet --clear --python $(PYTHON) build/resolution/$*
+	@install='.venv/bin/uv pip install --quiet --python build/resolution/$*/bin/python --exclude-newer $(DAY-$*)' && \
+	$$install apache-airflow==$(RELEASE-$*) && \
+	.venv/bin/uv pip freeze --quiet --python build/resolution/$*/bin/python >build/resolution/$*/airflow.txt && \
+	$$install --constraint build/resolution/$*/airflow.txt "$$(echo build/dist/*.whl)[sandbox,parquet]"
+	@home=$$(mktemp -d -t airflow-smoke.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
+	AIRFLOW_HOME="$$home" AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR build/resolution/$*/bin/python -I -W ignore scripts/smoke.py
+
+wheel: .venv/.installed
+	@rm -rf build/dist && .venv/bin/python -m build --no-isolation --wheel --outdir build/dist >/dev/null
+
+lowest: ## Unit tests with the lowest versions that pyproject.toml allows, on Airflow 2.11
+	@$(MAKE) test-lowest PYTEST_ARGS='$(UNIT_TESTS) $(PYTEST_ARGS)'
+
+highest: ## Unit tests with the newest packages and the newest Python, on the newest Airflow
+	@$(MAKE) test-highest PYTEST_ARGS='$(UNIT_TESTS) $(PYTEST_ARGS)'
+
+prerelease: ## Unit tests on the next Airflow's pre-release (PRERELEASE); may fail, and is no part of CI
+	@$(MAKE) test-prerelease PYTEST_ARGS='$(UNIT_TESTS) $(PYTEST_ARGS)' && result=works || result='DOES NOT WORK YET'; \
+	echo "Airflow $(PRERELEASE): $$result"; test "$$result" = works
+
 integration: $(VERSIONS:%=integration-%) ## Contacts from a real PostgreSQL, on every Airflow; as root it installs PostgreSQL (Debian)
 
 # The server is started by the tests, in a folder of its own.
@@ -102,6 +144,11 @@ browser: .venv/.browser ## The UI in a real browser, against the sandbox; as roo
 	@scripts/chromium.sh
 	@home=$$(mktemp -d -t airflow-browser.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
 	AIRFLOW_HOME="$$home" SCREENSHOTS=$(SCREENSHOTS) .venv/bin/python -m pytest tests/browser --timeout=600 $(PYTEST_ARGS)
+
+docs: .venv/.docs .venv/home/airflow.db ## Build the documentation site in build/docs; a warning, such as a broken link, fails it
+	@home=$$(mktemp -d -t airflow-docs.XXXXXX) && trap 'rm -rf "$$home"' EXIT && cp .venv/home/airflow.db "$$home" && \
+	AIRFLOW_HOME="$$home" AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR \
+	.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs build/docs && echo build/docs/index.html
 
 bench: .venv/.installed ## Measure, against other ways of doing the same; writes benchmarks/results.md (SECTIONS: only these, writes nothing)
 	PYTHONPATH=scripts .venv/bin/python -m benchmarks $(SECTIONS)
@@ -124,13 +171,22 @@ demo-live: .venv/.installed ## Run the examples that wait for a person or an eve
 standalone: .airflow-standalone/airflow.db ## Airflow's UI with the examples, their connections, and the sandbox running
 	AIRFLOW_HOME=$(CURDIR)/.airflow-standalone PATH="$(CURDIR)/.venv/bin:$$PATH" scripts/standalone.sh
 
-constraints: .venv/.installed ## Resolve constraints/*.txt anew (needs a package index)
-	$(foreach version,$(VERSIONS),$(call resolve,$(version)))
+constraints: .venv/.installed ## Resolve constraints/*.txt again (needs a package index)
+	@mkdir -p build
+	echo '$(BESIDE_LOWEST)' | .venv/bin/uv pip compile --quiet --resolution lowest-direct --python-version 3.11 \
+		--exclude-newer $(DAY-lowest) --all-extras --constraint - --output-file build/lowest.txt pyproject.toml >/dev/null
+	$(foreach one,$(VERSIONS) $(EXTREMES),$(call resolve,$(one)))
+
+# The tools of the tests have no lowest versions: they are the newest that go with what the package needs.
+LIMITS-lowest := --constraint build/lowest.txt
+# What Airflow 2.11.0 does not work with, and later releases of 2.11 exclude by themselves.
+BESIDE_LOWEST := universal-pathlib<0.3
+FOR_PYTHON-highest := 3.13
 
 define resolve
-echo apache-airflow==$(RELEASE-$1) | .venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate \
-	--exclude-newer $(UNTIL-$1) --exclude-newer-package apache-airflow-providers-common-compat=$(UNTIL) \
-	--all-extras --group dev $(GROUPS-$1) --output-file constraints/airflow-$1.txt pyproject.toml - >/dev/null
+echo 'apache-airflow$(RELEASE-$1:%===%)' | .venv/bin/uv pip compile --quiet --upgrade --no-header --no-annotate \
+	--python-version $(or $(FOR_PYTHON-$1),3.11) --exclude-newer $(DAY-$1) $(LIMITS-$1) \
+	--all-extras --group dev $(GROUPS-$1) --output-file $(call constraints,$1) pyproject.toml - >/dev/null
 
 endef
 
@@ -140,7 +196,7 @@ clean: ## Remove everything that these targets made
 
 # pip fetches uv, and uv the rest, in a fraction of pip's time. A second run takes away what is no longer wanted.
 define install
-test -x $(@D)/bin/uv || { $(PYTHON) -m venv --clear $(@D) && $(@D)/bin/pip install --quiet --constraint $< uv; }
+test -x $(@D)/bin/uv || { $(or $(PYTHON-$*),$(PYTHON)) -m venv --clear $(@D) && $(@D)/bin/pip install --quiet --constraint $< uv; }
 $(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --exact --constraint $< --build-constraint $< \
 	--editable '.[sandbox,parquet]' --group dev
 touch $@
@@ -149,12 +205,25 @@ endef
 .venv/.installed: constraints/airflow-$(NEWEST).txt pyproject.toml
 	$(install)
 
+.venv/.docs: constraints/airflow-$(NEWEST).txt .venv/.installed
+	.venv/bin/uv pip install --quiet --python .venv/bin/python --constraint $< --group docs
+	touch $@
+
 .venv/.browser: constraints/airflow-$(NEWEST).txt .venv/.installed
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --constraint $< --group browser
 	touch $@
 
 $(OLDER:%=.venv-%/.installed): .venv-%/.installed: constraints/airflow-%.txt pyproject.toml
 	$(install)
+
+$(EXTREMES:%=.venv-%/.installed): .venv-%/.installed: constraints/%.txt pyproject.toml
+	$(install)
+
+.venv-prerelease/.installed: newest-packages
+	test -x $(@D)/bin/uv || { $(PYTHON) -m venv --clear $(@D) && $(@D)/bin/pip install --quiet uv; }
+	$(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --upgrade --prerelease if-necessary-or-explicit \
+		apache-airflow==$(PRERELEASE) --editable '.[sandbox,parquet]' --group dev
+	touch $@
 
 define migrate
 @mkdir -p $(@D)
@@ -165,5 +234,5 @@ endef
 .venv/home/airflow.db .airflow-standalone/airflow.db: .venv/.installed
 	$(migrate)
 
-$(OLDER:%=.venv-%/home/airflow.db): .venv-%/home/airflow.db: .venv-%/.installed
+$(filter-out .venv-$(NEWEST)/%,$(TESTABLE:%=.venv-%/home/airflow.db)): .venv-%/home/airflow.db: .venv-%/.installed
 	$(migrate)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from airflow_provider_campaigns.masking import mask
+from collections.abc import Callable
 
-# Characters of a vendor's message that are kept: one that repeats the request would fill logs and outcomes with it.
+from airflow_provider_campaigns.masking import mask, one_line
+
+# Characters of a vendor's message and of its code that are kept: one that repeats the request would fill logs and
+# outcomes with it.
 LONGEST_MESSAGE = 500
+LONGEST_CODE = 100
 
 
 class CampaignError(Exception):
@@ -24,11 +28,15 @@ class InputError(CampaignError, ValueError):
     def __init__(self, field: str, expected: str, got: object) -> None:
         self.field = field
         self.expected = expected
-        super().__init__(f"{field}: expected {expected}, got {mask(str(got))}")
+        super().__init__(f"{field}: expected {expected}, got {one_line(mask(str(got)))}")
+
+
+class PersonalDataWarning(UserWarning):
+    """Airflow stores personal data of a DAG in clear."""
 
 
 class InvalidContactError(InputError):
-    """One row of the contacts cannot be sent; the row becomes ``invalid``, the others go on."""
+    """One row of the contacts cannot be sent; the row becomes ``invalid``, the others are sent."""
 
 
 class VendorError(CampaignError):
@@ -36,9 +44,10 @@ class VendorError(CampaignError):
     A vendor did not do what it was asked.
 
     :param vendor: the vendor's name, e.g. ``exotel``.
-    :param message: the vendor's message, or what happened on the wire (masked and cut here).
+    :param message: the vendor's message, or what happened on the wire. Addresses are masked, control characters escaped
+        and the text cut here; the account's credentials are hidden by ``Dialect.error`` and by the transports.
     :param status: HTTP status of the reply, None when there was none.
-    :param code: the vendor's own code or error name, None when it gave none.
+    :param code: the vendor's own code or error name, None when it gave none; treated like the message.
     """
 
     what_happened = "error"
@@ -47,18 +56,30 @@ class VendorError(CampaignError):
 
     def __init__(self, vendor: str, message: str, *, status: int | None = None, code: str | int | None = None) -> None:
         self.vendor = vendor
-        self.message = _cut(mask(message))
+        self.message = shown(message)
         self.status = status
-        self.code = code
+        self.code = shown(code, LONGEST_CODE) if isinstance(code, str) else code
         details = [f"HTTP {status}"] if status is not None else []
         if code is not None:
-            details.append(f"code {mask(str(code))}")
+            details.append(f"code {mask(str(self.code))}")
         where = f" ({', '.join(details)})" if details else ""
         super().__init__(f"{vendor}: {self.what_happened}{where}: {self.message}")
 
+    def redact(self, redact: Callable[[str], str]) -> None:
+        """
+        Hide credentials in what this error says.
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]} ..."
+        :param redact: hides them in a text.
+        """
+        code = redact(self.code) if isinstance(self.code, str) else self.code
+        VendorError.__init__(self, self.vendor, redact(self.message), status=self.status, code=code)
+
+
+def shown(text: str, longest: int = LONGEST_MESSAGE) -> str:
+    """Return a stranger's text as it may be shown: addresses masked, on one line, and no longer than ``longest``."""
+    # Masking takes time, and only the start is shown.
+    line = one_line(mask(text[: longest * 8]))
+    return line if len(line) <= longest else f"{line[:longest]} ..."
 
 
 class CallRefusedError(VendorError):

@@ -22,8 +22,13 @@ _SHARED_FIELDS: dict[str, Any] = {
     },
     "retry_limit": {
         "label": "Retry limit",
-        "description": "How often a request that surely was not carried out is repeated. Default 3.",
+        "description": "How often a request that was not carried out is repeated. Default 3.",
         "schema": {"type": _NUMBER, "default": 3},
+    },
+    "max_reply_mb": {
+        "label": "Largest reply (MB)",
+        "description": "How large one reply may be. Default 64.",
+        "schema": {"type": _NUMBER, "default": 64},
     },
     "requests_per_minute": {
         "label": "Requests per minute",
@@ -45,6 +50,15 @@ _SHARED_FIELDS: dict[str, Any] = {
         "label": "Verify TLS",
         "description": "true, false, or the path of a file with trusted authorities.",
         "schema": {"type": ["string", "null"], "default": "true"},
+    },
+}
+
+# Extra field of connections to vendors that ring numbers or write to them.
+_REGION: dict[str, Any] = {
+    "region": {
+        "label": "Region of phone numbers",
+        "description": "Two letters, e.g. IN, for numbers written without a country code.",
+        "schema": {"type": ["string", "null"]},
     },
 }
 
@@ -73,6 +87,7 @@ _XEBO = {
             "description": "Path of the call that sends surveys, with {collector_id}; the vendor documents two.",
             "schema": {"type": ["string", "null"], "default": "/v2/api/collectors/{collector_id}/campaigns"},
         },
+        **_REGION,
         **_SHARED_FIELDS,
     },
 }
@@ -128,6 +143,7 @@ _OZONETEL = {
             "description": "The account's setting: token (TOKEN_AUTH) or basic (BASIC_AUTH).",
             "schema": {"type": "string", "enum": ["token", "basic"], "default": "token"},
         },
+        **_REGION,
         **_SHARED_FIELDS,
     },
 }
@@ -147,17 +163,38 @@ _EXOTEL = {
             "description": "From the API settings of the Exotel dashboard.",
             "schema": {"type": "string"},
         },
-        "region": {
-            "label": "Region of phone numbers",
-            "description": "Two letters, e.g. IN, for numbers written without a country code.",
-            "schema": {"type": ["string", "null"]},
-        },
+        **_REGION,
         "campaign_url": {
             "label": "Campaign page",
             "description": "A campaign's address in your dashboard, with {campaign_id}; empty: its address in the API.",
             "schema": {"type": ["string", "null"]},
         },
         **_SHARED_FIELDS,
+    },
+}
+
+_CONFIG: dict[str, Any] = {
+    "campaigns": {
+        "description": "Options of airflow-provider-campaigns.",
+        "options": {
+            "outcomes_umask": {
+                "description": "Rights (octal, as in umask) that local files and folders with personal data do not "
+                "have: outcomes, copies of queries, exports. By default only the user that runs the task reads them.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "027",
+                "default": "077",
+            },
+            "contacts_roots": {
+                "description": "Absolute paths and URLs, separated by commas, below which contacts, exclude, "
+                "outcomes_path and output_path must lie. Unset: anywhere. Whoever may set one of them when a DAG is "
+                "triggered then reads and writes any file and URL that the worker does.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "/data/contacts,s3://aws_default@bucket/contacts",
+                "default": "",
+            },
+        },
     },
 }
 
@@ -170,6 +207,32 @@ _VENDORS = (
     (_OZONETEL, "https://docs.ozonetel.com"),
     (_EXOTEL, "https://developer.exotel.com"),
 )
+
+
+def describe_connection_type(
+    conn_type: str,
+    hook_class_name: str,
+    hook_name: str,
+    behaviour: dict[str, Any],
+    fields: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """
+    Describe the connection type of a vendor in a package of its own, with the extra fields that all vendors have.
+
+    :param conn_type: name of the type, e.g. ``acme``.
+    :param hook_class_name: import path of the hook.
+    :param hook_name: what the form calls it.
+    :param behaviour: ``hidden-fields``, ``relabeling`` and ``placeholders`` of the form.
+    :param fields: the vendor's own extra fields, by name: ``label``, ``description`` and JSON ``schema`` each.
+    :return: an entry of ``connection-types`` in provider info, and what the hook's ``connection_type`` returns.
+    """
+    return {
+        "connection-type": conn_type,
+        "hook-class-name": hook_class_name,
+        "hook-name": hook_name,
+        "ui-field-behaviour": behaviour,
+        "conn-fields": {**(fields or {}), **_SHARED_FIELDS},
+    }
 
 
 def connection_type(name: str) -> dict[str, Any]:
@@ -207,4 +270,5 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "extra-links": [f"airflow_provider_campaigns.links.{link}" for link in _LINKS],
         "connection-types": [copy.deepcopy(vendor) for vendor, _ in _VENDORS],
+        "config": copy.deepcopy(_CONFIG),
     }

@@ -75,7 +75,7 @@ def _sandbox() -> Iterator[str]:
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
-            yield process.stdout.readline().split()[-1]
+            yield process.stdout.readline().split()[3]
         finally:
             process.terminate()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_provider_campaigns.exceptions import (
@@ -31,7 +33,7 @@ from airflow_provider_campaigns.exceptions import (
         (CampaignFailedError, "campaign failed"),
     ],
 )
-def test_a_vendor_error_says_who_what_and_why(kind, words):
+def test_a_vendor_error_says_who_what_and_why(kind: Any, words: Any) -> None:
     error = kind("acme", "Number +447700900123 of jo@example.com is blocked", status=400, code="BAD_NUMBER")
 
     assert str(error) == (f"acme: {words} (HTTP 400, code BAD_NUMBER): Number +44***23 of j***@example.com is blocked")
@@ -49,11 +51,11 @@ def test_a_vendor_error_says_who_what_and_why(kind, words):
         ({"code": "jo@example.com"}, " (code j***@example.com)"),
     ],
 )
-def test_a_vendor_error_shows_the_details_it_has(details, shown):
+def test_a_vendor_error_shows_the_details_it_has(details: Any, shown: Any) -> None:
     assert str(VendorError("acme", "no", **details)) == f"acme: error{shown}: no"
 
 
-def test_an_input_error_says_what_was_expected_and_got():
+def test_an_input_error_says_what_was_expected_and_got() -> None:
     error = InvalidContactError("phone", "an E.164 number", "07700 900123")
 
     assert str(error) == "phone: expected an E.164 number, got 077***23"
@@ -63,7 +65,7 @@ def test_an_input_error_says_what_was_expected_and_got():
 
 
 @pytest.mark.parametrize("kind", [TooManyRejectedError, LedgerError])
-def test_a_delivery_error_may_be_final(kind):
+def test_a_delivery_error_may_be_final(kind: Any) -> None:
     assert not kind("too many").final
     assert kind("too many", final=True).final
     assert str(kind("too many", final=True)) == "too many"

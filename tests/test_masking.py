@@ -49,11 +49,11 @@ from airflow_provider_campaigns.masking import mask
         "%3D{}%26",
     ],
 )
-def test_phone_numbers_are_hidden(text, phone, masked):
+def test_phone_numbers_are_hidden(text: str, phone: str, masked: str) -> None:
     assert mask(text.format(phone)) == text.format(masked)
 
 
-def test_every_number_of_a_list_is_hidden():
+def test_every_number_of_a_list_is_hidden() -> None:
     assert mask("447700900123 447700900124,447700900125;447700900126\n447700900127/447700900128") == (
         "447***23 447***24,447***25;447***26\n447***27/447***28"
     )
@@ -88,7 +88,7 @@ def test_every_number_of_a_list_is_hidden():
         "3.14159",
     ],
 )
-def test_dates_ids_and_counts_are_left_alone(text):
+def test_dates_ids_and_counts_are_left_alone(text: str) -> None:
     assert mask(text) == text
 
 
@@ -105,12 +105,12 @@ def test_dates_ids_and_counts_are_left_alone(text):
     ],
 )
 @pytest.mark.parametrize("text", ["{}", "User {} not found", '{{"email": "{}"}}', "<{}>", "a, {}; b"])
-def test_email_addresses_are_hidden(text, address, masked):
+def test_email_addresses_are_hidden(text: str, address: str, masked: str) -> None:
     assert mask(text.format(address)) == text.format(masked)
 
 
 @pytest.mark.parametrize("text", ["email=jo@example.com", "?to=jo%40example.com&x=1", "https://x.org/jo@example.com"])
-def test_email_addresses_in_a_url_are_hidden(text):
+def test_email_addresses_in_a_url_are_hidden(text: str) -> None:
     masked = mask(text)
     assert "jo" not in masked.replace("https", "")
     assert "***" in masked
@@ -132,26 +132,26 @@ def test_email_addresses_in_a_url_are_hidden(text):
         '"time": "2021-01-01 12:00 UTC"',
     ],
 )
-def test_vendors_messages_stay_readable(message):
+def test_vendors_messages_stay_readable(message: str) -> None:
     assert mask(message) == message
 
 
-def test_known_values_are_hidden_whole_the_longest_first():
+def test_known_values_are_hidden_whole_the_longest_first() -> None:
     assert mask("key s3cret-long, s3cret, user-7", ["s3cret", "s3cret-long", "user-7", ""]) == "key ***, ***, ***"
 
 
-def test_half_of_a_character_can_be_logged():
+def test_half_of_a_character_can_be_logged() -> None:
     assert mask("cut \ud83d jo@example.com") == "cut ? j***@example.com"
 
 
-def test_masking_twice_changes_nothing():
+def test_masking_twice_changes_nothing() -> None:
     once = mask("jo@example.com +447700900123 5550123")
     assert mask(once) == once
 
 
 @pytest.mark.parametrize("character", ["1", "a", "1 ", "a.", "%2B", "@", "+1-"])
 @pytest.mark.timeout(10)
-def test_a_long_text_takes_no_more_time_than_its_length(character):
+def test_a_long_text_takes_no_more_time_than_its_length(character: str) -> None:
     # A second or two if each character is looked at a few times, minutes if each is looked at with each other.
     text = character * (200_000 // len(character))
 

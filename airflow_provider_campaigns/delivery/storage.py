@@ -1,15 +1,22 @@
-"""Plain paths with pathlib, URLs with Airflow's object storage; files that a crash cannot leave half written."""
+"""Plain paths with pathlib, URLs with Airflow's object storage; files that a crash never leaves half written."""
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import re
+import secrets
 import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import unquote
+
+from airflow_provider_campaigns.exceptions import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +32,8 @@ LocalPath = type(Path())
 BUFFER = 128_000
 # Bytes of an upload that are kept in memory while it is made ready; more go to disk.
 MOST_IN_MEMORY = 1_000_000
+# Rights that files and folders with personal data do not have, unless ``[campaigns] outcomes_umask`` says otherwise.
+DEFAULT_UMASK = "077"
 
 
 def locate(path: str | os.PathLike[str]) -> AnyPath:
@@ -64,23 +73,71 @@ def as_text(raw: BinaryIO) -> io.TextIOWrapper:
     return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
 
 
+def check_root(path: str | os.PathLike[str], field: str) -> None:
+    """
+    Refuse a path that ``[campaigns] contacts_roots`` does not allow; without that setting every path is.
+
+    :param field: what the path was given as, for the message.
+    :raises InputError: it is below none of the setting's paths and URLs.
+    """
+    roots = [root.strip() for root in _setting("contacts_roots").split(",") if root.strip()]
+    if roots and not any(_is_below(str(path), root) for root in roots):
+        raise InputError(field, "a path or URL below one of [campaigns] contacts_roots", path)
+
+
+def _is_below(path: str, root: str) -> bool:
+    """Whether a path is another one or below it: symbolic links are followed, ``..`` in a URL leads nowhere."""
+    if "://" in root and not root.startswith("file://"):
+        climbs = ".." in unquote(path).replace("\\", "/").split("/")
+        return not climbs and f"{path}/".startswith(f"{root.rstrip('/')}/")
+    folder, path = Path(root.removeprefix("file://")), path.removeprefix("file://")
+    if not folder.is_absolute():
+        raise InputError("[campaigns] contacts_roots", "absolute paths and URLs, separated by commas", root)
+    return "://" not in path and Path(path).resolve().is_relative_to(folder.resolve())
+
+
+def open_regular(path: str, flags: int) -> int:
+    """
+    Open a file that is one; an ``opener`` for ``open``.
+
+    :raises OSError: it is a folder, a pipe or a device, which may never end.
+    """
+    # Without O_NONBLOCK, opening a pipe waits for a writer.
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", path)
+    return descriptor
+
+
 def write_whole(path: AnyPath, lines: Iterable[bytes]) -> None:
     """
     Write a file so that readers see all of it or nothing, also after a crash or when ``lines`` raise.
 
-    Local: a temporary name, flushed to disk, then renamed. Object storage: one upload.
+    Local: a temporary name, flushed to disk, then renamed. Object storage: one upload. Local files and the folders that
+    are made for them have the rights that ``[campaigns] outcomes_umask`` leaves: by default only their owner's.
+
+    :raises InputError: that setting cannot be used.
     """
-    if not isinstance(path, LocalPath):
-        with SpooledTemporaryFile(MOST_IN_MEMORY) as whole:
-            whole.writelines(lines)
-            whole.seek(0)
-            with path.open("wb") as file:
-                shutil.copyfileobj(whole, file)
+    if isinstance(path, LocalPath):
+        _write_local(path, lines)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with SpooledTemporaryFile(MOST_IN_MEMORY) as whole:
+        whole.writelines(lines)
+        whole.seek(0)
+        with path.open("wb") as file:
+            shutil.copyfileobj(whole, file)
+
+
+def _write_local(path: Path, lines: Iterable[bytes]) -> None:
+    umask = _umask()
+    _make_folder(path.parent, 0o777 & ~umask)
+    # A name that cannot be foreseen, and never a link that was put there.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        with temporary.open("wb", BUFFER) as file:
+        with os.fdopen(descriptor, "wb", BUFFER) as file:
+            _set_mode(temporary, 0o666 & ~umask)
             file.writelines(lines)
             file.flush()
             os.fsync(file.fileno())
@@ -93,3 +150,38 @@ def write_whole(path: AnyPath, lines: Iterable[bytes]) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _make_folder(folder: Path, mode: int) -> None:
+    """Make a folder and those above it that are missing; others keep their rights."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        with suppress(FileExistsError):
+            one.mkdir(0o700)
+            _set_mode(one, mode)
+
+
+def _set_mode(path: Path, mode: int) -> None:
+    # The umask of the process counts when a file is made, so this comes afterwards. A file system without rights
+    # refuses it, and the owner's rights are all there are.
+    with suppress(OSError):
+        path.chmod(mode)
+
+
+def _umask() -> int:
+    """
+    Return the rights that files and folders are not to have.
+
+    :raises InputError: the setting is no such number, or takes the owner's rights.
+    """
+    value = _setting("outcomes_umask") or DEFAULT_UMASK
+    if not re.fullmatch("[0-7]{1,4}", value) or int(value, 8) & 0o7700:
+        raise InputError("[campaigns] outcomes_umask", "an octal number from 000 to 077, e.g. 027", repr(value))
+    return int(value, 8)
+
+
+def _setting(name: str) -> str:
+    """Return an option of Airflow's configuration, section ``campaigns``; empty when it is not set."""
+    from airflow.providers.common.compat.sdk import conf
+
+    return (conf.get("campaigns", name, fallback="") or "").strip()

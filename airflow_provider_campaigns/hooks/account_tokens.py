@@ -3,7 +3,7 @@ Where a hook keeps its access token: in memory, or, where a vendor takes one at 
 
 Airflow Variables know no compare-and-swap, so who makes a new token is agreed in Fischer's way (L. Lamport, "A Fast
 Mutual Exclusion Algorithm", 1987): a process that finds no claim writes its own, waits for longer than any other one
-needs between reading and writing, and reads again. If the claim is still its own, nobody else has one.
+needs between reading and writing, and reads again. If the claim is still its own, no other process has one.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, Self
 
-from airflow.providers.common.compat.sdk import mask_secret
-from tenacity import Retrying, stop_after_attempt, wait_random
-
+from airflow_provider_campaigns.compat import mask_secret
 from airflow_provider_campaigns.exceptions import CampaignError
 from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.protocol.messages import Sleep, T
@@ -30,19 +28,21 @@ from airflow_provider_campaigns.transports.tokens import InMemoryTokens
 
 log = logging.getLogger(__name__)
 
-# Seconds from a claim to the second look, and the most that chance adds to them. Reading and writing a Variable takes
+# Seconds from a claim to the second read, and the most that chance adds to them. Reading and writing a Variable takes
 # some hundredths of a second; should it take longer than this, two processes may make a token each.
 CLAIM_DELAY = 2.0
 CLAIM_JITTER = 0.5
-# Seconds between two looks for the token that another process makes.
+# Seconds between two reads of the token that another process makes.
 LOOK_AGAIN = 0.5
 # Seconds by which a claim outlives the time-out of the request it is for.
 CLAIM_MARGIN = 15.0
 # Seconds that a token counts: an hour, and what two clocks may differ.
 COUNTED = 3600.0 + 60.0
 
-# Airflow 2 writes a Variable by deleting and adding it; two processes that do so at once collide.
-_WRITING = Retrying(stop=stop_after_attempt(3), wait=wait_random(0, 0.1), reraise=True)
+# Airflow 2 writes a Variable by deleting and adding it; two processes that do so at once collide. How often a write is
+# tried, and the most seconds between two tries.
+WRITE_ATTEMPTS = 3
+WRITE_PAUSE = 0.1
 
 
 class MainThread(Protocol):
@@ -132,7 +132,7 @@ class SharedTokens(MaskedTokens):
 
     :param name: the Variable's name; ends in ``_token``, so that Airflow masks its value.
     :param claim_lifetime: seconds after which a process that was to make a token counts as dead.
-    :param clock: tells the time, seconds since the epoch.
+    :param clock: returns the time, seconds since the epoch.
     """
 
     def __init__(self, name: str, *, claim_lifetime: float, clock: Callable[[], float] = time.time) -> None:
@@ -146,7 +146,7 @@ class SharedTokens(MaskedTokens):
 
     def claim(self, stale: str, per_hour: int) -> str | Sleep | None:
         """
-        Return the shared token, how long to wait before the next look, or None: this process is to make one.
+        Return the shared token, how long to wait before the next read, or None: this process is to make one.
 
         :raises CampaignError: the Variable cannot be used, and ``must_share`` is set.
         """
@@ -231,7 +231,14 @@ class SharedTokens(MaskedTokens):
 
     def _write(self, record: TokenRecord) -> None:
         text = json.dumps(asdict(record))
-        _WRITING(variables.write, self._name, text, "the access token that parallel tasks share")
+        for attempt in range(1, WRITE_ATTEMPTS + 1):
+            try:
+                variables.write(self._name, text, "the access token that parallel tasks share")
+                break
+            except Exception:
+                if attempt == WRITE_ATTEMPTS:
+                    raise
+                time.sleep(random.uniform(0, WRITE_PAUSE))  # noqa: S311
         self._known = record
 
     def _warn(self, error: Exception) -> None:

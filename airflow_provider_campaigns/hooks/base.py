@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import BaseHook
 
+from airflow_provider_campaigns.compat import get_async_connection
 from airflow_provider_campaigns.exceptions import CallRefusedError, CampaignError, VendorUnavailableError
 from airflow_provider_campaigns.get_provider_info import connection_type
 from airflow_provider_campaigns.hooks.account_tokens import MainThread, MaskedTokens
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
+from airflow_provider_campaigns.identity import AllowList, Kind, UnreadableError, read_person
 from airflow_provider_campaigns.protocol.dialect import Dialect
 from airflow_provider_campaigns.protocol.messages import Conversation, T
 from airflow_provider_campaigns.protocol.pace import Pace, paced
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
     from airflow_provider_campaigns.transports.blocking import BlockingTransport
+
+# HTTP methods that change nothing.
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 MakeTransport = Callable[[Callable[[float], Awaitable[None]], MainThread], "AsyncTransport"]
 
@@ -64,7 +68,7 @@ class CampaignHook(BaseHook):
 
     @abstractmethod
     def account(self) -> str:
-        """Return what tells this account from others of the vendor; may be a secret: only its digest is kept."""
+        """Return what is different for each account of the vendor; may be a secret: only its digest is kept."""
 
     @abstractmethod
     def check(self) -> Conversation[str]:
@@ -78,7 +82,8 @@ class CampaignHook(BaseHook):
     @cached_property
     def fields(self) -> ConnectionFields:
         """The connection's fields."""
-        return ConnectionFields(self.connection, self.default_host)
+        known = self.connection_type()["conn-fields"]
+        return ConnectionFields(self.connection, self.default_host, known, self.conn_type)
 
     @cached_property
     def dialect(self) -> Dialect:
@@ -102,11 +107,48 @@ class CampaignHook(BaseHook):
         """Patterns of the addresses that this connection may contact; empty: all."""
         return self.fields.only_recipients
 
+    @property
+    def region(self) -> str | None:
+        """Country of phone numbers that are written without ``+``, None when the connection names none."""
+        return self.fields.region
+
+    def check_recipients(self, kind: Kind, values: Iterable[object], region: str | None = None) -> None:
+        """
+        Refuse to contact recipients that ``only_recipients`` of the connection does not allow.
+
+        :param kind: what the vendor contacts.
+        :param values: all recipients.
+        :param region: country of phone numbers without ``+``; default the connection's.
+        :raises InputError: one of them is not allowed.
+        """
+        allowed = AllowList(self.only_recipients)
+        if not allowed:
+            return
+        for value in values:
+            try:
+                person = read_person(kind, value, region or self.region)
+            except UnreadableError:
+                person = None
+            if person is None or not allowed.allows(person):
+                expected = "recipients that its patterns fit (widen them, or use another connection)"
+                raise self.fields.wrong("only_recipients", expected, value)
+
+    def refuse_unchecked(self, what: str) -> None:
+        """
+        Refuse a call whose recipients are not known here, if the connection has ``only_recipients``.
+
+        :param what: what it is, for the error.
+        :raises InputError: the connection has.
+        """
+        if self.only_recipients:
+            expected = "calls whose recipients can be checked (use a connection without only_recipients for others)"
+            raise self.fields.wrong("only_recipients", expected, what)
+
     def requests_per_minute(self, documented: float | None) -> float | None:
         """
         Return how many requests a minute a call may make: what the connection says, else what the vendor's page says.
 
-        A connection that says more than the page is taken at its word, and a warning tells.
+        A connection that says more than the page is taken at its word, with a warning in the log.
 
         :param documented: what the page says of this call; None when it says nothing.
         :return: None for no limit.
@@ -157,17 +199,28 @@ class CampaignHook(BaseHook):
         path: str,
         json: Any = None,
         params: Mapping[str, str | int | None] | None = None,
+        *,
+        allow_other_host: bool = False,
     ) -> Any:
         """
         Call an endpoint that this hook has no method for, signed and judged like every other call.
 
-        :param method: HTTP method; GET and HEAD are repeated after failures, the others only when they surely failed.
-        :param path: path below the connection's host.
+        :param method: HTTP method; GET and HEAD are repeated after failures, the others only when it is certain that
+            the vendor did not carry them out.
+        :param path: path below the connection's host, or a whole URL.
         :param json: JSON body; None sends none.
         :param params: query parameters.
+        :param allow_other_host: let a URL lead to another host than the connection's (or another scheme or port),
+            which then gets the credentials, too.
         :return: the parsed JSON reply.
+        :raises InputError: a URL leads to another host; or the connection has ``only_recipients``, and the method is
+            another than GET and HEAD.
         :raises VendorError: the call failed; see ``exceptions``.
         """
+        if not allow_other_host:
+            self.fields.settings.check_host(path)
+        if method.upper() not in READS:
+            self.refuse_unchecked(f"{method.upper()} {path}")
         return self.run(call(self.dialect, method, path, json=json, params=params))
 
     async def async_transport(self) -> AsyncTransport:
@@ -199,8 +252,10 @@ class CampaignHook(BaseHook):
         return make
 
     def test_connection(self) -> tuple[bool, str]:
-        """Check the connection with a read-only call (the Test button); nobody is contacted, and no task signed out."""
+        """Check the connection with a read-only call (the Test button); no one is contacted, and no task signed out."""
         try:
+            # What no read-only call would need: a misspelt region or pattern.
+            _ = self.region, self.only_recipients
             self.tokens.must_share = True
             return True, self.run(self.check())
         except CallRefusedError as error:
@@ -216,9 +271,19 @@ class CampaignHook(BaseHook):
         return ", ".join(f"{labels[name]} ({name})" for name in ("login", "password") if name in labels)
 
     @classmethod
+    def connection_type(cls) -> dict[str, Any]:
+        """
+        Return the description of the connection type, as provider info has it.
+
+        A vendor in a package of its own overrides this, and returns what its own provider info declares; see
+        ``get_provider_info.describe_connection_type``.
+        """
+        return connection_type(cls.conn_type)
+
+    @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return the form's hidden and relabelled fields (Airflow 2.11 to 3.1)."""
-        behaviour = connection_type(cls.conn_type)["ui-field-behaviour"]
+        behaviour = cls.connection_type()["ui-field-behaviour"]
         return {name.replace("-", "_"): value for name, value in behaviour.items()}
 
     @classmethod
@@ -229,7 +294,7 @@ class CampaignHook(BaseHook):
         from wtforms.validators import Optional
 
         widgets = {}
-        for name, spec in connection_type(cls.conn_type)["conn-fields"].items():
+        for name, spec in cls.connection_type()["conn-fields"].items():
             hidden = spec["schema"].get("format") == "password"
             widgets[name] = (PasswordField if hidden else StringField)(
                 spec["label"],

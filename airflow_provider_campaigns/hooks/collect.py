@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, Unpack
 
 from airflow_provider_campaigns.hooks.base import CampaignHook
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
 from airflow_provider_campaigns.protocol.messages import Conversation
+from airflow_provider_campaigns.vendors.collect.changes import RequestChanges
 from airflow_provider_campaigns.vendors.collect.dialect import Collect
 
 
@@ -41,7 +42,7 @@ class CollectHook(CampaignHook):
         )
 
     def account(self) -> str:
-        """Return the API key, which is all that tells one user from another."""
+        """Return the API key, the only thing that identifies a user."""
         return self.dialect.api_key
 
     def check(self) -> Conversation[str]:
@@ -57,8 +58,10 @@ class CollectHook(CampaignHook):
         :param contact: an existing contact's id, or a contact (``email``, ``firstName``, ``lastName``, ``company``,
             ``data``).
         :param options: ``items``, ``data``, ``sample``, ``dueDate``, ``createdBy``, ``assignedTo``, ``sendMessage``.
+        :raises InputError: ``only_recipients`` of the connection does not allow the contact.
         :raises VendorError: the call failed; ``OutcomeUnknownError`` when it may have been carried out.
         """
+        self._check([contact])
         return self.run(self.dialect.send_request(campaign_id, contact, options))
 
     def send_requests(
@@ -72,42 +75,32 @@ class CollectHook(CampaignHook):
 
         :param contacts: as ``contact`` of ``send_request``.
         :param options: ``items``, ``samples``, ``dueDate``, ``assignedTo``, ``sendMessage``.
+        :raises InputError: ``only_recipients`` of the connection does not allow one of them.
         :raises VendorError: the call failed; ``OutcomeUnknownError`` when it may have been carried out.
         """
+        self._check(contacts)
         return self.run(self.dialect.send_requests(campaign_id, contacts, options))
 
-    def update_request(
-        self,
-        request_id: str,
-        *,
-        status: str | None = None,
-        due_date: date | str | None = None,
-        data: Mapping[str, Any] | None = None,
-        assigned_to: str | None = None,
-        send_completion_message: bool | None = None,
-        send_rejection_message: bool | None = None,
-        send_reopen_message: bool | None = None,
-    ) -> dict[str, Any]:
+    def _check(self, contacts: Sequence[str | Mapping[str, Any]]) -> None:
+        for contact in contacts:
+            if isinstance(contact, Mapping):
+                self.check_recipients("email", [contact.get("email")])
+            else:
+                self.check_recipients("id", [contact])
+
+    def update_request(self, request_id: str, **changes: Unpack[RequestChanges]) -> dict[str, Any]:
         """
         Modify a request and return it; what is None stays as it is.
 
-        :param status: ``pending``, ``completed``, ``waiting``, ``canceled``, ``archived``, or one of the account's own.
-        :param assigned_to: a team member's id or e-mail; ``unset`` clears it.
-        :raises InputError: nothing to change, or a due date without a time zone.
+        :param changes: ``status`` (``pending``, ``completed``, ``waiting``, ``canceled``, ``archived``, or one of the
+            account's own), ``due_date``, ``data``, ``assigned_to`` (a team member's id or e-mail; ``unset`` clears it),
+            ``send_completion_message``, ``send_rejection_message``, ``send_reopen_message``.
+        :raises InputError: nothing to change, or a due date without a time zone; or the connection has
+            ``only_recipients``: a change may send a message, and the request's contact is not known here.
         :raises VendorError: the call failed; ``OutcomeUnknownError`` when it may have been carried out.
         """
-        return self.run(
-            self.dialect.update_request(
-                request_id,
-                status=status,
-                due_date=due_date,
-                data=data,
-                assigned_to=assigned_to,
-                send_completion_message=send_completion_message,
-                send_rejection_message=send_rejection_message,
-                send_reopen_message=send_reopen_message,
-            )
-        )
+        self.refuse_unchecked("a change to a request, which may send its contact a message")
+        return self.run(self.dialect.update_request(request_id, **changes))
 
     def get_request(self, request_id: str) -> dict[str, Any]:
         """Return one request; it holds signed addresses of the uploaded documents: keep it out of logs and XComs."""

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from phonenumbers import SUPPORTED_REGIONS
-
 from airflow_provider_campaigns.hooks.base import CampaignHook
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
+from airflow_provider_campaigns.identity import known_region
 from airflow_provider_campaigns.protocol.messages import Conversation
 from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign
 from airflow_provider_campaigns.vendors.exotel.dialect import REQUESTS_A_MINUTE, Exotel
@@ -55,20 +54,8 @@ class ExotelHook(CampaignHook):
         """Return the account SID."""
         return self.dialect.account_sid
 
-    @property
-    def region(self) -> str | None:
-        """
-        Country of numbers that are written without ``+``, None when the connection names none.
-
-        :raises InputError: there is no such country.
-        """
-        region = self.fields.text("region").upper()
-        if region and region not in SUPPORTED_REGIONS:
-            raise self.fields.wrong("region", "a country of two letters, e.g. IN", region)
-        return region or None
-
     def campaign_url(self, campaign_id: str) -> str:
-        """Return where a person looks at the campaign; see the extra ``campaign_url``."""
+        """Return the address of the campaign's page; see the extra ``campaign_url``."""
         account_sid, page = self.dialect.account_sid, self.fields.text("campaign_url")
         if not page:
             return self.fields.settings.base_url + self.dialect.campaign_path(campaign_id)
@@ -79,13 +66,20 @@ class ExotelHook(CampaignHook):
         """Ask for one campaign of the list."""
         return self.dialect.check()
 
-    def create_campaign(self, campaign: CreateCampaign) -> dict[str, Any]:
+    def create_campaign(self, campaign: CreateCampaign, *, checked: bool = False) -> dict[str, Any]:
         """
         Create a campaign, which dials at its ``send_at`` or at once, and return it with its ``id``.
 
+        :param checked: its recipients were checked against ``only_recipients``; else they are checked here, and
+            contact lists are refused with such a connection.
         :raises InputError: the campaign cannot be created as given; nothing was sent.
         :raises VendorError: the call failed; ``OutcomeUnknownError`` when the campaign may have been created.
         """
+        if self.only_recipients and not checked:
+            body = campaign.body()
+            if "from" not in body or "lists" in body:
+                self.refuse_unchecked("a campaign for contact lists")
+            self.check_recipients("phone", body["from"], known_region(campaign.region))
         return self.run(self.dialect.create_campaign(campaign))
 
     def get_campaign(self, campaign_id: str) -> dict[str, Any]:
@@ -122,8 +116,11 @@ class ExotelHook(CampaignHook):
         Pause, resume, complete or archive a campaign and return it as the reply shows it, empty when it does not.
 
         :param action: ``pause``, ``resume``, ``complete`` (a paused one) or ``archive`` (a completed one).
+        :raises InputError: it resumes, and the connection has ``only_recipients``: nobody checked whom it rings.
         :raises VendorError: the call failed; ``OutcomeUnknownError`` when it may have been carried out.
         """
+        if action not in {"pause", "complete", "archive"}:
+            self.refuse_unchecked(f"{action} of a campaign, which rings the rest of its numbers")
         return self.run(self.dialect.update_campaign(campaign_id, action))
 
     def create_contacts(self, numbers: Sequence[str]) -> list[str]:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import mask_secret
-
+from airflow_provider_campaigns.compat import mask_secret
 from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.hooks.extras import read_extras
+from airflow_provider_campaigns.identity import known_region
 from airflow_provider_campaigns.protocol.dialect import RetryPolicy
-from airflow_provider_campaigns.transports.settings import DEFAULT_TIMEOUT, TransportSettings
+from airflow_provider_campaigns.transports.settings import (
+    DEFAULT_MAX_REPLY_MB,
+    DEFAULT_TIMEOUT,
+    MEGABYTE,
+    TransportSettings,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -21,7 +28,14 @@ if TYPE_CHECKING:
 # What Airflow's UI and API show in place of a secret; some of their versions saved it in the secret's place.
 REDACTED = "***"
 
-# Left out of addresses: a delivery goes on when somebody enters one of them meanwhile.
+# Control and format characters (zero-width ones, direction marks, the byte order mark) and lone surrogates.
+_UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
+
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+# Left out of addresses: a delivery continues when a port is entered that is the default anyway.
 USUAL_PORTS = {"http": 80, "https": 443}
 
 
@@ -32,10 +46,14 @@ class ConnectionFields:
 
     :param connection: the Airflow connection.
     :param default_host: used when the connection names none; empty: it must.
+    :param known_extras: the extras that the type of connection has; None takes all.
+    :param conn_type: the type of connection.
     """
 
     connection: Connection = field(repr=False)
     default_host: str = ""
+    known_extras: Collection[str] | None = None
+    conn_type: str = ""
 
     @cached_property
     def extras(self) -> Mapping[str, Any]:
@@ -43,16 +61,23 @@ class ConnectionFields:
         The extra fields, with sensitive ones hidden from logs.
 
         :raises InputError: they are no JSON object (Airflow's own ``extra_dejson`` is empty then, and
-            ``only_recipients`` would not count).
+            ``only_recipients`` would not count), or one is unknown (a misspelt ``only_recipients`` would not either).
         """
         try:
             extras = json.loads(self.connection.extra or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             extras = None
         if not isinstance(extras, dict):
             raise self.wrong("extra", "a JSON object", "something else")
+        # Airflow's log masker cannot take a lone surrogate on 2.11.
+        for name, value in extras.items():
+            if _LONE_SURROGATE.search(json.dumps([name, value], ensure_ascii=False)):
+                raise self.unseen(name if name.isascii() else "extra")
         mask_secret(extras)
-        return extras
+        if self.known_extras is None:
+            return extras
+        where = f"extra of connection {self.connection.conn_id!r}"
+        return read_extras(extras, self.known_extras, self.conn_type, where)
 
     @property
     def base_url(self) -> str:
@@ -74,17 +99,24 @@ class ConnectionFields:
         """Return the error for a field of this connection."""
         return InputError(f"{name} of connection {self.connection.conn_id!r}", expected, got)
 
+    def unseen(self, name: str) -> InputError:
+        """Return the error for a field with characters that are not seen; it may be a secret, so it is not shown."""
+        return self.wrong(name, "text without control or zero-width characters", "some with them; enter it again")
+
     def text(self, name: str, *, required: str = "") -> str:
         """
         Return a standard field or an extra as text, empty when it is not set.
 
         :param required: what it is, for the error when it is not set; empty: it may be left out.
-        :raises InputError: required and not set.
+        :raises InputError: required and not set, or it holds a character that is not seen: pasted by mistake, and no
+            vendor would take it.
         """
         standard = name in {"login", "password"}
         value = str((getattr(self.connection, name) if standard else self.extras.get(name)) or "").strip()
         if required and not value:
             raise self.wrong(name, required, "nothing")
+        if _UNSEEN.search(value):
+            raise self.unseen(name)
         return value
 
     def secret(self, name: str, *, required: str = "") -> str:
@@ -130,7 +162,7 @@ class ConnectionFields:
         text = str("" if value is None else value).strip()
         if text.lower() in {"", "true", "false"}:
             return text.lower() != "false"
-        # Without this, every request would fail, and nobody could tell whether it had been sent.
+        # Without this, every request would fail, and it would not be known whether it had been sent.
         if not isinstance(value, str) or not Path(text).exists():
             raise self.wrong("verify", "true, false, or a file or folder of trusted authorities", repr(value))
         return text
@@ -143,6 +175,15 @@ class ConnectionFields:
         if not isinstance(patterns, (list, tuple)) or not all(isinstance(pattern, str) for pattern in patterns):
             raise self.wrong("only_recipients", "patterns such as *@example.com, separated by commas", repr(value))
         return tuple(pattern.strip() for pattern in patterns if pattern.strip())
+
+    @property
+    def region(self) -> str | None:
+        """
+        Country of phone numbers that are written without ``+``, None when the connection names none.
+
+        :raises InputError: there is no such country.
+        """
+        return known_region(self.extras.get("region"), f"region of connection {self.connection.conn_id!r}")
 
     @property
     def policy(self) -> RetryPolicy:
@@ -162,4 +203,5 @@ class ConnectionFields:
             timeout=self.number("timeout", DEFAULT_TIMEOUT, least=0.001),
             verify=self.verify,
             proxy=self.text("proxy") or None,
+            max_reply_bytes=int(self.number("max_reply_mb", DEFAULT_MAX_REPLY_MB, least=0.001) * MEGABYTE),
         )

@@ -11,7 +11,7 @@ from airflow_provider_campaigns.hooks.account_tokens import CLAIM_MARGIN, Shared
 from airflow_provider_campaigns.hooks.base import CampaignHook
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
 from airflow_provider_campaigns.protocol.messages import Conversation
-from airflow_provider_campaigns.vendors.ozonetel.dialect import CALL_RECORD_PAGES_A_MINUTE, Ozonetel
+from airflow_provider_campaigns.vendors.ozonetel.dialect import CALL_RECORD_PAGES_A_MINUTE, Ozonetel, check_call_day
 
 
 class OzonetelHook(CampaignHook):
@@ -20,8 +20,9 @@ class OzonetelHook(CampaignHook):
 
     Connection: ``host`` (default https://in1-ccaas-api.ozonetel.com; https://api.ccaas.ozonetel.com outside India),
     ``login`` = user name, ``password`` = API key, extra ``auth_mode`` = ``token`` (default) or ``basic``, as the
-    account's "API Authentication" setting says. In token mode, all tasks whose connections have the same user name and
-    API key share one token, for each new one ends the earlier ones.
+    account's "API Authentication" setting says, extra ``region`` = country of phone numbers without ``+``. In token
+    mode, all tasks whose connections have the same user name and API key share one token, for each new one ends the
+    earlier ones.
 
     :param ozonetel_conn_id: id of the Airflow connection.
     """
@@ -73,14 +74,27 @@ class OzonetelHook(CampaignHook):
         Start or stop a campaign and return the vendor's message; starting makes it dial.
 
         :param action: ``Start`` or ``Stop``.
+        :raises InputError: it starts, and the connection has ``only_recipients``: nobody checked the campaign's leads.
         :raises VendorError: the call failed; ``OutcomeUnknownError`` when it may have been carried out.
         """
+        self.check_action(action)
         return self.run(self.dialect.set_campaign_status(campaign_name, action))
+
+    def check_action(self, action: str | None) -> None:
+        """
+        Refuse to start a campaign through a connection with ``only_recipients``: it dials leads that nobody checked.
+
+        :raises InputError: ``action`` starts it.
+        """
+        if str(action).strip().upper() == "START":
+            self.refuse_unchecked("the start of a campaign, which dials all of its leads")
 
     def call_records(self, day: date, campaign_name: str | None = None) -> Iterator[dict[str, Any]]:
         """
         Yield the calls of one day, at most 15 days back, page by page: two pages of 500 a minute.
 
         :param campaign_name: only this campaign's; default all.
+        :raises InputError: the vendor does not give the calls of this day; nothing was asked for.
         """
+        check_call_day(day)
         return self.stream(self.dialect.call_records(day, campaign_name), CALL_RECORD_PAGES_A_MINUTE)

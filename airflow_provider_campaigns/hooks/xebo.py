@@ -10,6 +10,7 @@ from airflow_provider_campaigns.hooks.base import CampaignHook
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
 from airflow_provider_campaigns.protocol.messages import Conversation
 from airflow_provider_campaigns.vendors.xebo.dialect import COMPLETE, LOGIN_URL, SEND_PATH, Xebo
+from airflow_provider_campaigns.vendors.xebo.send import MEDIA
 
 
 class XeboHook(CampaignHook):
@@ -17,8 +18,8 @@ class XeboHook(CampaignHook):
     Talks to Xebo (once Survey2Connect).
 
     Connection: ``host`` = the data centre's address (e.g. https://az4-api.xebo.ai; required), ``login`` = e-mail and
-    ``password``, or the extra ``api_key`` in their place; extras ``login_url`` (default https://api.xebo.ai) and
-    ``send_path``.
+    ``password``, or the extra ``api_key`` in their place; extras ``login_url`` (default https://api.xebo.ai),
+    ``send_path``, and ``region``, the country of phone numbers without ``+``.
 
     :param xebo_conn_id: id of the Airflow connection.
     """
@@ -54,12 +55,12 @@ class XeboHook(CampaignHook):
         return self.dialect.api_key or self.dialect.email
 
     def check(self) -> Conversation[str]:
-        """Log in, or have the API key looked at."""
+        """Log in, or have the API key checked."""
         return self.dialect.check()
 
     def links(self, collector_id: str, collector_token: str, contacts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """
-        Generate a survey link for each contact and return the vendor's reply; nobody is contacted.
+        Generate a survey link for each contact and return the vendor's reply; no one is contacted.
 
         :param collector_id: the collector's 24-hex id.
         :param collector_token: ``collectortoken`` of the collector; left out when empty.
@@ -75,8 +76,12 @@ class XeboHook(CampaignHook):
         Make Xebo send the survey and return the vendor's reply, which may refuse single contacts.
 
         :param medium: 1 SMS, 2 e-mail, 3 WhatsApp.
+        :raises InputError: ``only_recipients`` of the connection does not allow one of them.
         :raises VendorError: the call failed; ``OutcomeUnknownError`` when it may have been carried out.
         """
+        by_email = medium == MEDIA["email"]
+        addresses = [contact.get("email" if by_email else "mobile") for contact in contacts]
+        self.check_recipients("email" if by_email else "phone", addresses)
         reply: dict[str, Any] = self.run(self.dialect.send(collector_id, collector_token, medium, contacts))
         return reply
 
@@ -94,7 +99,7 @@ class XeboHook(CampaignHook):
 
         :param survey_id: UUID of the survey.
         :param collector_ids: UUIDs of collectors (not the 24-hex ids of ``links``); None: all.
-        :param since: first day; hours are not looked at.
+        :param since: first day; hours are ignored.
         :param until: last day; default tomorrow. Needs ``since``.
         :param response_status: 0 partial, 1 complete (default), 2 disqualified.
         """

@@ -42,7 +42,7 @@ class XtremepushHook(CampaignHook):
         )
 
     def account(self) -> str:
-        """Return the app token, which is all that tells one project from another."""
+        """Return the app token, which is all that identifies a project."""
         return self.dialect.app_token
 
     def check(self) -> Conversation[str]:
@@ -54,9 +54,19 @@ class XtremepushHook(CampaignHook):
         Execute a campaign and return the vendor's reply; everybody it targets gets the message.
 
         :param body: ``id``, ``target`` or ``target_with_params``, ``target_by`` …, without the token.
+        :raises InputError: ``only_recipients`` of the connection does not allow a target, or there is none to check.
         :raises VendorError: the call failed; ``OutcomeUnknownError`` when it may have been carried out.
         """
+        self._check(body)
         return self.run(self.dialect.execute_campaign(body))
+
+    def _check(self, body: Mapping[str, Any]) -> None:
+        target = body.get("target")
+        targets = [target] if isinstance(target, (str, int)) else list(target or ())
+        targets += body.get("target_with_params") or ()
+        if not targets:
+            self.refuse_unchecked("a campaign without targets")
+        self.check_recipients("email" if body.get("target_by") == "email" else "id", targets)
 
     def campaign_info(self, campaign_id: str | int, select: Sequence[str] = ()) -> dict[str, Any]:
         """

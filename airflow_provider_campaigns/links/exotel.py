@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ExotelCampaignLink(StoredLink):
-    """Where a person looks at the campaign; see ``campaign_url`` of the connection."""
+    """The campaign's page; see ``campaign_url`` of the connection."""
 
     name = "Campaign at Exotel"
 

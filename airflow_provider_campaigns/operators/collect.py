@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError
 from airflow_provider_campaigns.links.collect import CollectPortalLink
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
-from airflow_provider_campaigns.operators.base.hidden_field import HiddenField, unwrap
 from airflow_provider_campaigns.parameters import parse_bool, parse_list
+from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
+from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
     from datetime import date
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.send import Send
 
 
-class SendCollectRequestOperator(CampaignDeliveryOperator):
+class SendCollectRequestOperator(CampaignDeliveryOperator["CollectHook"]):
     """
     Send a request for documents or forms to each contact, up to 50 per call.
 
@@ -46,9 +47,17 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
     :param created_by: id of the user who sends; contacts are then sent one per call (templated)
     :param assigned_to: id or e-mail address of the team member the requests are assigned to (templated)
     :param send_message: False: make the requests, but do not send the campaign's messages; default True.
+    :param send_completion_message: whether a request that becomes completed sends the campaign's message; default: as
+        the campaign says. Contacts are then sent one per call, likewise with the next four.
+    :param send_rejection_message: likewise for going back to pending with a rejected element.
+    :param send_reopen_message: likewise for being opened again.
+    :param esign_docs: the vendor's ``esignDocs``, an object or a list (templated)
+    :param esign_triggers: the vendor's ``esignTriggers``, an object or a list (templated)
+    :param overrides: any other fields of the call, by the vendor's names, for what the vendor adds (templated)
     :param collect_conn_id: id of the Airflow connection (templated)
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.collect.CollectHook"
     operator_extra_links = (CollectPortalLink(),)
     template_fields: Sequence[str] = (
         *CampaignDeliveryOperator.template_fields,
@@ -59,6 +68,9 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
         "due_date",
         "created_by",
         "assigned_to",
+        "esign_docs",
+        "esign_triggers",
+        "overrides",
         "collect_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
@@ -66,6 +78,9 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
         "items": "json",
         "data": "json",
         "samples": "json",
+        "esign_docs": "json",
+        "esign_triggers": "json",
+        "overrides": "json",
     }
 
     assigned_to = HiddenField("team members")
@@ -81,6 +96,12 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
         created_by: str | None = None,
         assigned_to: str | None = None,
         send_message: bool = True,
+        send_completion_message: bool | None = None,
+        send_rejection_message: bool | None = None,
+        send_reopen_message: bool | None = None,
+        esign_docs: Mapping[str, Any] | Sequence[Any] | None = None,
+        esign_triggers: Mapping[str, Any] | Sequence[Any] | None = None,
+        overrides: Mapping[str, Any] | None = None,
         collect_conn_id: str = "collect_default",
         **kwargs: Any,
     ) -> None:
@@ -93,12 +114,13 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
         self.created_by = created_by
         self.assigned_to = assigned_to
         self.send_message = send_message
+        self.send_completion_message = send_completion_message
+        self.send_rejection_message = send_rejection_message
+        self.send_reopen_message = send_reopen_message
+        self.esign_docs = esign_docs
+        self.esign_triggers = esign_triggers
+        self.overrides = overrides
         self.collect_conn_id = collect_conn_id
-
-    @cached_property
-    def hook(self) -> CollectHook:
-        """The vendor's hook."""
-        return _hook(self.collect_conn_id)
 
     def make_send(self) -> Send:
         """Return the send of requests."""
@@ -114,6 +136,12 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
             created_by=self.created_by,
             assigned_to=unwrap(self.assigned_to),
             send_message=parse_bool("send_message", self.send_message),
+            send_completion_message=_flag("send_completion_message", self.send_completion_message),
+            send_rejection_message=_flag("send_rejection_message", self.send_rejection_message),
+            send_reopen_message=_flag("send_reopen_message", self.send_reopen_message),
+            esign_docs=self.esign_docs,
+            esign_triggers=self.esign_triggers,
+            overrides=self.overrides,
         )
 
     def _report(self, receipt: Receipt, outcomes: Outcomes, context: Context) -> None:
@@ -124,13 +152,13 @@ class SendCollectRequestOperator(CampaignDeliveryOperator):
                 CollectPortalLink.store(context, outcome["url"])
 
 
-class UpdateCollectRequestOperator(BaseOperator):
+class UpdateCollectRequestOperator(WithHook["CollectHook"], TemplatedOperator):
     """
     Modify a request; what is not given stays as it is.
 
-    A change of ``status`` may send the contact a message. When nobody knows whether it was carried out (a time-out, a
+    A change of ``status`` may send the contact a message. When it is unknown whether it was carried out (a time-out, a
     cut reply), the task fails for good, as a retry could send that message twice; other changes are safe to make again,
-    and are left to the task's retries. A retry after the worker died always makes the change again.
+    and are made again by the task's retries. A retry after the worker died always makes the change again.
 
     .. seealso:: https://developers.usecollect.com/operation/operation-modify-a-request
 
@@ -139,17 +167,18 @@ class UpdateCollectRequestOperator(BaseOperator):
         (templated)
     :param due_date: a date, a datetime with a time zone, or ISO 8601 text (templated)
     :param data: custom data of the request. Shown as it is in the Rendered Templates view (templated)
-    :param assigned_to: id or e-mail address of a team member; ``"unset"`` assigns to nobody (templated)
+    :param assigned_to: id or e-mail address of a team member; ``"unset"`` removes the assignment (templated)
     :param send_completion_message: whether becoming completed sends the message; default: as the campaign says.
     :param send_rejection_message: likewise for going back to pending with a rejected element.
     :param send_reopen_message: likewise for being opened again.
     :param collect_conn_id: id of the Airflow connection (templated)
     :return: ``{"request_id", "status", "due_date"}`` as the vendor gives them.
     :raises InputError: nothing to change, or a due date without a time zone.
-    :raises AirflowFailException: nobody knows whether the status was changed.
+    :raises AirflowFailException: it is unknown whether the status was changed.
     :raises VendorError: the vendor refused, or could not be reached.
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.collect.CollectHook"
     operator_extra_links = (CollectPortalLink(),)
     template_fields: Sequence[str] = ("request_id", "status", "due_date", "data", "assigned_to", "collect_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"data": "json"}
@@ -182,11 +211,6 @@ class UpdateCollectRequestOperator(BaseOperator):
         self.send_reopen_message = send_reopen_message
         self.collect_conn_id = collect_conn_id
 
-    @cached_property
-    def hook(self) -> CollectHook:
-        """The vendor's hook."""
-        return _hook(self.collect_conn_id)
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Modify the request."""
         try:
@@ -205,14 +229,12 @@ class UpdateCollectRequestOperator(BaseOperator):
                 raise
             raise AirflowFailException(
                 f"{error}. Request {self.request_id} may have become {self.status}, and its contact may have got a "
-                f"message; look at it in Collect, and clear this task if it has to be changed again"
+                f"message; check it in Collect, and clear this task if it has to be changed again"
             ) from error
         CollectPortalLink.store(context, request.get("portalUrl"))
         # Not the whole request: it names the contact.
         return {"request_id": self.request_id, "status": request.get("status"), "due_date": request.get("dueDate")}
 
 
-def _hook(conn_id: str) -> CollectHook:
-    from airflow_provider_campaigns.hooks.collect import CollectHook
-
-    return CollectHook(conn_id)
+def _flag(name: str, value: bool | str | None) -> bool | None:
+    return None if value is None else parse_bool(name, value)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
-
-from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError, RequestRejectedError
 from airflow_provider_campaigns.operators._exotel.create import CreateExotelCampaignOperator
-from airflow_provider_campaigns.operators._exotel.described import described
 from airflow_provider_campaigns.operators.base.exports import write_lines
 from airflow_provider_campaigns.parameters import parse_positive_int
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
+from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -38,21 +36,15 @@ LEADS_TO = {
 }
 
 
-class _ExotelOperator(BaseOperator):
+class _ExotelOperator(WithHook["ExotelHook"], TemplatedOperator):
     """Base of the operators that make one call."""
 
+    hook_class = "airflow_provider_campaigns.hooks.exotel.ExotelHook"
     ui_color = "#e8f1fb"
 
     def __init__(self, *, exotel_conn_id: str = "exotel_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.exotel_conn_id = exotel_conn_id
-
-    @cached_property
-    def hook(self) -> ExotelHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.exotel import ExotelHook
-
-        return ExotelHook(self.exotel_conn_id)
 
 
 class ListExotelCampaignsOperator(_ExotelOperator):
@@ -61,15 +53,16 @@ class ListExotelCampaignsOperator(_ExotelOperator):
 
     .. seealso:: developer.exotel.com/api, "bulk campaign details"
 
-    :param status: one status or a list of them, sent as it is, e.g. ``"Created,Completed"``; whether Exotel minds the
-        case is not documented; default all (templated)
+    :param status: one status or a list of them, sent as it is, e.g. ``"Created,Completed"``; whether the case matters
+        is not documented; default all (templated)
     :param name: search by name; whether whole or in part is not documented (templated)
     :param sort_by: ``date_created:asc``, ``date_created:desc``, ``name:asc`` or ``name:desc`` (templated)
     :param limit: campaigns in all; default every one (templated)
-    :param output_path: path or URL of a .jsonl file that gets the campaigns, their numbers included (templated)
+    :param output_path: path or URL of a .jsonl file that gets the campaigns, their numbers included; replaced as a
+        whole if it exists, but not by an empty list if it has rows (templated)
     :param exotel_conn_id: id of the Airflow connection (templated)
     :return: a list of campaigns, each with a count in place of its numbers (``from``); with ``output_path``:
-        ``{"path", "count"}``.
+        ``{"path", "count"}``, and ``"kept": True`` when the file that was there is kept.
     """
 
     template_fields: Sequence[str] = ("status", "name", "sort_by", "limit", "output_path", "exotel_conn_id")
@@ -98,7 +91,9 @@ class ListExotelCampaignsOperator(_ExotelOperator):
         )
         if self.output_path:
             return write_lines(campaigns, self.output_path)
-        return [described(campaign) for campaign in campaigns]
+        from airflow_provider_campaigns.vendors.exotel.status import with_count
+
+        return [with_count(campaign) for campaign in campaigns]
 
 
 class UpdateExotelCampaignOperator(_ExotelOperator):
@@ -128,10 +123,12 @@ class UpdateExotelCampaignOperator(_ExotelOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Update the campaign."""
+        from airflow_provider_campaigns.vendors.exotel.status import with_count
+
         if self.action == "complete" and _status(self.hook.get_campaign(self.campaign_id)) in RUNNING:
             # It may come to its end by itself meanwhile.
             self._act("pause", LEADS_TO["pause"] | LEADS_TO["complete"])
-        return described(self._act(self.action, LEADS_TO.get(self.action, set())))
+        return with_count(self._act(self.action, LEADS_TO.get(self.action, set())))
 
     def _act(self, action: str, wanted: set[str]) -> dict[str, Any]:
         """Do one action, unless the campaign is as ``wanted`` already."""
@@ -152,9 +149,10 @@ class ExportExotelCallDetailsOperator(_ExotelOperator):
     .. seealso:: https://developer.exotel.com/api/call-details-of-a-single-campaign
 
     :param campaign_id: id of the campaign (templated)
-    :param output_path: path or URL of a .jsonl file; replaced as a whole if it exists (templated)
+    :param output_path: path or URL of a .jsonl file; replaced as a whole if it exists, but not by an empty list if it
+        has rows (templated)
     :param exotel_conn_id: id of the Airflow connection (templated)
-    :return: ``{"path", "count"}``.
+    :return: ``{"path", "count"}``, and ``"kept": True`` when the file that was there is kept.
     """
 
     template_fields: Sequence[str] = ("campaign_id", "output_path", "exotel_conn_id")

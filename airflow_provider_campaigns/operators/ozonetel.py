@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.base.exports import write_lines
 from airflow_provider_campaigns.parameters import parse_bool, parse_date
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
+from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
     from datetime import date
@@ -21,27 +20,35 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.send import Send
 
 
-class AddCampaignLeadOperator(CampaignDeliveryOperator):
+class AddCampaignLeadOperator(CampaignDeliveryOperator["OzonetelHook"]):
     """
     Add leads to an outbound campaign, one per call, or up to 500 per call with ``bulk``.
 
     Row fields: ``phoneNumber`` (3 to 16 digits, optional leading +), and optionally ``Name``, ``skill``, ``priority``,
     ``agentId``, ``expiryDate``. Nothing is dialled by default: ``action="START"`` starts the campaign.
 
+    The action is carried out once: with the first lead that is added. A campaign that somebody stops meanwhile stays
+    stopped, and the receipt has a ``warning``; one that has dialled all leads before the last ones came is started once
+    more at the end. These need one or two more requests (campaign status).
+
     .. seealso:: https://docs.ozonetel.com/reference/post_ca-apis-addcampaigndata
 
     :param campaign_name: name of an outbound campaign (templated)
-    :param action: ``"START"`` also starts the campaign, ``"STOP"`` also stops it; default None: neither (templated)
+    :param action: ``"START"`` also starts the campaign, ``"STOP"`` also stops it, once; default None: neither
+        (templated)
     :param check_duplicate: do not add a number that the campaign has already; default True. Without it, a lead whose
         fate is unknown cannot be sent again safely.
     :param skill: skill of rows without one, for skillwise campaigns (templated)
     :param priority: priority of rows without one, 1 to 99; the higher, the sooner dialled (templated)
     :param agent_id: agent of rows without one, for agentwise campaigns (templated)
     :param expiry_date: last day the number is valid, a date or ``YYYY-MM-DD``, for rows without one (templated)
+    :param region: country of phone numbers without ``+``, two letters, e.g. ``IN``, to know who is the same person;
+        default the connection's ``region`` (templated)
     :param bulk: use the bulk call (V4): 500 leads per request, queued by the vendor, so ``accepted`` is not yet added.
     :param ozonetel_conn_id: id of the Airflow connection (templated)
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.ozonetel.OzonetelHook"
     template_fields: Sequence[str] = (
         *CampaignDeliveryOperator.template_fields,
         "campaign_name",
@@ -50,6 +57,7 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator):
         "priority",
         "agent_id",
         "expiry_date",
+        "region",
         "ozonetel_conn_id",
     )
 
@@ -63,6 +71,7 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator):
         priority: int | str | None = None,
         agent_id: str | None = None,
         expiry_date: str | date | None = None,
+        region: str | None = None,
         bulk: bool = False,
         ozonetel_conn_id: str = "ozonetel_default",
         **kwargs: Any,
@@ -75,20 +84,16 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator):
         self.priority = priority
         self.agent_id = agent_id
         self.expiry_date = expiry_date
+        self.region = region
         self.bulk = bulk
         self.ozonetel_conn_id = ozonetel_conn_id
 
-    @cached_property
-    def hook(self) -> OzonetelHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
-
-        return OzonetelHook(self.ozonetel_conn_id)
-
     def make_send(self) -> Send:
         """Return the send of single leads or of bulk rows."""
+        from airflow_provider_campaigns.identity import known_region
         from airflow_provider_campaigns.vendors.ozonetel.send import AddCampaignBulkData, AddCampaignLead
 
+        self.hook.check_action(self.action)
         return (AddCampaignBulkData if parse_bool("bulk", self.bulk) else AddCampaignLead)(
             self.hook.dialect,
             self.campaign_name,
@@ -98,24 +103,19 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator):
             priority=self.priority,
             agent_id=self.agent_id,
             expiry_date=self.expiry_date,
+            region=known_region(self.region) or self.hook.region,
         )
 
 
-class _OzonetelOperator(BaseOperator):
+class _OzonetelOperator(WithHook["OzonetelHook"], TemplatedOperator):
     """Base of the operators that deliver nothing."""
 
+    hook_class = "airflow_provider_campaigns.hooks.ozonetel.OzonetelHook"
     ui_color = "#e8f1fb"
 
     def __init__(self, *, ozonetel_conn_id: str = "ozonetel_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ozonetel_conn_id = ozonetel_conn_id
-
-    @cached_property
-    def hook(self) -> OzonetelHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
-
-        return OzonetelHook(self.ozonetel_conn_id)
 
 
 class SetOzonetelCampaignStatusOperator(_OzonetelOperator):
@@ -128,7 +128,7 @@ class SetOzonetelCampaignStatusOperator(_OzonetelOperator):
     :param action: ``"Start"`` or ``"Stop"``, in any case (templated)
     :param ozonetel_conn_id: id of the Airflow connection (templated)
     :return: the vendor's message.
-    :raises InputError: another action.
+    :raises InputError: another action; or a start, and the connection has ``only_recipients``.
     :raises VendorError: the vendor refused, or could not be reached.
     """
 
@@ -158,9 +158,8 @@ class ExportOzonetelCallDetailsOperator(_OzonetelOperator):
     :param output_path: path or URL of a .jsonl file; replaced as a whole if it exists (templated)
     :param ozonetel_conn_id: id of the Airflow connection (templated)
     :return: ``{"path", "count"}``.
-    :raises InputError: a day that is none; nothing was asked for.
-    :raises VendorError: the vendor refused (also: a day too old, or to come), or could not be reached; an earlier file
-        is left as it was.
+    :raises InputError: a day that is none, too old, or to come; nothing was asked for.
+    :raises VendorError: the vendor refused, or could not be reached; an earlier file stays as it was.
     """
 
     template_fields: Sequence[str] = ("campaign_name", "day", "output_path", "ozonetel_conn_id")

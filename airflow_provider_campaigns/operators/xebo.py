@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, mask_secret
-
+from airflow_provider_campaigns.compat import mask_secret
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.base.exports import write_lines
 from airflow_provider_campaigns.parameters import parse_list
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
+from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
     from datetime import date
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.vendors.xebo.send import Medium
 
 
-class TriggerSurveyOperator(CampaignDeliveryOperator):
+class TriggerSurveyOperator(CampaignDeliveryOperator["XeboHook"]):
     """
     Generate a survey link for each contact, or make Xebo send the survey, up to 500 contacts per call.
 
@@ -31,21 +31,25 @@ class TriggerSurveyOperator(CampaignDeliveryOperator):
 
     Row fields: ``extUniqueId``, ``email``, ``mobile`` (6 to 15 digits, optional leading +); every other column goes
     along as the respondent's custom data. ``"email"`` needs ``email``, ``"sms"`` and ``"whatsapp"`` need ``mobile``,
-    links need any of the three.
+    links need any of the three. Xebo answers links by ``extUniqueId``: for a row without one it is the address.
 
     .. seealso:: https://developer-api.xebo.ai/?p=3205 (links), https://developer-api.xebo.ai/send-surveys
 
     :param collector_id: the collector's 24-hex id (templated)
     :param collector_token: ``collectortoken``, copied from the platform; left out of the call when empty (templated)
     :param medium: ``"sms"``, ``"email"`` or ``"whatsapp"``: Xebo sends; default None: links only (templated)
+    :param region: country of phone numbers without ``+``, two letters, e.g. ``IN``, to know who is the same person;
+        default the connection's ``region`` (templated)
     :param xebo_conn_id: id of the Airflow connection (templated)
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.xebo.XeboHook"
     template_fields: Sequence[str] = (
         *CampaignDeliveryOperator.template_fields,
         "collector_id",
         "collector_token",
         "medium",
+        "region",
         "xebo_conn_id",
     )
 
@@ -55,6 +59,7 @@ class TriggerSurveyOperator(CampaignDeliveryOperator):
         collector_id: str,
         collector_token: str,
         medium: Medium | None = None,
+        region: str | None = None,
         xebo_conn_id: str = "xebo_default",
         **kwargs: Any,
     ) -> None:
@@ -62,32 +67,28 @@ class TriggerSurveyOperator(CampaignDeliveryOperator):
         self.collector_id = collector_id
         self.collector_token = collector_token
         self.medium = medium
+        self.region = region
         self.xebo_conn_id = xebo_conn_id
-
-    @cached_property
-    def hook(self) -> XeboHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.xebo import XeboHook
-
-        return XeboHook(self.xebo_conn_id)
 
     def make_send(self) -> Send:
         """Return the send of links or of surveys."""
+        from airflow_provider_campaigns.identity import known_region
         from airflow_provider_campaigns.vendors.xebo.send import TriggerSurvey
 
         if self.collector_token:
             mask_secret(self.collector_token)
-        return TriggerSurvey(self.hook.dialect, self.collector_id, self.collector_token, self.medium)
+        region = known_region(self.region) or self.hook.region
+        return TriggerSurvey(self.hook.dialect, self.collector_id, self.collector_token, self.medium, region)
 
 
-class ExportXeboResponsesOperator(BaseOperator):
+class ExportXeboResponsesOperator(WithHook["XeboHook"], TemplatedOperator):
     """
-    Write the responses to a survey to a file, one JSON object per line, as Xebo hands them over.
+    Write the responses to a survey to a file, one JSON object per line, as Xebo returns them.
 
     .. seealso:: https://developer-api.xebo.ai/get-responses-json-format
 
     :param survey_id: UUID of the survey (templated)
-    :param since: first day, a date or ISO text; hours are not looked at, and whose midnight counts is not published.
+    :param since: first day, a date or ISO text; hours are ignored, and whose midnight counts is not published.
         Default: from the first response on (templated)
     :param until: last day, likewise; default tomorrow. Needs ``since`` (templated)
     :param output_path: path or URL of a .jsonl file; replaced as a whole if it exists (templated)
@@ -100,6 +101,7 @@ class ExportXeboResponsesOperator(BaseOperator):
     :raises VendorError: the vendor refused, or could not be reached; an earlier file is left as it was.
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.xebo.XeboHook"
     template_fields: Sequence[str] = (
         "survey_id",
         "since",
@@ -132,20 +134,15 @@ class ExportXeboResponsesOperator(BaseOperator):
         self.response_status = response_status
         self.xebo_conn_id = xebo_conn_id
 
-    @cached_property
-    def hook(self) -> XeboHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.xebo import XeboHook
-
-        return XeboHook(self.xebo_conn_id)
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Export the responses."""
+        statuses = parse_list("response_status", self.response_status)
         responses = self.hook.responses(
             self.survey_id,
             collector_ids=parse_list("collector_ids", self.collector_ids) if self.collector_ids else None,
             since=self.since,
             until=self.until,
-            response_status=parse_list("response_status", self.response_status),
+            # A template renders to text.
+            response_status=[int(status) if str(status).isdecimal() else status for status in statuses],
         )
         return write_lines(responses, self.output_path)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
+from airflow_provider_campaigns.parameters import parse_datetime
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.send import Send
 
 
-class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator):
+class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator["XtremepushHook"]):
     """
     Execute an API-triggered campaign for each contact, up to 1,000 per call.
 
     Row fields: the column that ``target_by`` names; every other column is a template variable of that contact.
     ``accepted`` means what the vendor says of a success: all validations have passed. It does not mean delivered, and
-    nobody is told apart within a call: a call is accepted or refused as a whole.
+    contacts are not reported one by one: a call is accepted or refused as a whole.
 
     .. seealso:: https://docs.xtremepush.com/reference/campaign-execute
 
@@ -29,13 +29,14 @@ class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator):
     :param target_by: what the targets are, and the column that holds them: ``user_id`` (default), ``external_id``,
         ``email``, ``token`` (push token) or ``id`` (device id). Always sent (templated)
     :param template_params: template variables, the same for everybody (templated)
-    :param send_at: when to send, a datetime with a time zone or ISO text with an offset, to the minute; default: now
-        (templated)
+    :param send_at: when to send, a datetime with a time zone or ISO text with an offset, to the minute; refused when
+        it is in the past or outside ``send_window``. Default: now (templated)
     :param overrides: further fields of the campaign model, e.g. ``messages``, ``payload_add``, ``retry_for``
         (templated)
     :param xtremepush_conn_id: id of the Airflow connection (templated)
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.xtremepush.XtremepushHook"
     template_fields: Sequence[str] = (
         *CampaignDeliveryOperator.template_fields,
         "campaign_id",
@@ -70,13 +71,6 @@ class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator):
         self.overrides = overrides
         self.xtremepush_conn_id = xtremepush_conn_id
 
-    @cached_property
-    def hook(self) -> XtremepushHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.xtremepush import XtremepushHook
-
-        return XtremepushHook(self.xtremepush_conn_id)
-
     def make_send(self) -> Send:
         """Return the send of executions."""
         from airflow_provider_campaigns.vendors.xtremepush.send import ExecuteCampaign
@@ -89,3 +83,7 @@ class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator):
             send_at=self.send_at,
             overrides=self.overrides,
         )
+
+    def sends_at(self) -> datetime | None:
+        """Return ``send_at``."""
+        return parse_datetime("send_at", self.send_at) if self.send_at else None

@@ -36,6 +36,11 @@ from airflow_provider_campaigns.masking import mask
 
 _JSON = json.JSONEncoder(allow_nan=False)
 
+# A body of a few bytes per value takes some thirty times its size once parsed: 64 MB would be 2 GB.
+MOST_VALUES = 5_000_000
+# As deep as pydantic's parser goes.
+DEEPEST_NESTING = 200
+
 T = TypeVar("T")
 Effect = Literal["read", "write"]
 
@@ -52,6 +57,7 @@ class Request:
     :param params: query parameters; values that are None are left out.
     :param headers: headers beside the transport's own.
     :param safe_to_resend: why repeating this write contacts nobody twice; empty: it is not safe.
+    :param secrets: credentials in it beside the account's own, which no text of the reply may show.
     """
 
     method: str
@@ -61,6 +67,7 @@ class Request:
     params: Mapping[str, str | int | None] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     safe_to_resend: str = ""
+    secrets: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @cached_property
     def body(self) -> bytes | None:
@@ -88,13 +95,15 @@ class Response:
     :param status: HTTP status.
     :param body: body bytes, decoded from any content encoding.
     :param headers: header values by lower-case name.
-    :param repeated: an earlier attempt of the same request went unanswered and may have been carried out.
+    :param repeated: an earlier attempt of the same request may have been carried out.
+    :param secrets: those of the request and of the way it took, which no text of the reply may show.
     """
 
     status: int
     body: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     repeated: bool = False
+    secrets: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
@@ -103,28 +112,41 @@ class Response:
 
     def json(self) -> Any:
         """
-        Return the body parsed as JSON, the same object each time; half of a character, which no file takes, is a "?".
+        Return the body parsed as JSON, the same object each time; a lone surrogate, which no file takes, is a "?".
 
-        :raises ValueError: the body is not JSON.
+        :raises ValueError: the body is not JSON, is nested too deeply, or holds too many values.
         """
         return self._parsed
 
     @cached_property
     def _parsed(self) -> Any:
+        if sum(map(self.body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+            raise ValueError(f"more than {MOST_VALUES:,} values")
         with suppress(ValueError):
             return from_json(self.body)
-        # Half of a character, or another encoding than UTF-8, or no JSON at all.
+        # A lone surrogate, or another encoding than UTF-8, or nested deeper than pydantic's parser goes, or no JSON.
         try:
-            text = json.dumps(json.loads(self.body), ensure_ascii=False)
+            value = json.loads(self.body)
         except RecursionError:
             raise ValueError("nested too deeply") from None
-        return json.loads(text.encode(errors="replace"))
+        _check_nesting(value)
+        return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+
+
+def _check_nesting(value: Any) -> None:
+    level = [value]
+    for _ in range(DEEPEST_NESTING):
+        inner = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list)))
+        level = [child for children in inner for child in children]
+        if not level:
+            return
+    raise ValueError("nested too deeply")
 
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
     """
-    Wait before going on.
+    Wait before the next step.
 
     :param seconds: how long.
     :param reason: for the log; empty logs nothing.
@@ -155,7 +177,7 @@ class Recall:
 @dataclass(frozen=True, slots=True)
 class Claim:
     """
-    Ask for the token that the account's processes share, or for leave to make a new one.
+    Ask for the token that the account's processes share, or for permission to make a new one.
 
     :param stale: a token the vendor no longer takes; empty: any shared token will do.
     :param per_hour: how many tokens the vendor gives in an hour.
@@ -201,7 +223,7 @@ Conversation = Generator[Step, Any, T]
 
 
 class NotSentError(Exception):
-    """No connection was made: the request surely did not arrive."""
+    """No connection was made: the request did not arrive."""
 
     def __init__(self, reason: object) -> None:
         super().__init__(mask(str(reason)))
@@ -212,3 +234,7 @@ class NoReplyError(Exception):
 
     def __init__(self, reason: object) -> None:
         super().__init__(mask(str(reason)))
+
+
+class OversizedReplyError(NoReplyError):
+    """A reply came back that is larger than the transport reads; another attempt would meet the same."""

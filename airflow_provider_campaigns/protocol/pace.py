@@ -1,10 +1,11 @@
-"""When a request may leave: evenly under the limit, after a pause the vendor asked for, and never once stopped."""
+"""When a request may leave: evenly under the limit, after a pause the vendor asked for, and never after a stop."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from airflow_provider_campaigns.protocol.messages import Conversation, NotSentError, Request, SignIn, Sleep, Step, T
@@ -27,7 +28,7 @@ class Pace:
 
     :param per_minute: requests a minute, None for no limit.
     :param clock: seconds, monotonic.
-    :param closes_in: seconds after which nothing may leave any more.
+    :param closes_in: seconds after which no request may leave.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Pace:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing may leave any more."""
+        """Whether no further request may leave."""
         return self.stopped or self._closes_in() <= 0
 
     def reserve(self) -> float:
@@ -66,7 +67,7 @@ class Pace:
         return self.left() > 0 or self._clock() - slot > MADE_UP_FOR
 
     def pause(self, seconds: float) -> None:
-        """Let nothing leave for so long: a vendor that asks one request to wait means them all."""
+        """Let no request leave for so long: a vendor that asks one request to wait means them all."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def left(self) -> float:
@@ -89,7 +90,7 @@ def paced(conversation: Conversation[T], pace: Pace) -> Conversation[T]:
         return _ended(end.value)
     if isinstance(step, Request):
         step.body  # noqa: B018 - made when it is first asked for
-    return _paced(step, conversation, pace)
+    return _drive(step, conversation, _Turns(pace))
 
 
 def _ended(result: T) -> Conversation[T]:
@@ -97,43 +98,62 @@ def _ended(result: T) -> Conversation[T]:
     yield
 
 
-def _paced(step: Step, conversation: Conversation[T], pace: Pace) -> Conversation[T]:
-    answer: Any = None
-    failure: Exception | None = None
-    wrote = False
-    slot: float | None = None
-    try:
-        while True:
+def _drive(step: Step, conversation: Conversation[T], turns: _Turns) -> Conversation[T]:
+    """Perform ``step`` and what follows it, each in its turn."""
+    with closing(conversation):
+        try:
+            while True:
+                try:
+                    answer = yield from turns.perform(step)
+                except StoppedError:
+                    raise
+                except Exception as failure:  # noqa: BLE001 - whatever it is, the conversation decides
+                    step = conversation.throw(failure)
+                else:
+                    step = conversation.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+class _Turns:
+    """The turns of one conversation's requests, one after the other."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._slot: float | None = None
+        self._wrote = False
+
+    def perform(self, step: Step) -> Conversation[Any]:
+        """
+        Yield ``step`` when its turn has come, and return its answer.
+
+        :raises StoppedError: the delivery was stopped before any write of the conversation left.
+        :raises NotSentError: it was stopped later, before this request left.
+        """
+        if isinstance(step, Request):
+            if not (yield from self._turn_came()):
+                raise NotSentError("the delivery was stopped")
+            self._slot = None
+            self._wrote = self._wrote or step.effect == "write"
+        elif step == SignIn():
             # The turn comes before the token, which may have ended by then. One that was refused is replaced at once:
             # others would try it in their turn.
-            if isinstance(step, Request) or step == SignIn():
-                try:
-                    slot = yield from _turn(pace, slot)
-                except StoppedError:
-                    if not wrote:
-                        raise
-                    if isinstance(step, Request):
-                        step = conversation.throw(NotSentError("the delivery was stopped"))
-                        continue
-            if isinstance(step, Request):
-                slot = None
-                wrote = wrote or step.effect == "write"
-            elif isinstance(step, Sleep) and step.throttled:
-                pace.pause(step.seconds)
-            try:
-                answer = yield step
-            except Exception as error:  # noqa: BLE001 - whatever it is, the conversation decides
-                failure = error
-            step = conversation.throw(failure) if failure else conversation.send(answer)
-            answer = failure = None
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    finally:
-        conversation.close()
+            yield from self._turn_came()
+        elif isinstance(step, Sleep) and step.throttled:
+            self._pace.pause(step.seconds)
+        return (yield step)
+
+    def _turn_came(self) -> Conversation[bool]:
+        """Wait for a turn; return whether it came, False if the delivery was stopped after a write left."""
+        self._slot = yield from _wait(self._pace, self._slot)
+        ended = self._pace.ended
+        if ended and not self._wrote:
+            raise StoppedError
+        return not ended
 
 
-def _turn(pace: Pace, slot: float | None) -> Conversation[float]:
+def _wait(pace: Pace, slot: float | None) -> Conversation[float]:
     """Wait for a slot, and return it; one that was taken already is kept unless it was missed since."""
     if slot is None or pace.missed(slot):
         slot = pace.reserve()
@@ -143,6 +163,4 @@ def _turn(pace: Pace, slot: float | None) -> Conversation[float]:
             break
         # It queues up behind the others again.
         slot = pace.reserve()
-    if pace.ended:
-        raise StoppedError
     return slot

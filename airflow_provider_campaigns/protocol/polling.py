@@ -1,4 +1,4 @@
-"""What a look at a campaign tells, and how a wait goes on after it; the same for every vendor and every mode."""
+"""What one poll of a campaign says, and how a wait continues after it; the same for every vendor and every mode."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from airflow_provider_campaigns.protocol.messages import Conversation
 log = logging.getLogger(__name__)
 
 MAX_POLL_FAILURES = 10
-# The pause between two looks at a vendor that fails doubles up to so many intervals, and up to so many seconds.
+# The pause between two polls of a vendor that fails doubles up to so many intervals, and up to so many seconds.
 STEEPEST = 4
 LONGEST_PAUSE = 300.0
 # Share of a pause that chance adds to it: sensors that failed together do not come back together.
 PAUSE_JITTER = 0.1
-# Seconds that one request of a look waits when the vendor asks it to; for longer ones the look ends.
+# Seconds that one request of a poll waits when the vendor asks it to; for longer ones the poll ends.
 LONGEST_REQUESTED_WAIT = 60.0
 
-# What a look may fail with, by the names that events carry.
+# What a poll may fail with, by the names that events carry.
 ERRORS = {kind.__name__: kind for kind in (CallRefusedError, RequestRejectedError, VendorUnavailableError)}
 
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
     """
-    One look at what a sensor waits for.
+    One poll of what a sensor waits for.
 
     :param state: ``done`` (the vendor's final success state), ``failed`` (a final failure state), else ``running``.
     :param status: the vendor's own word for it.
@@ -62,11 +62,11 @@ class WaitResult(TypedDict):
 @dataclass(slots=True)
 class Poller:
     """
-    One wait: judges each look, and says how long to wait for the next.
+    One wait: judges each poll, and says how long to wait for the next.
 
-    :param deadline: when the wait ends, seconds since the epoch; there is always a look at or after it.
-    :param max_failures: looks in a row that may fail before the wait does.
-    :param failures: looks in a row that failed so far.
+    :param deadline: when the wait ends, seconds since the epoch; there is always a poll at or after it.
+    :param max_failures: polls in a row that may fail before the wait does.
+    :param failures: polls in a row that failed so far.
     :param unknown: undocumented words that were logged.
     """
 
@@ -83,7 +83,7 @@ class Poller:
         """
         Poll once.
 
-        The look is not repeated by itself, for the next one does so; but it waits for a vendor that asks for a moment.
+        The poll is not repeated by itself, for the next one does so; but it waits for a vendor that asks for a moment.
 
         :param poll_method: name of the dialect's conversation, e.g. one that returns a ``PollResult``.
         :param arguments: its arguments.
@@ -93,7 +93,7 @@ class Poller:
         return conversation
 
     def record_result(self, progress: PollResult) -> WaitResult | None:
-        """Take what a look told; return how the wait ended, None when it goes on."""
+        """Record what a poll found; return how the wait ended, None when it continues."""
         self.failures, self._asked_to_wait = 0, 0.0
         for word in set(progress.unknown) - self.unknown:
             log.warning("%r is no status that the vendor documents; it is waited for", word)
@@ -106,26 +106,26 @@ class Poller:
 
     def failed(self, error: CampaignError) -> WaitResult | None:
         """
-        Take the error that a look ended with; return how the wait ended, None when it goes on.
+        Record the error that a poll ended with; return how the wait ended, None when it continues.
 
-        :raises CampaignError: a refusal, which the next look would meet, too, or one failure too many.
+        :raises CampaignError: a refusal, which the next poll would meet, too, or one failure too many.
         """
         if not isinstance(error, VendorUnavailableError):
             raise error
         self.failures += 1
         if self.failures > self.max_failures:
-            message = f"{self.failures} looks in a row failed, the last one: {error.message}"
+            message = f"{self.failures} polls in a row failed, the last one: {error.message}"
             raise VendorUnavailableError(error.vendor, message, status=error.status, code=error.code) from error
-        log.warning("The look failed, %d in a row by now: %s", self.failures, error)
+        log.warning("The poll failed, %d in a row by now: %s", self.failures, error)
         self._asked_to_wait = error.retry_after or 0.0
         self._last["details"]["failure"] = str(error)
         return self._timed_out()
 
     def pause(self, interval: float) -> float:
         """
-        Return the seconds to wait for the next look; never beyond the deadline.
+        Return the seconds to wait for the next poll; never beyond the deadline.
 
-        :param interval: seconds between two looks when all is well.
+        :param interval: seconds between two polls when all is well.
         """
         pause = interval
         if self.failures:
@@ -151,7 +151,7 @@ def error_to_event(error: CampaignError) -> dict[str, Any]:
 
 
 def error_from_event(event: Mapping[str, Any]) -> CampaignError:
-    """Return the error that an event tells of, with the vendor's details."""
+    """Return the error that an event describes, with the vendor's details."""
     message = event.get("message") or f"the trigger sent an event that is not understood: state {event.get('state')!r}"
     kind = ERRORS.get(str(event.get("error")))
     if kind is None:

@@ -7,30 +7,41 @@ what happened                                  a read                      a wri
 connection never made                          retry                       retry
 429, or the vendor's own words for it          wait, repeat                wait, repeat: it was refused
 401, or the vendor's own words for it          sign in once, repeat        sign in once, repeat: it was refused
-"try again later" as the vendor documents it   retry                       retry: it was refused
-other 5xx, time-out, reset, unreadable reply   retry                       unknown, unless declared safe to resend
-other 4xx, a refusal in a 200 body             error                       error
+423, 425 (by the standard not processed)       retry                       retry: it was refused
+"try again later" as the vendor documents it   retry                       retry: it was refused; but if the repeat is
+                                                                           then refused for good, unknown
+other 5xx, 1xx, 408, 499, 300, 302 to 306,     retry                       unknown, unless declared safe to resend
+time-out, reset, unreadable reply
+a reply larger than ``max_reply_bytes``        error                       unknown
+301, 307, 308 (not handled here)               error: the call is refused  error: the call is refused
+401 again, 402, 403, 404, 407                  error: the call is refused  error: the call is refused
+other 4xx (also 409), a refusal in a 200 body  error                       error: rejected
 =============================================  ==========================  ============================================
+
+A status proves that a write was not carried out only where the HTTP standard, or the vendor's page, gives it that
+meaning. A gateway's statuses do not: it may have passed the request on. What vendors' pages add:
+
+=========== ===========================================================================================================
+vendor      its own
+=========== ===========================================================================================================
+Collect     503: "We're temporarily offline for maintenance. Please try again later." (every operation's page)
+Exotel      the ``http_code`` and ``code`` in a 2xx body count like HTTP statuses; 409 is a conflict: a creation looks
+            for the campaign, a second list of a name is known
+Ozonetel    its words count, whatever the HTTP status (the pages give none)
+Xebo        the name or code of an error counts like an HTTP status
+Xtremepush  the ``code`` of a body with ``success`` false counts like an HTTP status
+=========== ===========================================================================================================
 """
 
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-
-from tenacity import (
-    DoAttempt,
-    DoSleep,
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    wait_exponential,
-    wait_random,
-)
 
 from airflow_provider_campaigns.exceptions import (
     CallRefusedError,
@@ -45,6 +56,7 @@ from airflow_provider_campaigns.protocol.messages import (
     Effect,
     NoReplyError,
     NotSentError,
+    OversizedReplyError,
     Request,
     Response,
     SignIn,
@@ -60,17 +72,20 @@ log = logging.getLogger(__name__)
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 60.0
 BACKOFF_JITTER = 1.0
-BACKOFF = wait_exponential(multiplier=FIRST_BACKOFF, max=LONGEST_BACKOFF) + wait_random(0, BACKOFF_JITTER)
 
 
 class _AgainError(Exception):
-    """The attempt may be repeated; ``error`` is what to raise when no more repeats are left."""
+    """
+    The attempt may be repeated.
 
-    def __init__(self, error: VendorError, *, refused: bool = False, wait: float | None = None) -> None:
+    :param error: what to raise when no repeats are left.
+    :param throttled: the vendor asked to wait: does not count against ``retry_limit``.
+    """
+
+    def __init__(self, error: VendorError, *, throttled: bool = False) -> None:
         super().__init__(str(error))
         self.error = error
-        self.refused = refused
-        self.wait = wait
+        self.throttled = throttled
 
 
 class _Exchange:
@@ -81,12 +96,25 @@ class _Exchange:
         self.request = request
         self.repeatable = request.effect == "read" or bool(request.safe_to_resend)
         self.token = ""
+        self.attempts = 0
         self.failures = 0
         self.waited = 0.0
         self.unanswered = False
+        self.put_off = False
 
-    def attempt(self) -> Conversation[Response]:
-        """Send the request once (twice if the token had ended) and return a reply worth reading."""
+    def run(self) -> Conversation[Response]:
+        """Send the request until there is a reply worth reading, or no repeat is left."""
+        while True:
+            self.attempts += 1
+            try:
+                return (yield from self._attempt())
+            except _AgainError as again:
+                pause, reason = self._pause(again), str(again)
+                throttled = again.throttled
+            yield Sleep(pause, reason, throttled=throttled)
+
+    def _attempt(self) -> Conversation[Response]:
+        """Send the request once (twice if the token had ended)."""
         if self.dialect.signs_in:
             yield from self._sign_in()
         response = yield from self._send()
@@ -108,27 +136,35 @@ class _Exchange:
             raise _recast(error, CallRefusedError) from None
 
     def _send(self) -> Conversation[Response]:
-        dialect = self.dialect
+        vendor = self.dialect.vendor
+        request = self.dialect.authorize(self.request, self.token)
+        if self.token:
+            request = replace(request, secrets=(*request.secrets, self.token))
         try:
-            response: Response = yield dialect.authorize(self.request, self.token)
+            response: Response = yield request
         except NotSentError as error:
-            raise _AgainError(VendorUnavailableError(dialect.vendor, f"no connection: {error}")) from error
+            raise _AgainError(VendorUnavailableError(vendor, f"no connection: {error}")) from error
+        except OversizedReplyError as error:
+            raise OutcomeUnknownError(vendor, str(error)) from error
         except NoReplyError as error:
-            raise self._unanswered(OutcomeUnknownError(dialect.vendor, str(error))) from error
-        return response
+            raise self._unanswered(OutcomeUnknownError(vendor, str(error))) from error
+        return replace(response, secrets=response.secrets + request.secrets) if request.secrets else response
 
     def _judge(self, verdict: Verdict, response: Response) -> Response:
-        dialect = self.dialect
-        if verdict is Verdict.ANSWERED:
-            return replace(response, repeated=True) if self.unanswered else response
-        if verdict in {Verdict.THROTTLED, Verdict.TRY_LATER}:
-            error = self._error(VendorUnavailableError, response)
-            raise _AgainError(error, refused=verdict is Verdict.THROTTLED, wait=error.retry_after)
-        if verdict is Verdict.BROKEN:
-            raise self._unanswered(self._error(OutcomeUnknownError, response))
-        if verdict is Verdict.REJECTED:
-            raise dialect.error(RequestRejectedError, response)
-        raise dialect.error(CallRefusedError, response)
+        match verdict:
+            case Verdict.ANSWERED:
+                return replace(response, repeated=True) if self.unanswered or self.put_off else response
+            case Verdict.THROTTLED:
+                raise _AgainError(self._error(VendorUnavailableError, response), throttled=True)
+            case Verdict.TRY_LATER:
+                self.put_off = True
+                raise _AgainError(self._error(VendorUnavailableError, response))
+            case Verdict.BROKEN:
+                raise self._unanswered(self._error(OutcomeUnknownError, response))
+            case Verdict.REJECTED:
+                raise self._error(RequestRejectedError, response)
+            case _:
+                raise self._error(CallRefusedError, response)
 
     def _error(self, kind: type[VendorError], response: Response) -> VendorError:
         error = self.dialect.error(kind, response)
@@ -148,33 +184,32 @@ class _Exchange:
         )
         return error
 
-    def failed(self, state: RetryCallState, failure: _AgainError) -> None:
-        """Count a failed attempt, and hand it to tenacity."""
-        self.failures += not failure.refused
-        state.set_exception((type(failure), failure, failure.__traceback__))
+    def _pause(self, again: _AgainError) -> float:
+        """
+        Return the seconds to wait before the next attempt.
 
-    def spent(self, state: RetryCallState) -> bool:
-        """Whether the last failure was one too many (a tenacity stop condition)."""
-        again = _last(state)
-        if again.refused:
-            return self.waited + state.upcoming_sleep > self.dialect.policy.max_wait
-        return self.failures > self.dialect.policy.retry_limit or (again.wait or 0) > self.dialect.policy.max_wait
-
-    def wait(self, state: RetryCallState) -> float:
-        """Seconds before the next attempt (a tenacity wait)."""
-        again = _last(state)
-        return BACKOFF(state) if again.wait is None else max(again.wait, FIRST_BACKOFF)
-
-    def give_up(self, state: RetryCallState) -> Response:
-        """Raise what the repeats ended with (tenacity's callback when they are spent)."""
-        raise _last(state).error
+        :raises VendorError: there is none.
+        """
+        asked, policy = again.error.retry_after, self.dialect.policy
+        pause = backoff(self.attempts) if asked is None else max(asked, FIRST_BACKOFF)
+        if again.throttled:
+            self.waited += pause
+            spent = self.waited > policy.max_wait
+        else:
+            self.failures += 1
+            spent = self.failures > policy.retry_limit or (asked or 0) > policy.max_wait
+        if spent:
+            raise again.error
+        return pause
 
     def final(self, error: VendorError) -> VendorError:
         """Return what ``error``, met by the last attempt, means for the request."""
         if self.request.effect == "read":
             return _recast(error, VendorUnavailableError) if isinstance(error, OutcomeUnknownError) else error
-        # An earlier attempt may have been carried out, whatever the last one met.
-        return _recast(error, OutcomeUnknownError) if self.unanswered else error
+        # An earlier attempt may have been carried out, whatever the last one met. One that was put off was not, says
+        # the vendor; but a repeat that is refused for good may be refused because it was.
+        doubtful = self.put_off and isinstance(error, (RequestRejectedError, CallRefusedError))
+        return _recast(error, OutcomeUnknownError) if self.unanswered or doubtful else error
 
 
 def exchange(dialect: Dialect, request: Request) -> Conversation[Response]:
@@ -188,42 +223,14 @@ def exchange(dialect: Dialect, request: Request) -> Conversation[Response]:
     """
     this = _Exchange(dialect, request)
     try:
-        try:
-            return (yield from this.attempt())
-        except _AgainError as failure:
-            first = failure
-        return (yield from _repeat(this, first))
+        return (yield from this.run())
     except VendorError as error:
         raise this.final(error) from None
 
 
-def _repeat(this: _Exchange, failure: _AgainError) -> Conversation[Response]:
-    """Repeat a request whose first attempt was a failure."""
-    retrying = Retrying(
-        retry=retry_if_exception_type(_AgainError),
-        stop=this.spent,
-        wait=this.wait,
-        retry_error_callback=this.give_up,
-    )
-    retrying.begin()
-    state = RetryCallState(retrying, fn=None, args=(), kwargs={})
-    this.failed(state, failure)
-    while True:
-        step = retrying.iter(state)
-        if isinstance(step, DoAttempt):
-            try:
-                state.set_result((yield from this.attempt()))
-            except _AgainError as another:
-                this.failed(state, another)
-        elif isinstance(step, DoSleep):
-            again = _last(state)
-            if again.refused:
-                this.waited += float(step)
-            state.prepare_for_next_attempt()
-            yield Sleep(float(step), str(again.error), throttled=again.refused)
-        else:
-            assert isinstance(step, Response)
-            return step
+def backoff(attempt: int) -> float:
+    """Return the seconds to wait after the first, second … attempt when the vendor names none."""
+    return min(FIRST_BACKOFF * 2.0 ** min(attempt - 1, 30), LONGEST_BACKOFF) + random.uniform(0, BACKOFF_JITTER)  # noqa: S311
 
 
 def call(
@@ -267,10 +274,3 @@ def _recast(error: VendorError, kind: type[VendorError]) -> VendorError:
     recast = kind(error.vendor, error.message, status=error.status, code=error.code)
     recast.retry_after = error.retry_after
     return recast
-
-
-def _last(state: RetryCallState) -> _AgainError:
-    assert state.outcome is not None
-    error = state.outcome.exception()
-    assert isinstance(error, _AgainError)
-    return error

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
+from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Match, Mount
 from starlette.types import Receive, Scope, Send
 
+from airflow_provider_campaigns.sandbox.access import LocalOnly
 from airflow_provider_campaigns.sandbox.control import control_routes
 from airflow_provider_campaigns.sandbox.faults import KINDS, UNHARMED, Connection
 from airflow_provider_campaigns.sandbox.vendor import Call, Handler, RefusedError, Vendor
 from airflow_provider_campaigns.sandbox.world import World
 
 
-def create_app(limits: bool = True, speed: float = 1.0) -> Starlette:
+def create_app(limits: bool = True, speed: float = 1.0, hosts: Iterable[str] = ()) -> Starlette:
     """
-    Return the sandbox with every vendor and the control API.
+    Return the sandbox with every vendor and the control API; it is for tests, with published credentials.
 
     :param limits: whether requests per minute and per hour are limited; limits on sizes always are.
     :param speed: sandbox seconds per real second.
+    :param hosts: host names, beside the loopback ones, by which the control API may be called.
     """
     world = World(limits=limits, speed=speed)
     mounts = [Mount(f"/{name}", VendorApp(vendor, world)) for name, vendor in world.vendors.items()]
-    return Starlette(routes=[*mounts, Mount("/_sandbox", routes=control_routes(world))])
+    guard = Middleware(LocalOnly, hosts=hosts)
+    control = Mount("/_sandbox", routes=control_routes(world), middleware=[guard])
+    return Starlette(routes=[*mounts, control])
 
 
 class VendorApp:

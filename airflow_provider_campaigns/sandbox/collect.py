@@ -79,7 +79,7 @@ class Contact:
 
 @dataclass(slots=True)
 class Request:
-    """What one contact was asked for; ``status`` is set once somebody changed it, else the clock decides."""
+    """What one contact was asked for; ``status`` is set once a user changed it, else the clock decides."""
 
     id: str
     campaign: str
@@ -293,7 +293,7 @@ class Collect(Vendor):
         return status == wanted if wanted else status not in HIDDEN
 
     def _status(self, request: Request) -> str:
-        """Return what a read shows: what somebody set, else what the clock and the contact's name make of it."""
+        """Return what a read shows: what a user set, else what the clock and the contact's name make of it."""
         if request.status:
             return request.status
         now, email = self.clock.now(), request.contact.fields["email"]

@@ -18,9 +18,9 @@ HELP = {
     "GET /_sandbox/counts?vendor=": "the counts alone, which cost little to ask for often",
     "POST /_sandbox/faults": "order a failure; GET lists the active ones, DELETE clears them",
     "POST /_sandbox/latency": '{"seconds": 0.05} holds every reply back',
-    "POST /_sandbox/clock": '{"speed": 60} or {"advance": 3600} (seconds); GET tells the time',
+    "POST /_sandbox/clock": '{"speed": 60} or {"advance": 3600} (seconds); GET returns the time',
     "POST /_sandbox/vendors/{vendor}": "change a vendor's settings; GET lists them",
-    "POST /_sandbox/reset": "forget everything and return to the defaults",
+    "POST /_sandbox/reset": "delete everything and return to the defaults",
 }
 
 
@@ -100,7 +100,7 @@ class _Control:
         return JSONResponse({"seconds": self.world.latency})
 
     async def clock(self, _: Request) -> Response:
-        return self._tell_time()
+        return self._time()
 
     @_command
     def set_clock(self, _: Request, command: dict[str, Any]) -> Response:
@@ -110,7 +110,7 @@ class _Control:
             self.world.clock.advance(float(command["advance"]))
         if "speed" in command:
             self.world.clock.set_speed(float(command["speed"]))
-        return self._tell_time()
+        return self._time()
 
     async def vendor(self, request: Request) -> Response:
         return self._list_settings(request)
@@ -128,7 +128,7 @@ class _Control:
     def _list_faults(self) -> Response:
         return JSONResponse({"faults": [fault.as_dict() for fault in self.world.faults.active]})
 
-    def _tell_time(self) -> Response:
+    def _time(self) -> Response:
         return JSONResponse({"now": self.world.clock.now(), "speed": self.world.clock.speed})
 
     def _list_settings(self, request: Request) -> Response:

@@ -60,7 +60,7 @@ Item = dict[str, Any]
 @dataclass
 class Settings:
     """
-    What ``control`` may change; the first two are questions the pages leave open.
+    What ``control`` may change; the first two are questions that the pages do not answer.
 
     :param http_status: HTTP status line of a reply whose body says ``http_code`` 207: ``multi`` 207, ``ok`` 200,
         ``item`` the items' code if all have the same.

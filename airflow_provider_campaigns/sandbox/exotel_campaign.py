@@ -1,4 +1,4 @@
-"""A campaign of the sandbox's Exotel: how it goes on by the clock, and what may be created."""
+"""A campaign of the sandbox's Exotel: how it proceeds by the clock, and what may be created."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_campaigns.sandbox.vendor import Vendor
@@ -33,6 +33,8 @@ class Fault:
     :param skip: matching requests let through before the first one is struck.
     :param retry_after: seconds of the ``Retry-After`` header of ``429``.
     :param seconds: how long ``hang``, ``hang-after`` and ``slow`` take, in real seconds.
+    :param body: the JSON that ``reply`` and ``reply-after`` answer.
+    :param status: their HTTP status.
     :param share: strike a matching request with this probability, from ``seed``; None: every one.
     :raises ValueError: there is no such fault, or a value is out of its range.
     """
@@ -45,6 +47,8 @@ class Fault:
     skip: int = 0
     retry_after: float = 1
     seconds: float = 30
+    body: Any = None
+    status: int = 200
     share: float | None = None
     seed: int = 0
     _random: random.Random = field(init=False, repr=False)
@@ -165,6 +169,10 @@ def _too_many(vendor: Vendor, fault: Fault) -> Response:
     return response
 
 
+def _as_ordered(_: Vendor, fault: Fault) -> Response:
+    return JSONResponse(fault.body, fault.status)
+
+
 @dataclass(frozen=True)
 class Kind:
     """
@@ -189,9 +197,11 @@ KINDS = {
     "500": Kind(processed=False, answer=lambda vendor, _: vendor.error(500)),
     "503": Kind(processed=False, answer=lambda vendor, _: vendor.error(503)),
     "html": Kind(processed=False, answer=lambda *_: HTMLResponse(HTML_PAGE)),
+    "reply": Kind(processed=False, answer=_as_ordered),
     "reset": Kind(processed=False, wire=Connection.reset, silent=True),
     "hang": Kind(processed=False, wire=Connection.hang, silent=True),
     "500-after": Kind(processed=True, answer=lambda vendor, _: vendor.error(500)),
+    "reply-after": Kind(processed=True, answer=_as_ordered),
     "hang-after": Kind(processed=True, wire=Connection.hang, silent=True),
     "drop": Kind(processed=True, wire=Connection.drop, silent=True),
     "cut": Kind(processed=True, wire=Connection.cut),

@@ -27,7 +27,8 @@ TOKEN_SECONDS = 60 * 60
 TOKENS_AN_HOUR = 10
 # post_ca-apis-addcampaigndata-1: 100 requests a minute.
 LEADS_A_MINUTE = 100
-# post_cloudagentrestapi-...-addcampaignbulkdatav4: 500 rows a request, 5 requests a minute, 2,000 characters a row.
+# post_cloudagentrestapi-...-addcampaignbulkdatav4: 500 rows a request, 5 requests a minute, 2,000 characters a row
+# "including all headers".
 MAX_ROWS = 500
 BULKS_A_MINUTE = 5
 MAX_ROW_LENGTH = 2000
@@ -91,11 +92,21 @@ class Ozonetel(Vendor):
         ]
 
     def control(self, command: Mapping[str, Any]) -> None:
-        """Take ``{"campaign": name, "position": "ARCHIVED"}``: a position as it is to be read; else settings."""
-        if "campaign" in command:
-            self._known(str(command["campaign"])).shown = str(command["position"])
-        else:
+        """
+        Take ``{"campaign": name, "position": "ARCHIVED"}``, a position as it is to be read, or ``{"campaign": name,
+        "action": "stop"}``, what a person does in the vendor's user interface (also ``start``); else settings.
+        """
+        if "campaign" not in command:
             super().control(command)
+            return
+        campaign = self._known(str(command["campaign"]))
+        if "position" in command:
+            campaign.shown = str(command["position"])
+        elif command.get("action") in ("start", "stop"):
+            campaign.catch_up(self.clock.now(), self.settings.seconds_per_lead)
+            self._act(campaign, command)
+        else:
+            raise ValueError("ozonetel: a campaign takes a position, or the action start or stop")
 
     def error(self, status: int, message: str | None = None) -> Response:
         """Return a refusal; an ended token is HTTP 200 like the vendor's other refusals."""
@@ -139,7 +150,7 @@ class Ozonetel(Vendor):
         self._count(self.bulk_window)
         campaign = self._campaign(body)
         leads = _bulk_leads(body.get("bulkData"))
-        if len(leads) > MAX_ROWS or any(len(json.dumps(list(lead.values()))) > MAX_ROW_LENGTH for lead in leads):
+        if len(leads) > MAX_ROWS or any(_length(lead) > MAX_ROW_LENGTH for lead in leads):
             return self._refuse(("Error", f"Maximum {MAX_ROWS} records of {MAX_ROW_LENGTH} characters are allowed"))
         replaces = is_true(body.get("isdelete"))  # "if both are given only isdelete counts"
         for lead in leads:
@@ -302,6 +313,10 @@ def _form_or_json(call: Call) -> dict[str, Any]:
     if "json" in call.headers.get("content-type", ""):
         return call.json()
     return dict(parse_qsl(call.body.decode()))
+
+
+def _length(lead: Mapping[str, Any]) -> int:
+    return len(json.dumps(list(lead), ensure_ascii=False)) + len(json.dumps(list(lead.values()), ensure_ascii=False))
 
 
 def _bulk_leads(given: Any) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -40,12 +40,21 @@ class SandboxServer:
     :param port: port, 0 for a free one.
     :param limits: whether requests per minute and per hour are limited; limits on sizes always are.
     :param speed: sandbox seconds per real second.
+    :param hosts: host names, beside ``host`` and the loopback ones, by which the control API may be called.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0, *, limits: bool = True, speed: float = 1) -> None:
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        limits: bool = True,
+        speed: float = 1,
+        hosts: Iterable[str] = (),
+    ) -> None:
         self._socket = _listen(host, port)
         self._ready = threading.Event()
-        self._server = _Server(self._ready.set, limits=limits, speed=speed)
+        self._server = _Server(self._ready.set, limits=limits, speed=speed, hosts=(host, *hosts))
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="sandbox", daemon=True)
         self.url = _url(self._socket)
 
@@ -69,15 +78,24 @@ class SandboxServer:
         self.stop()
 
 
-def serve(host: str, port: int, announce: Callable[[str], object], *, limits: bool = True, speed: float = 1) -> None:
+def serve(
+    host: str,
+    port: int,
+    announce: Callable[[str], object],
+    *,
+    limits: bool = True,
+    speed: float = 1,
+    hosts: Iterable[str] = (),
+) -> None:
     """
     Run the sandbox in this thread until SIGINT or SIGTERM.
 
     :param announce: called with the URL once the server accepts connections.
+    :param hosts: as for ``SandboxServer``.
     :raises OSError: the port is taken, or the host is not this machine's.
     """
     with _listen(host, port) as listener:
-        server = _Server(lambda: announce(_url(listener)), limits=limits, speed=speed)
+        server = _Server(lambda: announce(_url(listener)), limits=limits, speed=speed, hosts=(host, *hosts))
         server.run([listener])
 
 

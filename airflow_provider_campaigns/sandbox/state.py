@@ -91,7 +91,7 @@ class RateWindow:
 
     @property
     def free_at(self) -> float:
-        """When the oldest counted request leaves the window (sandbox time)."""
+        """When the oldest counted request drops out of the window (sandbox time)."""
         return self._taken[0] + self._seconds if self._taken else self._clock.now()
 
     @property
@@ -101,7 +101,7 @@ class RateWindow:
 
 
 class Ids:
-    """Draws ids that never repeat and do not look counted; the same ones again after a reset."""
+    """Draws ids that never repeat and are not in counting order; the same ones again after a reset."""
 
     def __init__(self) -> None:
         self._count = 0

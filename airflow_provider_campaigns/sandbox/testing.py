@@ -34,8 +34,8 @@ class SandboxClient:
         Order a failure and return the active orders.
 
         :param fault: e.g. ``drop``, ``429``, ``hang-after``; the list is in the sandbox's documentation.
-        :param order: ``vendor``, ``path``, ``method``, ``times``, ``skip``, ``retry_after``, ``seconds``, ``share``,
-            ``seed``.
+        :param order: ``vendor``, ``path``, ``method``, ``times``, ``skip``, ``retry_after``, ``seconds``, ``body``,
+            ``status``, ``share``, ``seed``.
         """
         active: list[dict[str, Any]] = self._call("POST", "faults", json={"fault": fault, **order})["faults"]
         return active

@@ -27,6 +27,8 @@ TOKEN_SECONDS = 24 * 60 * 60
 MAX_CONTACTS = 500
 # get-responses-json-format: page_size "default 250".
 PAGE_SIZE = 250
+# export-survey-links: "'extUniqueId' is mandatory".
+LINKS_FIELD = "extUniqueId"
 # send-surveys: the field each medium needs; the page is silent on 3 (WhatsApp), taken to be like 1 (SMS).
 MEDIUM_FIELDS = {1: "mobile", 2: "email", 3: "mobile"}
 KEY_FIELDS = ("extUniqueId", "email", "mobile")
@@ -181,7 +183,7 @@ class Xebo(Vendor):
         answers_at = self.clock.now() + self.settings.response_after
         for contact in contacts:
             key = next((str(contact[name]) for name in KEY_FIELDS if contact.get(name)), "")
-            if reason := _why_rejected(contact, key, needed):
+            if reason := _why_rejected(contact, key, needed or LINKS_FIELD):
                 rejected.append({**contact, "message": reason} if self.settings.rejected_shape == "object" else key)
                 call.took(collector, key, "rejected", contact)
                 continue
@@ -195,8 +197,7 @@ class Xebo(Vendor):
         return reply({"msg": "Request data is correct", "data": data, **counts})
 
     def _link(self, contact: Mapping[str, Any]) -> dict[str, Any]:
-        name = next(name for name in KEY_FIELDS if contact.get(name))
-        return {name: contact[name], "message": INVITATION.format(code=self.ids.draw(7))}
+        return {LINKS_FIELD: contact[LINKS_FIELD], "message": INVITATION.format(code=self.ids.draw(7))}
 
     def _sign_in(self, call: Call) -> None:
         if problem := self._not_signed_in(call):
@@ -232,11 +233,9 @@ def export_id(collector: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"xebo-collector:{collector}"))
 
 
-def _why_rejected(contact: Mapping[str, Any], key: str, needed: str | None) -> str | None:
-    if needed and not contact.get(needed):
+def _why_rejected(contact: Mapping[str, Any], key: str, needed: str) -> str | None:
+    if not contact.get(needed):
         return f"{needed} is mandatory"
-    if not key:
-        return "extUniqueId is mandatory"
     return "The contact is not valid" if key.startswith("rejected") else None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_campaigns.exceptions import InputError
@@ -14,14 +13,14 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.collect import CollectHook
 
 
-class CollectRequestSensor(CampaignSensor):
+class CollectRequestSensor(CampaignSensor["CollectHook"]):
     """
     Wait until requests are completed.
 
     Fails as soon as one ends as ``error`` (sending failed), ``cancelled`` or ``archived``. A request past its due date
     (``due``) can still be completed and is waited for, as is one in a status of the account's own.
 
-    Each look asks for every request by itself: for hundreds of requests give a ``poke_interval`` of some minutes.
+    Each poll asks for every request by itself: for hundreds of requests give a ``poke_interval`` of some minutes.
 
     .. seealso:: https://developers.usecollect.com/operation/operation-get-a-specific-request
 
@@ -31,6 +30,7 @@ class CollectRequestSensor(CampaignSensor):
     :return: ``{"status": …, "counts": {status: requests}, "requests": {id: status}}``, the latter for the first 100.
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.collect.CollectHook"
     poll_method = "poll_requests"
     template_fields: Sequence[str] = ("request_id", "request_ids", "collect_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"request_ids": "json"}
@@ -47,13 +47,6 @@ class CollectRequestSensor(CampaignSensor):
         self.request_id = request_id
         self.request_ids = request_ids
         self.collect_conn_id = collect_conn_id
-
-    @cached_property
-    def hook(self) -> CollectHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.collect import CollectHook
-
-        return CollectHook(self.collect_conn_id)
 
     def arguments(self) -> Mapping[str, Any]:
         """Return the requests' ids."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_campaigns.sensors.base import CampaignSensor
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.exotel import ExotelHook
 
 
-class ExotelCampaignSensor(CampaignSensor):
+class ExotelCampaignSensor(CampaignSensor["ExotelHook"]):
     """
     Wait until a campaign is completed or archived.
 
@@ -25,6 +24,7 @@ class ExotelCampaignSensor(CampaignSensor):
     :param exotel_conn_id: id of the Airflow connection (templated)
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.exotel.ExotelHook"
     poll_method = "poll_campaign"
     template_fields: Sequence[str] = ("campaign_id", "exotel_conn_id")
 
@@ -32,13 +32,6 @@ class ExotelCampaignSensor(CampaignSensor):
         super().__init__(**kwargs)
         self.campaign_id = campaign_id
         self.exotel_conn_id = exotel_conn_id
-
-    @cached_property
-    def hook(self) -> ExotelHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.exotel import ExotelHook
-
-        return ExotelHook(self.exotel_conn_id)
 
     def arguments(self) -> Mapping[str, Any]:
         """Return the campaign's id."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_campaigns.sensors.base import CampaignSensor
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
 
 
-class OzonetelCampaignSensor(CampaignSensor):
+class OzonetelCampaignSensor(CampaignSensor["OzonetelHook"]):
     """
     Wait until a campaign reaches a status, by default until it has dialled all its leads.
 
@@ -27,6 +26,7 @@ class OzonetelCampaignSensor(CampaignSensor):
     :param ozonetel_conn_id: id of the Airflow connection (templated)
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.ozonetel.OzonetelHook"
     poll_method = "poll_campaign"
     template_fields: Sequence[str] = ("campaign_name", "target_status", "ozonetel_conn_id")
 
@@ -44,13 +44,6 @@ class OzonetelCampaignSensor(CampaignSensor):
         self.target_status = target_status
         self.wait_for_start = wait_for_start
         self.ozonetel_conn_id = ozonetel_conn_id
-
-    @cached_property
-    def hook(self) -> OzonetelHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
-
-        return OzonetelHook(self.ozonetel_conn_id)
 
     def arguments(self) -> Mapping[str, Any]:
         """Return the campaign's name and what to wait for."""

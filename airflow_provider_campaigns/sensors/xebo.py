@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_campaigns.parameters import parse_list, parse_positive_int
@@ -14,11 +13,11 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.xebo import XeboHook
 
 
-class XeboResponsesSensor(CampaignSensor):
+class XeboResponsesSensor(CampaignSensor["XeboHook"]):
     """
     Wait until a survey has so many complete responses.
 
-    Each look exports the responses page by page (250 each) and stops counting at ``minimum_responses``: for a survey
+    Each poll exports the responses page by page (250 each) and stops counting at ``minimum_responses``: for a survey
     with many, give ``since`` and a ``poke_interval`` of some minutes.
 
     .. seealso:: https://developer-api.xebo.ai/get-responses-json-format
@@ -27,12 +26,13 @@ class XeboResponsesSensor(CampaignSensor):
     :param minimum_responses: how many complete responses are enough (templated)
     :param collector_ids: count only the responses to these collectors: their UUIDs, not the 24-hex ids of
         ``TriggerSurveyOperator``; default all (templated)
-    :param since: first day that counts, a date, a datetime with a time zone or ISO text; hours are not looked at, and
+    :param since: first day that counts, a date, a datetime with a time zone or ISO text; hours do not count, and
         in which time zone Xebo begins a day is not published. Default: every response (templated)
     :param xebo_conn_id: id of the Airflow connection (templated)
     :return: ``{"responses": number, "status": …}``.
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.xebo.XeboHook"
     poll_method = "count_responses"
     template_fields: Sequence[str] = ("survey_id", "minimum_responses", "collector_ids", "since", "xebo_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"collector_ids": "json"}
@@ -53,13 +53,6 @@ class XeboResponsesSensor(CampaignSensor):
         self.collector_ids = collector_ids
         self.since = since
         self.xebo_conn_id = xebo_conn_id
-
-    @cached_property
-    def hook(self) -> XeboHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.xebo import XeboHook
-
-        return XeboHook(self.xebo_conn_id)
 
     def arguments(self) -> Mapping[str, Any]:
         """Return what is counted."""

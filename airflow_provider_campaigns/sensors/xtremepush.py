@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_campaigns.sensors.base import CampaignSensor
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.xtremepush import XtremepushHook
 
 
-class XtremepushCampaignSensor(CampaignSensor):
+class XtremepushCampaignSensor(CampaignSensor["XtremepushHook"]):
     """
     Wait until a campaign is live, so that it can be executed.
 
@@ -26,6 +25,7 @@ class XtremepushCampaignSensor(CampaignSensor):
     :return: ``{"status": "live", "active": 1}``.
     """
 
+    hook_class = "airflow_provider_campaigns.hooks.xtremepush.XtremepushHook"
     poll_method = "poll_campaign"
     template_fields: Sequence[str] = ("campaign_id", "xtremepush_conn_id")
 
@@ -35,13 +35,6 @@ class XtremepushCampaignSensor(CampaignSensor):
         super().__init__(**kwargs)
         self.campaign_id = campaign_id
         self.xtremepush_conn_id = xtremepush_conn_id
-
-    @cached_property
-    def hook(self) -> XtremepushHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.xtremepush import XtremepushHook
-
-        return XtremepushHook(self.xtremepush_conn_id)
 
     def arguments(self) -> Mapping[str, Any]:
         """Return the campaign's id."""

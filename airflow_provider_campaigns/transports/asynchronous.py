@@ -3,54 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import ssl
-import sys
-import time
 from collections.abc import Awaitable, Callable
-from contextlib import closing
+from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from asgiref.sync import sync_to_async
 from yarl import URL
 
 from airflow_provider_campaigns.protocol.dialect import Dialect
-from airflow_provider_campaigns.protocol.messages import (
-    Claim,
-    Conversation,
-    Keep,
-    NoReplyError,
-    NotSentError,
-    Recall,
-    Release,
-    Request,
-    Response,
-    SignIn,
-    Sleep,
-    Step,
-    T,
-)
-from airflow_provider_campaigns.transports.log_filter import install_log_filter
+from airflow_provider_campaigns.protocol.messages import Conversation, Recall, Response, Sleep, T
+from airflow_provider_campaigns.transports.body import Body
+from airflow_provider_campaigns.transports.driver import Driver, TokenStep
 from airflow_provider_campaigns.transports.settings import TransportSettings
-from airflow_provider_campaigns.transports.tokens import InMemoryTokens, TokenMemory, ask
-from airflow_provider_campaigns.transports.wire import (
-    WireRequest,
-    authorities,
-    log_reply,
-    log_wait,
-    proxy_for,
-    short_reason,
-    wire_request,
-)
+from airflow_provider_campaigns.transports.tokens import TokenMemory, ask
+from airflow_provider_campaigns.transports.wire import WireRequest, authorities, proxy_for
 
 DEFAULT_CONNECTIONS = 64
 
 
-class AsyncTransport:
+class AsyncTransport(Driver):
     """
     Drives conversations, within ``async with``; many may run at a time.
 
@@ -70,21 +49,20 @@ class AsyncTransport:
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._dialect = dialect
-        self._settings = settings
-        self._tokens = tokens or InMemoryTokens()
+        super().__init__(dialect, settings, tokens)
         self._sleep = sleep
         self._slots = asyncio.Semaphore(connections)
         self._signing_in = asyncio.Lock()
         self._proxies: dict[str, str | None] = {}
         self._session: aiohttp.ClientSession | None = None
-        install_log_filter()
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=_Connector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=self._settings.timeout),
+            # The deadline is ours, for all of a request; so is the decompression, which must be bounded.
+            timeout=aiohttp.ClientTimeout(),
+            auto_decompress=False,
         )
         return self
 
@@ -95,75 +73,53 @@ class AsyncTransport:
 
     async def run(self, conversation: Conversation[T]) -> T:
         """
-        Drive ``conversation`` to its end and return its result; what it raises goes on unchanged.
+        Drive ``conversation`` to its end and return its result; what it raises is raised unchanged.
 
         :raises TypeError: it yields pages, which only ``BlockingTransport.stream`` can hand on.
         """
-        with closing(conversation):
-            try:
-                step = next(conversation)
-                while True:
-                    try:
-                        answer = await self._perform(step)
-                    except Exception as failure:  # noqa: BLE001 - whatever it is, the conversation decides
-                        step = conversation.throw(failure)
-                    else:
-                        step = conversation.send(answer)
-            except StopIteration as end:
-                result: T = end.value
-                return result
+        return await self._drive(conversation)
 
-    async def _perform(self, step: Step) -> Any:
-        match step:
-            case Request():
-                return await self._send(step)
-            case Sleep():
-                log_wait(step)
-                return await self._sleep(step.seconds)
-            case SignIn(stale):
-                async with self._signing_in:
-                    return await self.run(self._dialect.sign_in(stale))
-            case Recall():
-                return ask(self._tokens, step)
-            case Claim() | Keep() | Release():
-                # In asgiref's threads: Airflow 3.0 and 3.1 answer no others of the triggerer.
-                return await sync_to_async(ask, thread_sensitive=False)(self._tokens, step)
-            case _:
-                raise TypeError(f"not a step of a conversation that is run: {type(step).__name__}")
+    def _wait(self, seconds: float) -> Awaitable[None]:
+        return self._sleep(seconds)
 
-    async def _send(self, request: Request) -> Response:
+    def _alone(self) -> AbstractAsyncContextManager[Any]:
+        return self._signing_in
+
+    def _slot(self) -> AbstractAsyncContextManager[Any]:
         if self._session is None:
             raise TypeError('AsyncTransport works within "async with"')
-        outer = sys.exception()
-        wire = wire_request(request, self._settings)
-        progress = _RequestState()
-        _progress.set(progress)
-        async with self._slots:
-            started = time.monotonic()
-            try:
-                response = await self._exchange(self._session, wire)
-            except Exception as error:  # noqa: BLE001 - the libraries' errors hold the address, headers and body
-                kind = NoReplyError if progress.connected else NotSentError
-                failure = kind(short_reason(error, self._settings.timeout, outer))
-            else:
-                log_reply(request, response.status, started)
-                return response
-        log_reply(request, str(failure), started)
-        # Raised here, outside "except", so that no traceback shows the library's error.
-        raise failure
+        return self._slots
 
-    async def _exchange(self, session: aiohttp.ClientSession, wire: WireRequest) -> Response:
-        async with session.request(
-            wire.method,
-            URL(wire.url, encoded=True),
-            data=wire.body,
-            headers=wire.headers,
-            proxy=self._proxy(wire.url),
-            ssl=self._tls if wire.url.startswith("https:") else True,
-            allow_redirects=False,
-        ) as reply:
+    async def _ask_tokens(self, step: TokenStep) -> str | Sleep | None:
+        if isinstance(step, Recall):
+            return ask(self._tokens, step)
+        # In asgiref's threads: Airflow 3.0 and 3.1 answer no others of the triggerer.
+        return await sync_to_async(ask, thread_sensitive=False)(self._tokens, step)
+
+    def _never_connected(self, error: Exception) -> bool:
+        return _progress.get().protocol is None
+
+    async def _exchange(self, wire: WireRequest) -> Response:
+        _progress.set(_RequestState())
+        assert self._session is not None
+        async with (
+            asyncio.timeout(self._settings.timeout),
+            self._session.request(
+                wire.method,
+                URL(wire.url, encoded=True),
+                data=wire.body,
+                headers=wire.headers,
+                proxy=self._proxy(wire.url),
+                ssl=self._tls if wire.url.startswith("https:") else True,
+                allow_redirects=False,
+            ) as reply,
+        ):
             headers = {name.lower(): value for name, value in reply.headers.items()}
-            return Response(reply.status, await reply.read(), headers)
+            body = Body(headers.get("content-encoding", ""), self._settings.max_reply_bytes)
+            while chunk := await reply.content.readany():
+                body.feed(chunk)
+            _progress.get().answered()
+            return Response(reply.status, body.whole(), headers)
 
     def _proxy(self, url: str) -> str | None:
         """Return the proxy to go through; what the environment says of a host is looked up once."""
@@ -193,27 +149,69 @@ def _context(trusted: str, changed: float) -> ssl.SSLContext:
 
 @dataclass(slots=True)
 class _RequestState:
-    """Whether a request got a connection: before that, it surely was not sent."""
+    """The connection that a request got: before that, it was not sent."""
 
-    connected: bool = False
+    protocol: _Protocol | None = None
+
+    def answered(self) -> None:
+        """Note that the reply is whole: what comes now was not asked for."""
+        assert self.protocol is not None
+        self.protocol.idle = True
 
 
 # Of the request that the running task makes.
 _progress: ContextVar[_RequestState] = ContextVar("progress")
 
 
+class _Protocol(ResponseHandler):
+    """Notices bytes that come while no request waits for them; aiohttp's parser may swallow them."""
+
+    idle = False
+    unasked = False
+    used = False
+
+    def data_received(self, data: bytes) -> None:
+        self.unasked = self.unasked or self.idle
+        super().data_received(data)
+
+    def begin(self) -> None:
+        """Note that a request is about to leave."""
+        self.used, self.idle = True, False
+
+    def may_be_used(self) -> bool:
+        """Whether the connection is new, or was kept and holds nothing that was not asked for."""
+        if not self.used:
+            return True
+        if self.unasked or self.should_close or self.transport is None:
+            return False
+        # Not yet read by the event loop.
+        poll = select.poll()
+        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not poll.poll(0)
+
+
 class _Connector(aiohttp.TCPConnector):
     """
-    Keeps each request's ``_RequestState``, and each request from being sent twice.
+    Keeps each request's ``_RequestState``, each request from being sent twice, and each reply with its own request.
 
     aiohttp sends GET, PUT and DELETE again when a kept-alive connection dies under them; it then asks for a second one.
+    And it takes a reply that came unasked on a kept-alive connection for the next request's.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = partial(_Protocol, loop=self._loop)  # type: ignore[assignment]
 
     async def connect(self, *args: Any, **options: Any) -> Any:
         """Return a connection for one request."""
         progress = _progress.get()
-        if progress.connected:
+        if progress.protocol is not None:
             raise aiohttp.ServerDisconnectedError
-        connection = await super().connect(*args, **options)
-        progress.connected = True
-        return connection
+        while True:
+            connection = await super().connect(*args, **options)
+            protocol = cast("_Protocol", connection.protocol)
+            if protocol.may_be_used():
+                protocol.begin()
+                progress.protocol = protocol
+                return connection
+            connection.close()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import http.client
+import io
+import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractAsyncContextManager, closing, contextmanager, nullcontext
+from contextvars import ContextVar
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Self
 
@@ -14,43 +17,23 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
+from urllib3.exceptions import NewConnectionError, ProxyError
 
 from airflow_provider_campaigns.protocol.dialect import Dialect
-from airflow_provider_campaigns.protocol.messages import (
-    Claim,
-    Conversation,
-    Keep,
-    NoReplyError,
-    NotSentError,
-    Page,
-    Recall,
-    Release,
-    Request,
-    Response,
-    SignIn,
-    Sleep,
-    Step,
-    T,
-)
-from airflow_provider_campaigns.transports.log_filter import install_log_filter
+from airflow_provider_campaigns.protocol.messages import Conversation, Page, Response, Sleep, T
+from airflow_provider_campaigns.transports.body import Body
+from airflow_provider_campaigns.transports.driver import Driver, TokenStep, hand_over
 from airflow_provider_campaigns.transports.settings import TransportSettings
-from airflow_provider_campaigns.transports.tokens import InMemoryTokens, TokenMemory, ask
-from airflow_provider_campaigns.transports.wire import (
-    WireRequest,
-    authorities,
-    log_reply,
-    log_wait,
-    proxy_for,
-    short_reason,
-    wire_request,
-)
+from airflow_provider_campaigns.transports.tokens import TokenMemory, ask
+from airflow_provider_campaigns.transports.wire import WireRequest, authorities, proxy_for
 
 POOL_SIZE = 64
 _CHUNK = 65536
+# A TLS record: the most that one call sends, so that the time-out of a call is that of all.
+_RECORD = 16384
 
 
-class BlockingTransport:
+class BlockingTransport(Driver):
     """
     Drives conversations; several threads may use one transport.
 
@@ -68,22 +51,19 @@ class BlockingTransport:
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._dialect = dialect
-        self._settings = settings
-        self._tokens = tokens or InMemoryTokens()
+        super().__init__(dialect, settings, tokens)
         self._sleep = sleep
         self._opening = threading.Lock()
-        self._signing_in = threading.Lock()
+        self._signing_in = _Lock()
         self._session: requests.Session | None = None
-        install_log_filter()
 
     def run(self, conversation: Conversation[T]) -> T:
         """
-        Drive ``conversation`` to its end and return its result; what it raises goes on unchanged.
+        Drive ``conversation`` to its end and return its result; what it raises is raised unchanged.
 
         :raises TypeError: it yields pages, which only ``stream`` can hand on.
         """
-        with closing(self._drive(conversation)) as pages:
+        with closing(self._pages(conversation)) as pages:
             try:
                 next(pages)
             except StopIteration as end:
@@ -92,8 +72,8 @@ class BlockingTransport:
         raise TypeError("this conversation yields pages: use stream()")
 
     def stream(self, conversation: Conversation[Any]) -> Iterator[Any]:
-        """Drive ``conversation`` page by page, as the items are asked for; what it raises goes on unchanged."""
-        with closing(self._drive(conversation)) as pages:
+        """Drive ``conversation`` page by page, as the items are asked for; what it raises is raised unchanged."""
+        with closing(self._pages(conversation)) as pages:
             for page in pages:
                 yield from page.items
 
@@ -110,60 +90,32 @@ class BlockingTransport:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _drive(self, conversation: Conversation[T]) -> Generator[Page, None, T]:
-        with closing(conversation):
-            try:
-                step = next(conversation)
-                while True:
-                    if isinstance(step, Page):
-                        yield step
-                        step = next(conversation)
-                        continue
-                    try:
-                        answer = self._perform(step)
-                    except Exception as failure:  # noqa: BLE001 - whatever it is, the conversation decides
-                        step = conversation.throw(failure)
-                    else:
-                        step = conversation.send(answer)
-            except StopIteration as end:
-                result: T = end.value
-                return result
+    def _pages(self, conversation: Conversation[T]) -> Generator[Page, None, T]:
+        return (yield from self._drive(conversation).__await__())
 
-    def _perform(self, step: Step) -> Any:
-        match step:
-            case Request():
-                return self._send(step)
-            case Sleep():
-                log_wait(step)
-                return self._sleep(step.seconds)
-            case SignIn(stale):
-                with self._signing_in:
-                    return self.run(self._dialect.sign_in(stale))
-            case Recall() | Claim() | Keep() | Release():
-                return ask(self._tokens, step)
-            case _:
-                raise TypeError(f"not a step of a conversation: {type(step).__name__}")
+    async def _hand_over(self, page: Page) -> None:
+        await hand_over(page)
 
-    def _send(self, request: Request) -> Response:
-        outer = sys.exception()
-        wire = wire_request(request, self._settings)
-        started = time.monotonic()
-        try:
-            response = self._exchange(wire, deadline=started + self._settings.timeout)
-        except Exception as error:  # noqa: BLE001 - the libraries' errors hold the address, headers and body
-            kind = NotSentError if _never_connected(error) else NoReplyError
-            failure = kind(short_reason(error, self._settings.timeout, outer))
-        else:
-            log_reply(request, response.status, started)
-            return response
-        log_reply(request, str(failure), started)
-        # Raised here, outside "except", so that no traceback shows the library's error.
-        raise failure
+    async def _wait(self, seconds: float) -> None:
+        self._sleep(seconds)
 
-    def _exchange(self, wire: WireRequest, deadline: float) -> Response:
+    def _alone(self) -> AbstractAsyncContextManager[Any]:
+        return self._signing_in
+
+    def _slot(self) -> AbstractAsyncContextManager[Any]:
+        return nullcontext()
+
+    async def _ask_tokens(self, step: TokenStep) -> str | Sleep | None:
+        return ask(self._tokens, step)
+
+    def _never_connected(self, error: Exception) -> bool:
+        return _never_connected(error)
+
+    async def _exchange(self, wire: WireRequest) -> Response:
         session = self._open()
         proxy = proxy_for(wire.url, self._settings)
         timeout = self._settings.timeout
+        _deadline.set(time.monotonic() + timeout)
         with session.request(
             wire.method,
             wire.url,
@@ -175,7 +127,10 @@ class BlockingTransport:
             stream=True,
         ) as reply:
             headers = {name.lower(): value for name, value in reply.headers.items()}
-            return Response(reply.status_code, _read(reply, deadline), headers)
+            body = Body(headers.get("content-encoding", ""), self._settings.max_reply_bytes)
+            while chunk := reply.raw.read1(_CHUNK, decode_content=False):
+                body.feed(chunk)
+            return Response(reply.status_code, body.whole(), headers)
 
     def _open(self) -> requests.Session:
         with self._opening:
@@ -184,14 +139,17 @@ class BlockingTransport:
             return self._session
 
 
-def _read(reply: requests.Response, deadline: float) -> bytes:
-    """Return the body; requests' own time-out is for each read, so a server that drips would never end."""
-    chunks = []
-    while chunk := reply.raw.read1(_CHUNK, decode_content=True):
-        chunks.append(chunk)
-        if time.monotonic() > deadline:
-            raise TimeoutError
-    return b"".join(chunks)
+class _Lock:
+    """A thread's lock in the form that the driver expects."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    async def __aenter__(self) -> None:
+        self._lock.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 class _Session(requests.Session):
@@ -209,27 +167,110 @@ class _Session(requests.Session):
         """Follow no redirect: it could carry a write or the credentials to somewhere else."""
 
 
+# When the request that this thread makes must be over, by the monotonic clock. The time-outs of requests are for each
+# call of a socket, so a server that drips would never end.
+_deadline: ContextVar[float] = ContextVar("deadline")
+
+
+def _time_left() -> float:
+    left = _deadline.get() - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+class _TimedReader(io.RawIOBase):
+    """Reads from a socket until the deadline: status line, headers and body alike."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(_time_left())
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Reply(http.client.HTTPResponse):
+    """A reply that is read until the deadline."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp.close()
+        self.fp = io.BufferedReader(_TimedReader(sock))
+
+
 @contextmanager
 def _connecting(connection: HTTPConnection) -> Iterator[None]:
-    """Give all that fails before the first byte of a request one name; later errors look just the same."""
+    """Give all that fails before the first byte of a request one name; later errors have the same types."""
     try:
         yield
-    except (NewConnectionError, ConnectTimeoutError):
-        raise
     except Exception as error:
         raise NewConnectionError(connection, str(error)) from error
 
 
-class _Connection(HTTPConnection):
+class _Timed(HTTPConnection):
+    """Connects, sends and receives until the deadline."""
+
+    response_class = _Reply
+
     def connect(self) -> None:
         with _connecting(self):
             super().connect()
 
+    def send(self, data: Any) -> None:
+        """Send bytes, connecting first if need be."""
+        if self.sock is None or not isinstance(data, bytes):
+            super().send(data)
+            return
+        for start in range(0, len(data), _RECORD):
+            self.sock.settimeout(_time_left())
+            super().send(data[start : start + _RECORD])
 
-class _TlsConnection(HTTPSConnection):
-    def connect(self) -> None:
-        with _connecting(self):
-            super().connect()
+    @property
+    def is_connected(self) -> bool:
+        """
+        Whether a kept connection may be used: it has not been closed, and holds nothing that was not asked for.
+
+        urllib3 checks the socket, but not what TLS has decrypted already.
+        """
+        pending = getattr(self.sock, "pending", None)
+        return super().is_connected and not (pending and pending())
+
+    def _new_conn(self) -> socket.socket:
+        """Connect to the first of the host's addresses that answers; urllib3 gives each of them the whole time-out."""
+        failure: Exception = OSError("the host has no address")
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            self._dns_host, self.port, type=socket.SOCK_STREAM
+        ):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                for option in self.socket_options or ():
+                    sock.setsockopt(*option)
+                sock.settimeout(_time_left())
+                sock.connect(address)
+            except OSError as error:
+                sock.close()
+                failure = error
+            else:
+                sock.settimeout(_time_left())
+                return sock
+        raise failure
+
+
+class _Connection(_Timed):
+    """A connection without TLS."""
+
+
+class _TlsConnection(_Timed, HTTPSConnection):
+    """A connection with TLS."""
 
 
 class _Pool(HTTPConnectionPool):
@@ -254,10 +295,8 @@ class _Adapter(HTTPAdapter):
 
 
 def _never_connected(error: Exception) -> bool:
-    if isinstance(error, requests.ConnectTimeout):
-        return True
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     if isinstance(reason, ProxyError):
         # Not proof: urllib3 wraps a reply cut by a proxy so, too.
         reason = reason.original_error
-    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
+    return isinstance(reason, NewConnectionError)

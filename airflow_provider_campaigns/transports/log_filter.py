@@ -1,11 +1,11 @@
-"""Keeps addresses and query strings out of the HTTP libraries' own log lines."""
+"""Keeps addresses, query strings and parts of replies out of the HTTP libraries' own log lines."""
 
 from __future__ import annotations
 
 import logging
 import re
 
-from airflow_provider_campaigns.masking import mask
+from airflow_provider_campaigns.masking import mask, one_line
 
 # Those that log request targets, as sent, or connections.
 _LOGGERS = (
@@ -19,9 +19,14 @@ _LOGGERS = (
 _QUERY = re.compile(r"\?[^\s\"']+")
 
 
+# urllib3 logs the headers that it could not parse, also in the traceback.
+_UNPARSED = re.compile(r"unparsed data: .*", re.DOTALL)
+
+
 def _hide(record: logging.LogRecord) -> bool:
-    record.msg = mask(_QUERY.sub("?***", record.getMessage()))
-    record.args = None
+    text = _UNPARSED.sub("unparsed data: ***", _QUERY.sub("?***", record.getMessage()))
+    record.msg = one_line(mask(text))
+    record.args = record.exc_info = record.exc_text = None
     return True
 
 

@@ -46,7 +46,7 @@ class InMemoryTokens:
     Keeps the token for as long as this process needs it; never blocks.
 
     :param margin: seconds before its end from which a token is no longer given out.
-    :param clock: tells the time, seconds since the epoch.
+    :param clock: returns the time, seconds since the epoch.
     """
 
     def __init__(self, margin: float = SAFETY_MARGIN, clock: Callable[[], float] = time.time) -> None:
@@ -62,7 +62,7 @@ class InMemoryTokens:
         return token if self._clock() < expires_at - self._margin else None
 
     def claim(self, stale: str, per_hour: int) -> str | Sleep | None:
-        """Return None: nobody else would make a token."""
+        """Return None: no other process would make a token."""
 
     def keep(self, token: str, expires_at: float) -> None:
         """Keep a new token in place of the old one."""

@@ -1,9 +1,10 @@
-"""What both transports share: how a request looks on the wire, and how a failure is named without telling secrets."""
+"""What both transports share: how a request looks on the wire, and how a failure is named without its secrets."""
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,13 +12,20 @@ from functools import lru_cache
 from urllib.parse import urlencode
 
 from multidict import CIMultiDict
+from requests.exceptions import RequestException
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, requote_uri, select_proxy
 
+from airflow_provider_campaigns.exceptions import InputError, shown
 from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.protocol.messages import Request, Sleep
-from airflow_provider_campaigns.transports.settings import TransportSettings
+from airflow_provider_campaigns.transports.body import ACCEPT_ENCODING, ReplyError
+from airflow_provider_campaigns.transports.settings import TransportSettings, split_address
 
 log = logging.getLogger(__name__)
+
+_AUTHORITY = re.compile(r"https?://[^/?#]*")
+# As RFC 9110 has it, without what it calls obsolete: visible ASCII, with blanks between.
+_HEADER_VALUE = re.compile(r"(?:[!-~](?:[ \t!-~]*[!-~])?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +42,19 @@ def wire_request(request: Request, settings: TransportSettings) -> WireRequest:
     """
     Return ``request`` as it is sent.
 
-    :raises InputError: its body holds something that JSON does not know.
+    :raises InputError: its body holds something that JSON does not know, or its path, parameters or headers (the
+        credentials) hold what cannot be sent.
     """
-    headers = CIMultiDict({"Accept": "application/json", "User-Agent": settings.user_agent})
+    headers = CIMultiDict(
+        {"Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING, "User-Agent": settings.user_agent}
+    )
     if request.body is not None:
         headers["Content-Type"] = "application/json"
-    headers.update(request.headers)
+    for name, value in request.headers.items():
+        if not _HEADER_VALUE.fullmatch(value):
+            # The value may be a credential, so it is not shown.
+            raise InputError(f"header {name}", "visible ASCII characters", "something else")
+        headers[name] = value
     return WireRequest(request.method, _url(request, settings.base_url), dict(headers.items()), request.body)
 
 
@@ -48,12 +63,26 @@ def _url(request: Request, base_url: str) -> str:
     if not url.startswith(("http://", "https://")):
         url = f"{base_url.rstrip('/')}/{url.lstrip('/')}"
     if params := {name: value for name, value in request.params.items() if value is not None}:
-        url += ("&" if "?" in url else "?") + urlencode(params)
-    return _requoted(url)
+        try:
+            url += ("&" if "?" in url else "?") + urlencode(params)
+        except UnicodeEncodeError:
+            raise InputError("params", "text without lone surrogates", "something else") from None
+    quoted = _requoted(url)
+    if quoted is None:
+        raise InputError("path", "a path, or an http or https address", url.partition("?")[0])
+    return quoted
 
 
-# A delivery sends to one address over and over.
-_requoted = lru_cache(requote_uri)
+# Cached, since a delivery sends to one address over and over.
+@lru_cache
+def _requoted(url: str) -> str | None:
+    """Return ``url`` with whatever must be quoted quoted; None when it is no address."""
+    authority = _AUTHORITY.match(url)
+    try:
+        quoted = requote_uri(url)
+    except (ValueError, RequestException):
+        return None
+    return quoted if authority and split_address(authority.group()) and split_address(quoted) else None
 
 
 def proxy_for(url: str, settings: TransportSettings) -> str | None:
@@ -88,7 +117,7 @@ def log_wait(sleep: Sleep) -> None:
 
 def short_reason(error: BaseException, timeout: float, outer: BaseException | None) -> str:
     """
-    Say what went wrong on the wire in words that hold no address, header or body (the libraries' own texts do).
+    Describe what went wrong on the wire in words that hold no address, header or body (the libraries' own texts do).
 
     :param timeout: seconds the request was given.
     :param outer: the exception that was being handled before the request, which has no part in its failure.
@@ -96,13 +125,16 @@ def short_reason(error: BaseException, timeout: float, outer: BaseException | No
     causes = list(_causes(error, outer))
     if any(isinstance(cause, TimeoutError) for cause in causes):
         return f"nothing within {timeout:g} s"
+    for cause in causes:
+        if isinstance(cause, ReplyError):
+            return str(cause)
     root = causes[-1]
     details = getattr(root, "strerror", None) or getattr(root, "status", None)
     if details is None and type(root) is OSError:
         # Plain ones come from the standard library's sockets ("Tunnel connection failed: 407 ..."), not from a reply.
         details = str(root)
     name = type(root).__name__
-    return f"{name}: {details}" if details else name
+    return shown(f"{name}: {details}" if details else name)
 
 
 def _causes(error: BaseException, outer: BaseException | None) -> Iterator[BaseException]:

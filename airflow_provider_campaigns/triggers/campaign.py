@@ -1,4 +1,4 @@
-"""Watches a campaign from the triggerer: reads only, carries ids only."""
+"""Polls a campaign from the triggerer: reads only, carries ids only."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ class CampaignStatusTrigger(BaseTrigger):
     """
     Polls one campaign until it is over.
 
-    All times are absolute, so that a triggerer that restarts goes on with the same wait.
+    All times are absolute, so that a triggerer that restarts continues the same wait.
 
     :param hook: import path of the vendor's hook.
     :param conn_id: id of the Airflow connection; looked up in the triggerer.
     :param poll_method: name of the dialect's conversation that returns a ``PollResult``.
     :param arguments: its arguments: ids and numbers, nothing secret.
-    :param poll_interval: seconds between two looks.
+    :param poll_interval: seconds between two polls.
     :param deadline: when to stop waiting, seconds since the epoch.
-    :param first_poll_at: when to look first, likewise; default at once. One that is late, as after a restart of the
-        triggerer, looks within one ``poll_interval``, at a time of its own.
-    :param max_poll_failures: looks in a row that may fail.
-    :param failures: looks in a row that failed before.
+    :param first_poll_at: when to poll first, likewise; default at once. One that is late, as after a restart of the
+        triggerer, polls within one ``poll_interval``, at a time of its own.
+    :param max_poll_failures: polls in a row that may fail.
+    :param failures: polls in a row that failed before.
     :param unknown: undocumented statuses that were logged before.
     :raises InputError: Airflow could not store one of these.
     """
@@ -104,7 +104,7 @@ class CampaignStatusTrigger(BaseTrigger):
         yield TriggerEvent(dict(event))
 
     async def cleanup(self) -> None:
-        """Close the session; a later look would open another."""
+        """Close the session; a later poll would open another."""
         connected, self._connected = self._connected, None
         if connected is not None:
             await connected[1].__aexit__()
@@ -130,7 +130,7 @@ class CampaignStatusTrigger(BaseTrigger):
         if not self.first_poll_at:
             return 0.0
         pause = self.first_poll_at - time.time()
-        # A triggerer that starts again has many that are late, and would look at every vendor a thousand times at once.
+        # A triggerer that starts again has many that are late, and would poll every vendor a thousand times at once.
         return pause if pause > 0 else random.uniform(0, self.poll_interval)  # noqa: S311
 
     async def _poll(self, poller: Poller) -> WaitResult | None:
@@ -146,7 +146,7 @@ class CampaignStatusTrigger(BaseTrigger):
         except CallRefusedError as error:
             if error.status != HTTPStatus.UNAUTHORIZED:
                 raise
-        self.log.warning("The credentials are not taken; looking the connection up again")
+        self.log.warning("The credentials are refused; looking the connection up again")
         await self.cleanup()
         return await self._ask(poller)
 

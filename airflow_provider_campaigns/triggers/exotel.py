@@ -1,4 +1,4 @@
-"""Watches Exotel's campaigns from the triggerer: one that a task waits for, or all of an account."""
+"""Polls Exotel's campaigns from the triggerer: one that a task waits for, or all of an account."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_campaigns.compat import BaseEventTrigger
 from airflow_provider_campaigns.exceptions import CampaignError, InputError
 from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger, check_kwargs
 
@@ -30,7 +30,7 @@ class PausingCampaignTrigger(CampaignStatusTrigger):
     """
     A ``CampaignStatusTrigger`` of one Exotel campaign, for ``pause_on_kill``.
 
-    Airflow calls ``on_kill`` from 3.3 on, when somebody clears or marks the deferred task; never when the triggerer
+    Airflow calls ``on_kill`` from 3.3 on, when a person clears or marks the deferred task; never when the triggerer
     restarts. Pausing is all that a trigger of this package ever writes at a vendor.
     """
 
@@ -65,8 +65,8 @@ class ExotelCampaignFinishedTrigger(BaseEventTrigger):  # type: ignore[misc, unu
     Archived) or ``failed`` (Failed, Canceled, Deleted, still Paused when ``end_at`` has passed; then with ``reason``),
     ``counts`` are Exotel's ``stats``. It holds no phone number.
 
-    What was over before the watcher first looked does not fire. What was told is kept, so that a restart tells it not
-    again, and tells what happened meanwhile:
+    What was over before the watcher's first poll does not fire. What was reported is stored, so that a restart does not
+    report it again, but reports what happened meanwhile:
 
     - Airflow 3.3 and later: in the asset's state store, once Airflow has stored the events; a triggerer that dies
       between the two, within some seconds, fires them again. All watchers whose connection, ``poll_interval`` and
@@ -75,12 +75,12 @@ class ExotelCampaignFinishedTrigger(BaseEventTrigger):  # type: ignore[misc, unu
       ``campaigns_finished_…``, just before it fires; a triggerer that dies within that second never fires them. Each
       trigger polls by itself.
 
-    Errors are logged and never end it: it looks again, after at most five minutes or ``poll_interval``.
+    Errors are logged and never end it: it polls again, after at most five minutes or ``poll_interval``.
 
     :param exotel_conn_id: id of the Airflow connection.
     :param name: only campaigns whose name fits this pattern, e.g. ``Renewals *`` (``*``, ``?``, ``[…]``, case counts);
         default every one.
-    :param poll_interval: seconds between two looks; default 60.
+    :param poll_interval: seconds between two polls; default 60.
     :param lookback_days: how old a campaign may be, since it was created, when the watcher starts; default 60. Exotel's
         own campaigns last 30 days unless ``end_at`` says otherwise.
     :raises InputError: one of these cannot be used.
@@ -113,7 +113,7 @@ class ExotelCampaignFinishedTrigger(BaseEventTrigger):  # type: ignore[misc, unu
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield an event for each campaign that is newly over, from looks of its own."""
+        """Yield an event for each campaign that is newly over, from polls of its own."""
         from airflow_provider_campaigns.triggers._exotel.finished import account_polls
 
         store = await self._marks()
@@ -129,13 +129,13 @@ class ExotelCampaignFinishedTrigger(BaseEventTrigger):  # type: ignore[misc, unu
 
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
-        """Return what looks once for all of them, and stores their marks when Airflow has stored their events."""
+        """Return what polls once for all of them, and stores their marks when Airflow has stored their events."""
         from airflow_provider_campaigns.triggers._exotel.shared_stream import SharedPolls
 
         return SharedPolls(kwargs["exotel_conn_id"], kwargs["poll_interval"], kwargs["lookback_days"])
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[AccountPoll]) -> AsyncIterator[TriggerEvent]:
-        """Yield an event for each campaign that is newly over, from the looks of all."""
+        """Yield an event for each campaign that is newly over, from the polls of all."""
         store = await self._marks()
         async for poll in shared_stream:
             for event in self._news(store, poll):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_campaigns.delivery import storage
-from airflow_provider_campaigns.delivery.storage import is_path, locate, open_text, write_whole
+from airflow_provider_campaigns.delivery.storage import check_root, is_path, locate, open_text, write_whole
+from airflow_provider_campaigns.exceptions import InputError
 
 
 @pytest.fixture(params=["local", "object storage"])
@@ -115,3 +118,149 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatc
     write_whole(tmp_path / "a", [b"1\n"])
 
     assert steps == ["file", "rename", "folder"]
+
+
+# -- who may read what is written
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("setting", "file", "folder"),
+    [(None, 0o600, 0o700), ("", 0o600, 0o700), ("077", 0o600, 0o700), ("027", 0o640, 0o750), ("2", 0o664, 0o775)],
+)
+def test_files_and_their_folders_have_the_rights_of_the_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str | None, file: int, folder: int
+) -> None:
+    if setting is not None:
+        monkeypatch.setenv("AIRFLOW__CAMPAIGNS__OUTCOMES_UMASK", setting)
+    before = os.umask(0o022)
+    try:
+        write_whole(tmp_path / "new" / "below" / "a", [b"1\n"])
+    finally:
+        os.umask(before)
+
+    assert mode(tmp_path / "new" / "below" / "a") == file
+    assert [mode(tmp_path / "new"), mode(tmp_path / "new" / "below")] == [folder] * 2
+
+
+def test_a_folder_that_is_there_keeps_its_rights_and_a_file_gets_new_ones(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir(mode=0o755)
+    (tmp_path / "there" / "a").write_text("before")
+    (tmp_path / "there" / "a").chmod(0o644)
+
+    write_whole(tmp_path / "there" / "a", [b"1\n"])
+
+    assert [mode(tmp_path / "there"), mode(tmp_path / "there" / "a")] == [0o755, 0o600]
+
+
+@pytest.mark.parametrize("setting", ["rwx", "8", "0o27", "-1", "700", "177", "00077"])
+def test_a_setting_that_is_no_umask_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    monkeypatch.setenv("AIRFLOW__CAMPAIGNS__OUTCOMES_UMASK", setting)
+    with pytest.raises(InputError, match=r"\[campaigns\] outcomes_umask: expected an octal number"):
+        write_whole(tmp_path / "a", [b"1\n"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_temporary_name_cannot_be_foreseen_and_no_link_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = set[str]()
+
+    def seen() -> Iterator[bytes]:
+        names.update(path.name for path in tmp_path.iterdir())
+        yield b"1\n"
+
+    for name in ("a", "b"):
+        write_whole(tmp_path / name, seen())
+    assert len({name for name in names if name.endswith(".tmp")}) == 2
+
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    monkeypatch.setattr(secrets, "token_hex", lambda length: "foreseen")
+    (tmp_path / ".c.foreseen.tmp").symlink_to(victim)
+    with pytest.raises(FileExistsError):
+        write_whole(tmp_path / "c", [b"1\n"])
+    assert victim.read_text() == "untouched"
+
+
+def test_a_link_in_the_place_of_the_file_is_replaced_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("untouched")
+    (tmp_path / "a").symlink_to(tmp_path / "victim")
+
+    write_whole(tmp_path / "a", [b"1\n"])
+
+    assert (tmp_path / "victim").read_text() == "untouched"
+    assert not (tmp_path / "a").is_symlink()
+
+
+def test_a_file_system_without_rights_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    monkeypatch.setenv("AIRFLOW__CAMPAIGNS__OUTCOMES_UMASK", "000")
+    write_whole(tmp_path / "new" / "a", [b"1\n"])
+    assert mode(tmp_path / "new" / "a") == 0o600
+
+
+# -- where files may lie
+
+
+ROOTS = "/data/contacts, s3://aws@bucket/contacts/ ,file:///srv/lists"
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/data/contacts/a.csv", True),
+        ("/data/contacts", True),
+        ("/data/contacts/../contacts/a.csv", True),
+        (Path("/srv/lists/today/a.csv"), True),
+        ("file:///data/contacts/a.csv", True),
+        ("s3://aws@bucket/contacts/a.csv", True),
+        ("s3://aws@bucket/contacts", True),
+        (ObjectStoragePath("s3://aws@bucket/contacts/a.csv"), True),
+        ("/data/contacts-of-others/a.csv", False),
+        ("/data/contacts/../secret.csv", False),
+        ("/etc/passwd.csv", False),
+        ("contacts/a.csv", False),
+        ("../data/a.csv", False),
+        ("file:///etc/a.csv", False),
+        ("s3://aws@bucket/contacts-of-others/a.csv", False),
+        ("s3://other@bucket/contacts/a.csv", False),
+        ("s3://aws@bucket/contacts/../secret/a.csv", False),
+        ("s3://aws@bucket/contacts/%2e%2e/secret/a.csv", False),
+        ("https://example.com/data/contacts/a.csv", False),
+        ("", False),
+    ],
+)
+def test_only_what_lies_below_a_root_is_allowed(path: Any, allowed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CAMPAIGNS__CONTACTS_ROOTS", ROOTS)
+    message = r"^contacts: expected a path or URL below one of \[campaigns\] contacts_roots, got "
+    with nullcontext() if allowed else pytest.raises(InputError, match=message):
+        check_root(path, "contacts")
+
+
+def test_a_link_that_leads_out_of_a_root_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "outside.csv").write_text("phone\n")
+    (tmp_path / "root" / "a.csv").symlink_to(tmp_path / "outside.csv")
+    monkeypatch.setenv("AIRFLOW__CAMPAIGNS__CONTACTS_ROOTS", str(tmp_path / "root"))
+    with pytest.raises(InputError, match="contacts_roots"):
+        check_root(tmp_path / "root" / "a.csv", "contacts")
+
+
+@pytest.mark.parametrize("setting", [None, "", " , "])
+def test_without_the_setting_everything_is(setting: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if setting is not None:
+        monkeypatch.setenv("AIRFLOW__CAMPAIGNS__CONTACTS_ROOTS", setting)
+    check_root("/etc/passwd.csv", "contacts")
+
+
+def test_a_root_that_is_relative_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CAMPAIGNS__CONTACTS_ROOTS", "contacts")
+    with pytest.raises(InputError, match=r"\[campaigns\] contacts_roots: expected absolute paths"):
+        check_root("contacts/a.csv", "contacts")

@@ -8,9 +8,11 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn, Self
 
-from airflow_provider_campaigns.delivery.plan.batches import Reading, read_exclusions
+from airflow_provider_campaigns.delivery.plan.batches import Reading
+from airflow_provider_campaigns.delivery.plan.exclusions import read_exclusions
 from airflow_provider_campaigns.delivery.plan.sources import open_source
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
@@ -20,11 +22,12 @@ from airflow_provider_campaigns.delivery.run.engine import Delivery
 from airflow_provider_campaigns.delivery.run.limits import Limits, OnUnknown
 from airflow_provider_campaigns.delivery.run.senders import Answer, Ticket
 from airflow_provider_campaigns.exceptions import InvalidContactError
+from airflow_provider_campaigns.identity import Kind, read_phone
 from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response, Sleep, T
 from airflow_provider_campaigns.protocol.pace import Pace, paced
 from airflow_provider_campaigns.protocol.retry import exchange
-from airflow_provider_campaigns.protocol.send import Contact, ContactReply, LooksUp
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply, LooksUp, Send
 
 HEADER = {"vendor": "acme", "campaign": "spring"}
 
@@ -148,7 +151,7 @@ class _Acme(Dialect):
 
 
 @dataclass(frozen=True)
-class AcmeSend:
+class AcmeSend(Send):
     """A vendor's send: contacts have a ``phone``, perhaps an ``email``; the reply is a list of statuses."""
 
     campaign: str = "spring"
@@ -156,16 +159,16 @@ class AcmeSend:
     safe_to_resend: str = ""
 
     vendor = "acme"
-    requests_per_minute: float | None = None
-    identity: Mapping[str, str] = field(default_factory=lambda: {"campaign": "spring"})
-    required: Sequence[Sequence[str]] = (("phone",),)
+    required = (("phone",),)
+    recipient_fields = MappingProxyType[str, Kind]({"phone": "phone"})
 
     def contact(self, fields: Mapping[str, Any]) -> Contact:
         phone = str(fields.get("phone") or "")
         if not phone.removeprefix("+").isdigit():
             raise InvalidContactError("phone", "digits", phone)
         addresses = (phone, *filter(None, [fields.get("email")]))
-        return Contact(phone, dict(fields), addresses, identity=phone.removeprefix("+"))
+        person = read_phone(phone)
+        return Contact(phone, dict(fields), addresses, person.key, (person,))
 
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         body = [dict(contact.body) for contact in contacts]

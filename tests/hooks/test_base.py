@@ -104,6 +104,19 @@ def test_a_host_with_credentials_is_refused_before_it_is_kept(connect: Callable[
         connect(host="https://jo:hunter2@api.example.com").identity  # noqa: B018
 
 
+@pytest.mark.parametrize("url", ["https://evil.example.com/me", f"{HOST}:8443/me", f"{HOST}@evil.example.com/me"])
+def test_a_call_goes_to_another_host_only_if_asked(connect: Callable[..., AcmeHook], url: str) -> None:
+    hook = connect()
+    with requests_mock.Mocker() as vendor:
+        vendor.get(url, json={})
+        vendor.get(f"{HOST}/me", json={"here": True})
+        with pytest.raises(InputError, match=r"expected a path, or a URL .* \(unless allow_other_host=True\)"):
+            hook.call("GET", url)
+        assert not vendor.called
+        assert hook.call("GET", f"{HOST}/me") == {"here": True}
+        assert hook.call("GET", url, allow_other_host=True) == {}
+
+
 def test_secrets_are_the_credentials_of_the_account(connect: Callable[..., AcmeHook]) -> None:
     assert connect(extra={"region": "IN"}).secrets == ("top-secret-key",)
 

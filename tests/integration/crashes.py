@@ -134,6 +134,9 @@ class Send:
         """Return in what a send that is over broke the promise: nobody twice, nobody lost, no needless doubt."""
         outcomes, received = self.outcomes(), self.received()
         accepted, unknown = ({line["key"] for line in outcomes if line["status"] == status} for status in DELIVERED)
+        if self.kind.safe:
+            # The campaign is new: what it has already is from a request of this send whose reply was lost.
+            accepted |= {line["key"] for line in outcomes if line["status"] == "duplicate"}
         counts = Counter(line["status"] for line in outcomes)
         rows, all_rows = Counter(line["row"] for line in outcomes), range(1, len(self.people) + 1)
         twice = {} if self.kind.contacts_nobody else {key for key, times in received.items() if times > 1}

@@ -23,8 +23,8 @@ def main(number_of_try: int, folder: Path, many: bool, environment: Mapping[str,
         campaign.MOST_NUMBERS = NUMBERS_PER_REQUEST
         for module in (lists, recipients):
             module.MOST_CONTACTS, module.MOST_IN_A_LIST = NUMBERS_PER_REQUEST, ON_A_LIST  # type: ignore[attr-defined]
-    # Looks that follow at once: nothing is on its way any more when a sandbox on this machine is asked.
-    idempotent_create.LOOKUP_DELAYS = lists.LOOKUP_DELAYS = (0, 0, 0)  # type: ignore[attr-defined]
+    # Look-ups that follow at once: nothing is on its way any more when a sandbox on this machine is asked.
+    idempotent_create.lookup_delays = lists.lookup_delays = lambda _: [0, 0, 0]  # type: ignore[attr-defined]
     create = CreateExotelCampaignOperator(
         task_id="create",
         name="Reminder",

@@ -35,7 +35,7 @@ def test_what_was_stored_is_the_link(link: type[StoredLink], xcoms: dict[str, An
 
 
 @pytest.mark.parametrize("link", LINKS)
-def test_it_is_stored_where_airflow_3_looks_for_it(link: type[StoredLink], xcoms: dict[str, Any]) -> None:
+def test_it_is_stored_where_airflow_3_polls_for_it(link: type[StoredLink], xcoms: dict[str, Any]) -> None:
     # So Airflow's own base class names the key, from Airflow 3 on.
     link.store(context(xcoms), "https://example.com/c1")
     assert list(xcoms) == [f"_link_{link.__name__}"] == [link().xcom_key]
@@ -56,4 +56,4 @@ def test_outside_of_a_task_nothing_is_stored() -> None:
 
 
 def test_each_link_has_a_name_of_its_own() -> None:
-    assert len({link().name for link in LINKS}) == len(LINKS)
+    assert len({link.name for link in LINKS}) == len(LINKS)

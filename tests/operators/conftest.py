@@ -9,12 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_campaigns.operators.base.send_window import SendWindow
 from airflow_provider_campaigns.protocol import retry
 from airflow_provider_campaigns.state import task_state as operator_state
 from tests.operators.hours import OPEN
+from tests.versions import AIRFLOW_V_3_3_PLUS
 
 
 @dataclass

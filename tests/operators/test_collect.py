@@ -18,7 +18,7 @@ from tests.connections import calls, connect, contacted
 from tests.operators.deliveries import ends, outcomes_of, write_csv
 
 CAMPAIGN = "xvr69EYLKXvTkfYuk"
-MakeContext = Callable[..., dict[str, Any]]
+MakeContext = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +96,52 @@ class TestSend:
             "assignedTo": "sam@example.com",
             "sendMessage": False,
         }
+
+    def test_the_newest_pages_options_reach_the_vendor(self, sandbox: SandboxClient, make_context: MakeContext) -> None:
+        operator: Any = requests(
+            contacts=people(1),
+            esign_docs=["{{ doc }}"],
+            esign_triggers={"when": "{{ event }}"},
+            send_completion_message="false",
+            send_rejection_message=True,
+            send_reopen_message=False,
+            overrides={"{{ field }}": "{{ event }}"},
+        )
+        operator.render_template_fields({"doc": "doc-1", "event": "completed", "field": "reminders"})
+        operator.execute(make_context())
+        fields = sandbox.received("collect")["contacts"][0]["fields"]
+        assert {name: fields[name] for name in fields if name not in people(1)[0] and name != "data"} == {
+            "esignDocs": ["doc-1"],
+            "esignTriggers": {"when": "completed"},
+            "sendCompletionMessage": False,
+            "sendRejectionMessage": True,
+            "sendReopenMessage": False,
+            "{{ field }}": "completed",
+        }
+
+    @pytest.mark.parametrize("batch_size", [1, 2, 50])
+    def test_an_unknown_contact_id_is_rejected_and_those_behind_it_are_sent(
+        self, batch_size: int, sandbox: SandboxClient, make_context: MakeContext
+    ) -> None:
+        ids = [{"contact": name} for name in ("C1", "unknown-2", "C3", "unknown-4")]
+        context = make_context()
+        receipt = requests(contacts=[*ids, *people(2)], batch_size=batch_size).execute(context)
+        assert (receipt["accepted"], receipt["rejected"], receipt["unknown"]) == (4, 2, 0)
+        statuses = [line["status"] for line in context["ti"].pushed["outcomes"]]
+        assert statuses == ["accepted", "rejected", "accepted", "rejected", "accepted", "accepted"]
+        assert sorted(contacted(sandbox, "collect")) == sorted(
+            ["c1@example.com", "c3@example.com", "jo0@example.com", "jo1@example.com"]
+        )
+
+    def test_errors_that_name_one_contact_do_not_reject_the_other(
+        self, sandbox: SandboxClient, make_context: MakeContext
+    ) -> None:
+        errors = {"requests": [], "errors": [{"contact": "jo1@example.com"}]}
+        sandbox.fault("reply", vendor="collect", method="POST", body=errors)
+        context = make_context()
+        with pytest.raises(AirflowFailException, match="1 contacts may have been sent"):
+            requests(contacts=people(2)).execute(context)
+        assert [line["status"] for line in context["ti"].pushed["outcomes"]] == ["unknown", "rejected"]
 
     def test_contacts_of_the_vendor_are_named_by_their_id(
         self, sandbox: SandboxClient, make_context: MakeContext
@@ -197,7 +243,7 @@ class TestFailures:
         state: dict[str, str] = {}
         for try_number in (1, 2):
             context = make_context(try_number, 1, state=state)
-            operator = requests(contacts=people(4), batch_size=2, outcomes_path=str(tmp_path), retries=1)
+            operator: Any = requests(contacts=people(4), batch_size=2, outcomes_path=str(tmp_path), retries=1)
             with pytest.raises(AirflowFailException, match="2 contacts may have been sent"):
                 operator.execute(context)
             outcomes = outcomes_of(context["ti"].pushed["receipt"])
@@ -236,7 +282,7 @@ class TestAsTask:
             assert secret not in logged
 
     def test_its_fields_are_templates_and_addresses_are_not_shown(self) -> None:
-        operator = requests(
+        operator: Any = requests(
             campaign_id="{{ campaign }}",
             items=["{{ item }}"],
             data={"year": "{{ year }}"},
@@ -272,6 +318,7 @@ class TestAsTask:
         assert str(operator.contacts) == "data/people.csv"
         assert operator.hook.conn_id == "collect_fr"
 
+    @pytest.mark.filterwarnings("ignore::airflow_provider_campaigns.exceptions.PersonalDataWarning")
     def test_it_can_be_mapped(self) -> None:
         with DAG("campaigns", schedule=None):
             mapped = SendCollectRequestOperator.partial(task_id="send", outcomes_path="/tmp/outcomes").expand_kwargs(

@@ -20,7 +20,7 @@ from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, connect
 
 CAMPAIGN = "xvr69EYLKXvTkfYuk"
-MakeContext = Callable[..., dict[str, Any]]
+MakeContext = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def test_nothing_to_change_is_refused(sandbox: SandboxClient, request_id: str, m
 
 
 @pytest.mark.parametrize("fault", ["drop", "cut", "500-after"])
-def test_nobody_knows_whether_the_status_changed(
+def test_it_is_unknown_whether_the_status_changed(
     sandbox: SandboxClient, request_id: str, make_context: MakeContext, fault: str
 ) -> None:
     sandbox.fault(fault, vendor="collect", method="PATCH")
@@ -95,7 +95,7 @@ def test_what_sends_no_message_is_left_to_a_retry(
     ("parameters", "error"),
     [({"request_id": "another"}, CallRefusedError), ({"status": "nonsense"}, RequestRejectedError)],
 )
-def test_a_refusal_is_told(
+def test_a_refusal_is_reported(
     request_id: str, make_context: MakeContext, parameters: dict[str, str], error: type[Exception]
 ) -> None:
     parameters = {"request_id": request_id, "status": "completed", **parameters}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,10 +17,11 @@ from airflow_provider_campaigns.sandbox import xtremepush
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, connect, contacted
 from tests.operators.deliveries import ends, outcomes_of, write_csv
+from tests.operators.hours import CLOSED, OPEN, OPENS, WINDOW
 
 CAMPAIGN = 7345
 QUEUED = "accepted for sending; not delivered yet"
-MakeContext = Callable[..., dict[str, Any]]
+MakeContext = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)
@@ -58,12 +60,12 @@ class TestExecute:
         campaign(
             contacts=users(1),
             template_params={"external_message_id": "{{ run }}"},
-            send_at=datetime(2026, 12, 1, 9, 30, tzinfo=UTC),
+            send_at=datetime(2099, 12, 1, 9, 30, tzinfo=UTC),
             overrides={"retry_for": 2, "retry_for_period": "weeks"},
         ).execute(make_context())
         assert sandbox.received("xtremepush")["contacts"][0]["fields"] == {
             "params": {"external_message_id": "{{ run }}"},
-            "time": "2026-12-01 09:30 UTC",
+            "time": "2099-12-01 09:30 UTC",
             "target_by": "user_id",
             "target_params": {"first_name": "Zoë"},
         }
@@ -99,6 +101,38 @@ class TestExecute:
         assert sandbox.received()["requests"] == []
 
 
+class TestSendAt:
+    """When the vendor sends: never at an hour that ``send_window`` leaves out, nor in the past."""
+
+    @pytest.mark.parametrize(
+        ("now", "send_at"),
+        [(OPEN, OPENS), (CLOSED, OPENS), (CLOSED, OPENS.isoformat()), (CLOSED, "2026-11-22T19:59:00+05:30")],
+    )
+    def test_a_time_in_the_window_is_sent_at_any_hour(
+        self, sandbox: SandboxClient, make_context: MakeContext, clock: SimpleNamespace, now: datetime, send_at: Any
+    ) -> None:
+        clock.now = now
+        receipt = campaign(contacts=users(1), send_window=WINDOW, send_at=send_at).execute(make_context())
+        assert receipt["accepted"] == 1
+
+    @pytest.mark.parametrize(
+        ("parameters", "message"),
+        [
+            ({"send_at": CLOSED, "send_window": WINDOW}, "send_at: expected a time within send_window"),
+            ({"send_at": "2026-11-22T20:00:00+05:30", "send_window": WINDOW}, "send_at: expected a time within"),
+            ({"send_at": CLOSED, "send_window": {}}, "send_window: expected"),
+            ({"send_at": OPEN - timedelta(seconds=1)}, "send_at: expected a time to come"),
+            ({"send_at": OPEN - timedelta(days=1), "send_window": WINDOW}, "send_at: expected a time to come"),
+        ],
+    )
+    def test_any_other_is_refused_before_anything_is_sent(
+        self, sandbox: SandboxClient, make_context: MakeContext, clock: Any, parameters: dict[str, Any], message: str
+    ) -> None:
+        with pytest.raises(InputError, match=message):
+            campaign(contacts=users(1), **parameters).execute(make_context())
+        assert sandbox.received()["requests"] == []
+
+
 class TestContacts:
     def test_each_row_ends_once_and_says_why(self, sandbox: SandboxClient, make_context: MakeContext) -> None:
         rows = [{"user_id": "user-1"}, {"user_id": "user-1"}, {"user_id": ""}, {"user_id": 1.5}, {"user_id": 17}]
@@ -123,7 +157,7 @@ class TestContacts:
             "email: expected an e-mail address, got nobody",
         )
 
-    def test_a_refused_request_rejects_all_of_it_and_the_others_go_on(
+    def test_a_refused_request_rejects_all_of_it_and_the_others_are_sent(
         self, sandbox: SandboxClient, make_context: MakeContext
     ) -> None:
         sandbox.fault("refuse", vendor="xtremepush")

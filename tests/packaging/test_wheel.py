@@ -81,7 +81,14 @@ def test_the_wheel_ships_types_and_licence(wheel: Wheel, name: str):
 
 @pytest.mark.parametrize(
     "classifier",
-    ["Framework :: Apache Airflow", "Framework :: Apache Airflow :: Provider", "Typing :: Typed"],
+    [
+        "Framework :: Apache Airflow",
+        "Framework :: Apache Airflow :: Provider",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Typing :: Typed",
+    ],
 )
 def test_the_classifiers_make_it_findable(wheel: Wheel, classifier: str):
     assert classifier in wheel.metadata.get_all("Classifier", [])
@@ -90,6 +97,12 @@ def test_the_classifiers_make_it_findable(wheel: Wheel, classifier: str):
 def test_the_metadata_names_this_version_and_the_licence(wheel: Wheel):
     assert wheel.metadata["Version"] == airflow_provider_campaigns.__version__
     assert wheel.metadata["License-Expression"] == "Apache-2.0"
+
+
+def test_the_metadata_say_where_to_find_the_project(wheel: Wheel):
+    urls = dict(line.split(", ", 1) for line in wheel.metadata.get_all("Project-URL", []))
+    assert urls.keys() == {"Source", "Documentation", "Changelog", "Bug Tracker"}
+    assert all(url.startswith(urls["Source"]) for url in urls.values())
 
 
 def test_no_dependency_is_capped(wheel: Wheel):

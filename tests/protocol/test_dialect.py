@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -29,16 +30,21 @@ class PlainDialect(Dialect):
         (200, b"", Verdict.BROKEN),
         (200, b"<html>", Verdict.BROKEN),
         (200, b"42", Verdict.BROKEN),
-        (302, b"", Verdict.CALL_REFUSED),
+        *[(status, b"", Verdict.BROKEN) for status in (300, 302, 303, 304, 305, 306)],
+        *[(status, b"", Verdict.CALL_REFUSED) for status in (301, 307, 308)],
         (400, b"{}", Verdict.REJECTED),
         (401, b"{}", Verdict.SIGNED_OUT),
         (402, b"{}", Verdict.CALL_REFUSED),
         (403, b"{}", Verdict.CALL_REFUSED),
         (404, b"{}", Verdict.CALL_REFUSED),
         (407, b"{}", Verdict.CALL_REFUSED),
+        (408, b"{}", Verdict.BROKEN),
         (409, b"{}", Verdict.REJECTED),
         (422, b"{}", Verdict.REJECTED),
+        (423, b"{}", Verdict.TRY_LATER),
+        (425, b"", Verdict.TRY_LATER),
         (429, b"<html>", Verdict.THROTTLED),
+        (499, b"", Verdict.BROKEN),
         (500, b"{}", Verdict.BROKEN),
         (502, b"<html>", Verdict.BROKEN),
         (503, b"<html>", Verdict.TRY_LATER),
@@ -46,7 +52,7 @@ class PlainDialect(Dialect):
         (600, b"", Verdict.BROKEN),
     ],
 )
-def test_a_reply_is_judged_by_its_status_and_whether_it_can_be_read(status, body, verdict):
+def test_a_reply_is_judged_by_its_status_and_whether_it_can_be_read(status: int, body: Any, verdict: Any) -> None:
     assert PlainDialect().verdict(Response(status, body)) is verdict
 
 
@@ -61,32 +67,32 @@ def test_a_reply_is_judged_by_its_status_and_whether_it_can_be_read(status, body
         ([1], None, "no message (3 bytes)"),
     ],
 )
-def test_an_errors_words_are_found(body, code, message):
+def test_an_errors_words_are_found(body: Any, code: Any, message: str) -> None:
     assert PlainDialect().explain(Response(400, json.dumps(body).encode())) == (code, message)
 
 
-def test_an_error_carries_the_vendors_words():
+def test_an_error_carries_the_vendors_words() -> None:
     error = PlainDialect().error(RequestRejectedError, Response(400, b'{"message": "no", "code": 7}'))
     assert str(error) == "plain: request rejected (HTTP 400, code 7): no"
 
 
-def test_a_redirect_says_what_to_check():
+def test_a_redirect_says_what_to_check() -> None:
     error = PlainDialect().error(CallRefusedError, Response(308, b"<html>"))
     assert "check the connection's host (scheme, region, path prefix)" in str(error)
 
 
-def test_a_dialect_has_no_tokens_unless_it_says_so():
+def test_a_dialect_has_no_tokens_unless_it_says_so() -> None:
     dialect = PlainDialect()
     assert dialect.signs_in is False
     with pytest.raises(TypeError, match="plain has no tokens"):
         next(dialect.sign_in(""))
 
 
-def test_three_repeats_and_five_minutes_are_the_default():
+def test_three_repeats_and_five_minutes_are_the_default() -> None:
     assert PlainDialect().policy == RetryPolicy(retry_limit=3, max_wait=300.0)
 
 
-def test_json_helpers_tell_objects_from_the_rest():
+def test_json_helpers_tell_objects_from_the_rest() -> None:
     assert json_object(Response(200, b'{"a": 1}')) == {"a": 1}
     assert json_object(Response(200, b"[1]")) == {}
     assert json_object(Response(200, b"<")) == {}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from airflow_provider_campaigns.protocol import messages
 from airflow_provider_campaigns.protocol.messages import (
     Claim,
     Keep,
@@ -38,21 +41,21 @@ from airflow_provider_campaigns.protocol.send import Contact
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_step_does_not_print_what_is_secret(value):
+def test_a_step_does_not_print_what_is_secret(value: Any) -> None:
     assert "s3cret" not in repr(value)
     assert repr(value).startswith(type(value).__name__ + "(")
 
 
-def test_a_request_prints_where_it_goes_without_addresses():
+def test_a_request_prints_where_it_goes_without_addresses() -> None:
     assert repr(Request("GET", "/people/jo@example.com/x?a=1", "read")) == "Request(GET /***@example.com/x)"
 
 
 @pytest.mark.parametrize(("status", "ok"), [(199, False), (200, True), (299, True), (300, False), (404, False)])
-def test_two_hundreds_are_ok(status, ok):
+def test_two_hundreds_are_ok(status: int, ok: Any) -> None:
     assert Response(status).ok is ok
 
 
-def test_a_reply_is_read_as_json_in_any_unicode_encoding():
+def test_a_reply_is_read_as_json_in_any_unicode_encoding() -> None:
     assert Response(200, '{"a": "é"}'.encode()).json() == {"a": "é"}
     assert Response(200, '{"a": "é"}'.encode("utf-16")).json() == {"a": "é"}
 
@@ -65,21 +68,58 @@ def test_a_reply_is_read_as_json_in_any_unicode_encoding():
         pytest.param(rb'{"a": "\uD83D\uDE00 \u00e9"}', "\N{GRINNING FACE} é", id="whole"),
     ],
 )
-def test_half_of_a_character_in_a_reply_can_be_written_down(body, text):
+def test_half_of_a_character_in_a_reply_can_be_written_down(body: Any, text: str) -> None:
     assert Response(200, body).json() == {"a": text}
     assert Response(200, body).json()["a"].encode()
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"a": ', b"\xff\xfe\xff", b"[" * 100_000])
-def test_what_is_no_json_is_a_value_error(body):
+def test_what_is_no_json_is_a_value_error(body: Any) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - json's own and our own
         Response(200, body).json()
 
 
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a":'])
+@pytest.mark.parametrize("damage", [b"1", rb'"\ud800"', b'"\xed\xa0\xbd"', b"NaN"])
+@pytest.mark.parametrize("depth", [150, 199, 230, 900, 3000, 100_000])
+def test_a_reply_is_nested_so_deep_and_no_deeper(opening: bytes, damage: bytes, depth: int) -> None:
+    closing = {b"[": b"]", b'{"a":': b"}", b'[{"a":': b"}]"}[opening]
+    times = depth // len(closing)
+    response = Response(200, opening * times + damage + closing * times)
+
+    try:
+        parsed = response.json()
+    except ValueError:
+        levels = None
+    else:
+        levels = 0
+        while isinstance(parsed, (dict, list)):
+            parsed = parsed["a"] if isinstance(parsed, dict) else parsed[0]
+            levels += 1
+    assert (levels == depth // len(closing) * len(closing)) if depth < 200 else levels is None
+
+
+def test_a_reply_holds_so_many_values_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "MOST_VALUES", 10)
+    assert Response(200, b"[1,2,3,4,5,6,7,8,9,10]").json() == [*range(1, 11)]
+    for body in (b"[1,2,3,4,5,6,7,8,9,10,11]", b"[" + b"[]," * 9 + b"[]]", b'[{},{},{},{},{},{"a":1}]'):
+        with pytest.raises(ValueError, match="more than 10 values"):
+            Response(200, body).json()
+
+
+@pytest.mark.parametrize("body", [b"9" * 5000, b"-" + b"9" * 100_000, b"1e" + b"9" * 5000])
+def test_a_number_without_end_is_a_value_or_no_json(body: bytes) -> None:
+    try:
+        number = Response(200, body).json()
+    except ValueError:
+        number = 0
+    assert isinstance(number, (int, float))
+
+
 @pytest.mark.parametrize("kind", [NotSentError, NoReplyError])
-def test_a_failure_on_the_wire_hides_addresses(kind):
+def test_a_failure_on_the_wire_hides_addresses(kind: Any) -> None:
     assert str(kind("GET ?to=jo@example.com failed")) == "GET ?***@example.com failed"
 
 
-def test_progress_has_no_details_unless_given():
+def test_progress_has_no_details_unless_given() -> None:
     assert PollResult("done", "COMPLETED") == PollResult("done", "COMPLETED", {})

@@ -98,11 +98,11 @@ def test_one_failure_too_many_does(clock: SimpleNamespace) -> None:
     assert one.failed(unavailable()) is None
     with pytest.raises(VendorUnavailableError) as raised:
         one.failed(unavailable())
-    assert str(raised.value) == "exotel: unavailable (HTTP 503): 3 looks in a row failed, the last one: oops"
+    assert str(raised.value) == "exotel: unavailable (HTTP 503): 3 polls in a row failed, the last one: oops"
 
 
 def test_none_may_fail_if_none_is_allowed_to() -> None:
-    with pytest.raises(VendorUnavailableError, match="1 looks in a row failed"):
+    with pytest.raises(VendorUnavailableError, match="1 polls in a row failed"):
         watch(max_failures=0).failed(unavailable())
 
 

@@ -48,7 +48,7 @@ class HandDialect(Dialect):
 
     vendor = "hand"
     policy: RetryPolicy = field(default_factory=lambda: RetryPolicy(retry_limit=2, max_wait=30))
-    signs_in: bool = False  # type: ignore[misc]
+    signs_in: bool = False
 
     def authorize(self, request: Request, token: str) -> Request:
         return replace(request, headers={"Token": token})
@@ -65,7 +65,7 @@ class Played:
 
     steps: list[Any] = field(default_factory=list)
     result: Any = None
-    error: Exception | None = None
+    error: VendorError | None = None
 
     @property
     def requests(self) -> list[Request]:
@@ -78,7 +78,8 @@ class Played:
 
 def play(conversation: Generator[Any, Any, Any], *answers: Any) -> Played:
     """Drive a conversation by hand: ``answers`` to its requests and sign-ins in order, exceptions thrown."""
-    played, left, answer = Played(), list(answers), None
+    played, left = Played(), list(answers)
+    answer: Any = None
     try:
         while True:
             throw = isinstance(answer, Exception)
@@ -98,36 +99,36 @@ def dialect() -> HandDialect:
     return HandDialect()
 
 
-def test_an_answer_is_returned_after_one_request(dialect):
+def test_an_answer_is_returned_after_one_request(dialect: HandDialect) -> None:
     played = play(exchange(dialect, WRITE), OK)
     assert played.result == OK
     assert played.steps == [replace(WRITE, headers={"Token": ""})]
 
 
-def test_the_token_is_asked_for_before_each_attempt():
+def test_the_token_is_asked_for_before_each_attempt() -> None:
     played = play(exchange(HandDialect(signs_in=True), WRITE), "one", throttled(1), "two", OK)
     assert [type(step) for step in played.steps] == [SignIn, Request, Sleep, SignIn, Request]
     assert [request.headers["Token"] for request in played.requests] == ["one", "two"]
 
 
-def test_an_ended_token_is_named_stale_and_replaced_once():
+def test_an_ended_token_is_named_stale_and_replaced_once() -> None:
     played = play(exchange(HandDialect(signs_in=True), WRITE), "old", ENDED, "new", ENDED)
     assert [step.stale for step in played.steps if isinstance(step, SignIn)] == ["", "old"]
     assert isinstance(played.error, CallRefusedError)
 
 
-def test_without_tokens_a_401_refuses_the_call(dialect):
+def test_without_tokens_a_401_refuses_the_call(dialect: HandDialect) -> None:
     played = play(exchange(dialect, WRITE), ENDED)
     assert str(played.error) == "hand: call refused (HTTP 401): Token Expired"
 
 
-def test_a_refusal_in_the_vendors_own_words_is_repeated(dialect):
+def test_a_refusal_in_the_vendors_own_words_is_repeated(dialect: HandDialect) -> None:
     played = play(exchange(dialect, WRITE), Response(200, b'{"message": "Max limit exceeded"}'), OK)
     assert played.result == OK
     assert len(played.sleeps) == 1
 
 
-def test_a_wait_says_why_and_whether_all_should_wait(dialect):
+def test_a_wait_says_why_and_whether_all_should_wait(dialect: HandDialect) -> None:
     refused = play(exchange(dialect, WRITE), throttled(3), OK)
     failed = play(exchange(dialect, READ), NotSentError("refused"), OK)
     assert refused.sleeps == [Sleep(3.0, "hand: unavailable (HTTP 429): slow down", throttled=True)]
@@ -135,14 +136,14 @@ def test_a_wait_says_why_and_whether_all_should_wait(dialect):
     assert not failed.sleeps[0].throttled
 
 
-def test_the_back_off_doubles_up_to_a_minute(dialect):
+def test_the_back_off_doubles_up_to_a_minute(dialect: HandDialect) -> None:
     patient = replace(dialect, policy=RetryPolicy(retry_limit=9))
     played = play(exchange(patient, READ), *[BROKEN] * 10)
     for sleep, least in zip(played.sleeps, [0.5, 1, 2, 4, 8, 16, 32, 60, 60], strict=True):
         assert least <= sleep.seconds <= least + 1
 
 
-def test_no_repeats_may_be_asked_for(dialect):
+def test_no_repeats_may_be_asked_for(dialect: HandDialect) -> None:
     impatient = replace(dialect, policy=RetryPolicy(retry_limit=0, max_wait=0))
     for answer in (NotSentError("refused"), BROKEN, throttled(1)):
         played = play(exchange(impatient, READ), answer)
@@ -150,7 +151,7 @@ def test_no_repeats_may_be_asked_for(dialect):
         assert played.sleeps == []
 
 
-def test_waits_after_refusals_may_fill_max_wait_but_not_pass_it(dialect):
+def test_waits_after_refusals_may_fill_max_wait_but_not_pass_it(dialect: HandDialect) -> None:
     played = play(exchange(dialect, WRITE), throttled(10), throttled(20), throttled(1))
     assert [sleep.seconds for sleep in played.sleeps] == [10, 20]
     assert str(played.error) == "hand: unavailable (HTTP 429): slow down"
@@ -163,37 +164,39 @@ def test_waits_after_refusals_may_fill_max_wait_but_not_pass_it(dialect):
         (RetryPolicy(retry_limit=0, max_wait=60), Response(503, b'{"message": "soon"}', {"retry-after": "31"})),
     ],
 )
-def test_an_error_says_when_the_vendor_wants_to_be_asked_again(policy, answer):
+def test_an_error_says_when_the_vendor_wants_to_be_asked_again(policy: Any, answer: Any) -> None:
     played = play(exchange(HandDialect(policy=policy), READ), answer)
     assert isinstance(played.error, VendorUnavailableError)
     assert played.error.retry_after == 31
 
 
-def test_an_error_says_nothing_where_the_vendor_said_nothing(dialect):
-    assert play(exchange(dialect, WRITE), BROKEN).error.retry_after is None
+def test_an_error_says_nothing_where_the_vendor_said_nothing(dialect: HandDialect) -> None:
+    error = play(exchange(dialect, WRITE), BROKEN).error
+    assert error is not None
+    assert error.retry_after is None
 
 
-def test_refusals_and_failures_are_counted_apart(dialect):
+def test_refusals_and_failures_are_counted_apart(dialect: HandDialect) -> None:
     answers = [NotSentError("a"), throttled(9), NotSentError("b"), throttled(9), throttled(9), OK]
     assert play(exchange(dialect, WRITE), *answers).result == OK
 
 
 @pytest.mark.parametrize("request_", [READ, WRITE, SAFE], ids=["read", "write", "safe write"])
-def test_a_request_that_never_left_ends_as_unavailable(dialect, request_):
+def test_a_request_that_never_left_ends_as_unavailable(dialect: HandDialect, request_: Any) -> None:
     played = play(exchange(dialect, request_), *[NotSentError("refused")] * 3)
     assert type(played.error) is VendorUnavailableError
     assert len(played.requests) == 3
 
 
 @pytest.mark.parametrize("failure", [BROKEN, NoReplyError("reset"), Response(200, b"<html>")])
-def test_an_unanswered_write_is_not_repeated(dialect, failure):
+def test_an_unanswered_write_is_not_repeated(dialect: HandDialect, failure: Any) -> None:
     played = play(exchange(dialect, WRITE), failure)
     assert type(played.error) is OutcomeUnknownError
     assert len(played.requests) == 1
 
 
 @pytest.mark.parametrize("failure", [BROKEN, NoReplyError("reset"), Response(200, b"<html>")])
-def test_an_unanswered_read_is_repeated_and_ends_as_unavailable(dialect, failure):
+def test_an_unanswered_read_is_repeated_and_ends_as_unavailable(dialect: HandDialect, failure: Any) -> None:
     played = play(exchange(dialect, READ), failure, failure, failure)
     assert type(played.error) is VendorUnavailableError
 
@@ -203,19 +206,20 @@ def test_an_unanswered_read_is_repeated_and_ends_as_unavailable(dialect, failure
     [[BROKEN] * 2, [NotSentError("refused")] * 2, [throttled(31)], [REJECTED], [ENDED], [Response(403, b"{}")]],
     ids=["500", "not sent", "429", "400", "401", "403"],
 )
-def test_a_write_once_unanswered_stays_unknown_whatever_comes_last(dialect, last):
+def test_a_write_once_unanswered_stays_unknown_whatever_comes_last(dialect: HandDialect, last: Any) -> None:
     played = play(exchange(dialect, SAFE), NoReplyError("reset"), *last)
     assert type(played.error) is OutcomeUnknownError
 
 
-def test_a_read_once_unanswered_ends_as_it_ends(dialect):
+def test_a_read_once_unanswered_ends_as_it_ends(dialect: HandDialect) -> None:
     assert type(play(exchange(dialect, READ), BROKEN, REJECTED).error) is RequestRejectedError
 
 
-def test_an_answer_tells_whether_an_earlier_attempt_may_have_been_carried_out(dialect):
+def test_an_answer_tells_whether_an_earlier_attempt_may_have_been_carried_out(dialect: HandDialect) -> None:
     assert play(exchange(dialect, SAFE), NoReplyError("reset"), OK).result.repeated
     assert not play(exchange(dialect, SAFE), NotSentError("refused"), OK).result.repeated
     assert not play(exchange(dialect, SAFE), throttled(1), OK).result.repeated
+    assert play(exchange(dialect, WRITE), Response(425), OK).result.repeated
     assert not play(exchange(dialect, SAFE), OK).result.repeated
 
 
@@ -229,21 +233,21 @@ def test_an_answer_tells_whether_an_earlier_attempt_may_have_been_carried_out(di
     ],
     ids=lambda value: getattr(value, "__name__", type(value).__name__),
 )
-def test_a_failed_sign_in_tells_nothing_of_the_write_that_waits_for_it(failure, kind):
+def test_a_failed_sign_in_tells_nothing_of_the_write_that_waits_for_it(failure: Any, kind: Any) -> None:
     played = play(exchange(HandDialect(signs_in=True), WRITE), failure)
     assert type(played.error) is kind
     assert failure.message in str(played.error)
     assert played.requests == []
 
 
-def test_a_failed_sign_in_after_an_unanswered_write_leaves_it_unknown():
+def test_a_failed_sign_in_after_an_unanswered_write_leaves_it_unknown() -> None:
     failure = VendorUnavailableError("hand", "refused")
     played = play(exchange(HandDialect(signs_in=True), SAFE), "token", NoReplyError("reset"), failure)
     assert type(played.error) is OutcomeUnknownError
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), KeyboardInterrupt(), ValueError("y")], ids=repr)
-def test_other_exceptions_go_on_unchanged(dialect, error):
+def test_other_exceptions_go_on_unchanged(dialect: HandDialect, error: Any) -> None:
     conversation = exchange(dialect, SAFE)
     next(conversation)
     with pytest.raises(type(error)) as caught:
@@ -252,7 +256,7 @@ def test_other_exceptions_go_on_unchanged(dialect, error):
 
 
 @pytest.mark.parametrize("answers", [[], [throttled(1)]], ids=["in a request", "in a wait"])
-def test_a_closed_conversation_asks_for_nothing_more(dialect, answers):
+def test_a_closed_conversation_asks_for_nothing_more(dialect: HandDialect, answers: Any) -> None:
     conversation = exchange(dialect, SAFE)
     next(conversation)
     for answer in answers:
@@ -262,7 +266,7 @@ def test_a_closed_conversation_asks_for_nothing_more(dialect, answers):
         next(conversation)
 
 
-def test_two_exchanges_at_a_time_count_apart(dialect):
+def test_two_exchanges_at_a_time_count_apart(dialect: HandDialect) -> None:
     first, second = exchange(dialect, READ), exchange(dialect, READ)
     for conversation in (first, second):
         next(conversation)
@@ -277,7 +281,7 @@ def test_two_exchanges_at_a_time_count_apart(dialect):
 
 
 @pytest.mark.parametrize(("method", "effect"), [("get", "read"), ("HEAD", "read"), ("post", "write"), ("Put", "write")])
-def test_a_call_is_a_read_only_where_http_says_so(dialect, method, effect):
+def test_a_call_is_a_read_only_where_http_says_so(dialect: HandDialect, method: Any, effect: Any) -> None:
     played = play(call(dialect, method, "/any", json=[1], params={"a": 1}), OK)
     assert played.result == {"done": True}
     (request,) = played.requests
@@ -296,7 +300,7 @@ def test_a_call_is_a_read_only_where_http_says_so(dialect, method, effect):
         ("inf", float("inf"), float("inf")),
     ],
 )
-def test_retry_after_is_read_as_seconds(value, least, most):
+def test_retry_after_is_read_as_seconds(value: Any, least: Any, most: Any) -> None:
     seconds = retry_after(Response(429, headers={"retry-after": value}))
     assert seconds is not None
     assert least <= seconds <= most
@@ -304,7 +308,7 @@ def test_retry_after_is_read_as_seconds(value, least, most):
 
 @pytest.mark.parametrize("zone", ["GMT", "-0000"])
 @pytest.mark.parametrize(("later", "least", "most"), [(3600, 3500, 3600), (-60, 0, 0)])
-def test_retry_after_is_read_as_a_date(zone, later, least, most):
+def test_retry_after_is_read_as_a_date(zone: Any, later: Any, least: Any, most: Any) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=later), usegmt=True).replace("GMT", zone)
     seconds = retry_after(Response(429, headers={"retry-after": date}))
     assert seconds is not None
@@ -322,5 +326,5 @@ def test_retry_after_is_read_as_a_date(zone, later, least, most):
         {"retry-after": "Wed, 21 Oct 2026 07:28:00 +9999"},
     ],
 )
-def test_a_retry_after_that_cannot_be_read_is_none(headers):
+def test_a_retry_after_that_cannot_be_read_is_none(headers: Any) -> None:
     assert retry_after(Response(429, headers=headers)) is None

@@ -59,7 +59,7 @@ def test_an_authorization_that_cannot_be_read_is_refused(sandbox: SandboxClient)
 # -- one request
 
 
-def test_a_request_looks_like_the_pages(sandbox: SandboxClient) -> None:
+def test_a_request_has_the_form_of_the_pages(sandbox: SandboxClient) -> None:
     body = call(sandbox, "POST", "/request", json={"campaignId": CAMPAIGN, "contact": ADA}).json()
     assert body["errors"] == []
     request = body["request"]
@@ -179,7 +179,7 @@ def test_a_bad_list_of_contacts_is_refused_whole(sandbox: SandboxClient, contact
         ("pending@example.com", "pending", "pending"),
     ],
 )
-def test_a_request_goes_on_by_the_clock(sandbox: SandboxClient, email: str, before: str, after: str) -> None:
+def test_a_request_proceeds_by_the_clock(sandbox: SandboxClient, email: str, before: str, after: str) -> None:
     request = send(sandbox, {"email": email})
     assert read(sandbox, request)["status"] == before
     sandbox.clock(advance=60)

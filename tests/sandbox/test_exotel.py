@@ -53,7 +53,7 @@ def test_thirty_campaign_calls_a_minute_are_taken(sandbox: SandboxClient) -> Non
 # -- creating
 
 
-def test_a_campaign_looks_like_the_sample(sandbox: SandboxClient) -> None:
+def test_a_campaign_has_the_form_of_the_sample(sandbox: SandboxClient) -> None:
     response = call(sandbox, "POST", "/campaigns", {"campaigns": [BASE]})
     body = response.json()
     assert (response.status_code, body["http_code"], body["method"]) == (207, 207, "POST")

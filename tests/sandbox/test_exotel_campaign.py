@@ -27,7 +27,7 @@ from tests.sandbox.exotel_calls import (
 # -- how a campaign goes on
 
 
-def test_a_campaign_goes_on_by_the_clock(sandbox: SandboxClient) -> None:
+def test_a_campaign_proceeds_by_the_clock(sandbox: SandboxClient) -> None:
     identifier = created(sandbox, **{"from": [GOOD, BUSY, FAILING]}, mode="custom", throttle=1)
     assert status(sandbox, identifier) == "Created"
     sandbox.clock(advance=START + MINUTE)
@@ -96,7 +96,7 @@ def running(sandbox: SandboxClient) -> str:
     return identifier
 
 
-def test_a_paused_campaign_goes_on_where_it_stopped(sandbox: SandboxClient) -> None:
+def test_a_paused_campaign_continues_where_it_stopped(sandbox: SandboxClient) -> None:
     identifier = running(sandbox)
     assert act(sandbox, identifier, action="pause")["data"]["status"] == "Paused"
     sandbox.clock(advance=DAY)
@@ -206,7 +206,7 @@ def test_campaigns_are_listed(several: SandboxClient, query: dict[str, Any], fou
     assert names(several, **query) == found
 
 
-def test_a_list_tells_where_it_is(several: SandboxClient) -> None:
+def test_a_list_reports_where_it_is(several: SandboxClient) -> None:
     body = call(several, "GET", "/campaigns", offset=1, limit=1).json()
     assert body["metadata"] == {"count": 1, "offset": 1, "total": 3, "limit": 1}
 

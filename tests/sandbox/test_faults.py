@@ -67,8 +67,8 @@ def last_request(sandbox: SandboxClient) -> dict[str, Any]:
     return request
 
 
-NOT_PROCESSED = ("refuse", "unauthorized", "429", "500", "503", "html", "reset", "hang")
-PROCESSED = ("500-after", "hang-after", "drop", "cut", "slow")
+NOT_PROCESSED = ("refuse", "unauthorized", "429", "500", "503", "html", "reply", "reset", "hang")
+PROCESSED = ("500-after", "reply-after", "hang-after", "drop", "cut", "slow")
 
 
 def test_every_kind_is_tested() -> None:
@@ -76,7 +76,7 @@ def test_every_kind_is_tested() -> None:
 
 
 @pytest.mark.parametrize("fault", NOT_PROCESSED)
-def test_a_fault_before_processing_leaves_no_contact(sandbox: SandboxClient, fault: str) -> None:
+def test_a_fault_before_processing_stores_no_contact(sandbox: SandboxClient, fault: str) -> None:
     sandbox.fault(fault, seconds=FAST)
     try:
         exchange(sandbox)
@@ -88,7 +88,7 @@ def test_a_fault_before_processing_leaves_no_contact(sandbox: SandboxClient, fau
 
 
 @pytest.mark.parametrize("fault", PROCESSED)
-def test_a_fault_after_processing_leaves_the_contact(sandbox: SandboxClient, fault: str) -> None:
+def test_a_fault_after_processing_stores_the_contact(sandbox: SandboxClient, fault: str) -> None:
     sandbox.fault(fault, seconds=FAST)
     exchange(sandbox)
     request = last_request(sandbox)
@@ -108,7 +108,7 @@ def test_refusals_speak_the_vendors_words(sandbox: SandboxClient, fault: str, st
     assert last_request(sandbox)["status"] == status
 
 
-def test_429_tells_when_to_try_again(sandbox: SandboxClient) -> None:
+def test_429_says_when_to_try_again(sandbox: SandboxClient) -> None:
     sandbox.fault("429", retry_after=7)
     response = post(sandbox)
     assert (response.status_code, response.headers["Retry-After"]) == (429, "7")
@@ -125,6 +125,14 @@ def test_html_is_a_page_with_status_200(sandbox: SandboxClient) -> None:
     response = post(sandbox)
     assert (response.status_code, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert response.text.startswith("<html>")
+
+
+@pytest.mark.parametrize(("fault", "accepted"), [("reply", 0), ("reply-after", 1)])
+def test_a_reply_is_answered_as_it_was_ordered(sandbox: SandboxClient, fault: str, accepted: int) -> None:
+    sandbox.fault(fault, body={"success": "perhaps"}, status=202)
+    response = post(sandbox)
+    assert (response.status_code, response.json()) == (202, {"success": "perhaps"})
+    assert sandbox.counts("xtremepush")["accepted"] == accepted
 
 
 def test_reset_breaks_the_connection_off(sandbox: SandboxClient) -> None:

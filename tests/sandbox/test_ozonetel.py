@@ -268,3 +268,23 @@ def test_a_report_is_refused_with_401(account: Account, headers: dict[str, str],
 
 def test_two_reports_a_minute_are_given(account: Account) -> None:
     assert [report(account, headers=KEY).json()["status"] for _ in range(3)] == ["success", "success", "Error"]
+
+
+@pytest.mark.parametrize(("action", "position"), [("start", "RUNNING"), ("stop", "STOPPED")])
+def test_a_person_starts_and_stops_a_campaign(account: Account, action: str, position: str) -> None:
+    account.add()
+    account.sandbox.control("ozonetel", campaign="Demo", action=action)
+    assert account.position() == position
+
+
+@pytest.mark.parametrize("command", [{}, {"action": "pause"}, {"action": None}])
+def test_another_command_to_a_campaign_is_refused(account: Account, command: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="a position, or the action start or stop"):
+        account.sandbox.control("ozonetel", campaign="Demo", **command)
+
+
+@pytest.mark.parametrize(("name", "taken"), [("N" * 100, True), ("N" * 1900, False)])
+def test_a_bulk_row_counts_its_headers(account: Account, name: str, taken: bool) -> None:
+    table = {"map": ["PhoneNumber", name], "data": [["1001", "x" * 150]]}
+    answer = bulk(account, [], bulkData=table).json()["status"]
+    assert (answer == "SUCCESS") == taken

@@ -70,7 +70,8 @@ def test_the_command_says_where_it_listens_and_ends_when_interrupted(command_lin
     assert command_line.stdout
     line = command_line.stdout.readline()
     assert line.startswith("sandbox listening on http://127.0.0.1:")
-    url = line.split()[-1]
+    assert "for tests only" in line
+    url = line.split()[3]
     assert requests.get(f"{url}/_sandbox/clock", timeout=5).json()["speed"] == 60
     command_line.send_signal(signal.SIGINT)
     assert command_line.wait(timeout=10) == 0

@@ -65,7 +65,7 @@ def test_a_window_slides() -> None:
     assert (window.take(), window.take()) == (True, False)
 
 
-def test_a_window_tells_when_it_is_free_in_real_seconds() -> None:
+def test_a_window_reports_when_it_is_free_in_real_seconds() -> None:
     clock = Clock(speed=10)
     window = RateWindow(clock, 1, 600)
     assert window.retry_after == 1
@@ -87,7 +87,7 @@ def test_ids_do_not_repeat(length: int) -> None:
     assert {len(one) for one in drawn} == {length}
 
 
-def test_ids_do_not_look_counted() -> None:
+def test_ids_are_not_in_counting_order() -> None:
     ids = Ids()
     first, second = ids.draw(7), ids.draw(7)
     assert sum(a == b for a, b in zip(first, second, strict=True)) <= 2

@@ -118,7 +118,7 @@ def test_links_are_drawn_for_each_contact(sandbox: SandboxClient) -> None:
 
 
 def test_the_same_contact_gets_another_link_each_time(sandbox: SandboxClient) -> None:
-    messages = {post(sandbox, LINKS, {"contacts": [{"email": "ada@example.com"}]}).text for _ in range(3)}
+    messages = {post(sandbox, LINKS, {"contacts": [{"extUniqueId": "ada"}]}).text for _ in range(3)}
     assert len(messages) == 3
 
 

@@ -102,7 +102,7 @@ def active(sandbox: SandboxClient, campaign: str) -> int:
     return flag
 
 
-def test_a_campaign_tells_whether_it_is_live(sandbox: SandboxClient) -> None:
+def test_a_campaign_reports_whether_it_is_live(sandbox: SandboxClient) -> None:
     assert (active(sandbox, "7"), active(sandbox, "draft1")) == (1, 0)
     sandbox.control("xtremepush", campaign="7", active=0)
     assert active(sandbox, "7") == 0

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import product
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
 from airflow_provider_campaigns.protocol import retry
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
@@ -14,6 +13,7 @@ from airflow_provider_campaigns.state import task_state as operator_state
 from tests.connections import connect, keep_tokens_in_memory
 from tests.sensors.modes import MODES, Run, Time
 from tests.sensors.vendors import THOROUGH, VENDORS, Waiting
+from tests.versions import AIRFLOW_V_3_3_PLUS
 
 
 @pytest.fixture

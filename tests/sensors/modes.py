@@ -14,7 +14,7 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseSensorOperator, TaskDeferred
 
 from airflow_provider_campaigns.protocol import polling
-from airflow_provider_campaigns.sensors import base
+from airflow_provider_campaigns.sensors import wait
 from airflow_provider_campaigns.sensors.base import CampaignSensor
 from airflow_provider_campaigns.state import poll_state
 from airflow_provider_campaigns.triggers import campaign
@@ -32,7 +32,7 @@ LATE = 0.1
 @dataclass
 class Time:
     """
-    A clock that stands still but for the pauses between looks.
+    A clock that stands still but for the pauses between polls.
 
     :param pauses: their seconds.
     :param meanwhile: what happens in each of them, in order.
@@ -56,8 +56,8 @@ class Time:
         self.sleep(seconds)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Let all that waits between looks wait on this clock."""
-        for module in (polling, poll_state, base, campaign):
+        """Let all that waits between polls wait on this clock."""
+        for module in (polling, poll_state, wait, campaign):
             monkeypatch.setattr(module, "time", self)
         monkeypatch.setattr(SENSORS, "time", SimpleNamespace(sleep=self.sleep, monotonic=self.time))
         monkeypatch.setattr(campaign, "asyncio", SimpleNamespace(sleep=self.asleep))
@@ -106,7 +106,7 @@ class Run:
             try:
                 return self.sensor(**options).execute(context)
             except SENSORS.AirflowRescheduleException as rescheduled:
-                # Airflow never comes back too early; this clock is only behind by what the look took.
+                # Airflow never comes back too early; this clock is only behind by what the poll took.
                 self.clock.sleep((rescheduled.reschedule_date - datetime.now(UTC)).total_seconds() + LATE)
             except TaskDeferred as deferral:
                 self.deferred += 1

@@ -7,6 +7,7 @@ All of it at two vendors in three modes, and at the others once (``each_vendor``
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
@@ -20,7 +21,7 @@ from tests.sensors.vendors import FAILURES, Waiting
 
 
 def account_polls(waiting: Waiting) -> int:
-    return calls(waiting.sandbox, waiting.vendor).count(waiting.look)
+    return calls(waiting.sandbox, waiting.vendor).count(waiting.poll)
 
 
 def fault(waiting: Waiting, kind: str, **order: object) -> None:
@@ -39,7 +40,7 @@ def test_it_returns_the_final_status_with_the_vendors_counts(run: Run, waiting: 
     assert clock.pauses == [pytest.approx(INTERVAL, abs=1)] * 2
 
 
-def test_what_is_over_at_the_first_look_is_not_waited_for(run: Run, waiting: Waiting, clock: Time) -> None:
+def test_what_is_over_at_the_first_poll_is_not_waited_for(run: Run, waiting: Waiting, clock: Time) -> None:
     waiting.finish()
 
     assert run.to_end().items() >= waiting.done.items()
@@ -47,12 +48,12 @@ def test_what_is_over_at_the_first_look_is_not_waited_for(run: Run, waiting: Wai
 
 
 @pytest.mark.parametrize(("waiting", "failure"), FAILURES, indirect=["waiting"])
-@pytest.mark.parametrize("at_the_first_look", [True, False])
+@pytest.mark.parametrize("at_the_first_poll", [True, False])
 def test_it_fails_for_good_with_what_it_waits_for(
-    run: Run, waiting: Waiting, failure: str, clock: Time, *, at_the_first_look: bool
+    run: Run, waiting: Waiting, failure: str, clock: Time, *, at_the_first_poll: bool
 ) -> None:
     fail, words = waiting.failures[failure]
-    if at_the_first_look:
+    if at_the_first_poll:
         fail()
     else:
         clock.meanwhile.append(fail)
@@ -60,7 +61,7 @@ def test_it_fails_for_good_with_what_it_waits_for(
     with pytest.raises(CampaignFailed, match=f"{waiting.vendor}: campaign failed: {words}") as failed:
         run.to_end()
     assert isinstance(failed.value, AirflowFailException)
-    assert run.deferred == (run.mode == "deferrable" and not at_the_first_look)
+    assert run.deferred == (run.mode == "deferrable" and not at_the_first_poll)
 
 
 @pytest.mark.parametrize("waiting", ["exotel"], indirect=True)
@@ -85,15 +86,15 @@ def test_an_unknown_status_is_logged_once_and_waited_for(
         assert run.to_end().items() >= waiting.done.items()
 
     assert account_polls(waiting) == 4
-    told = [one.getMessage() for one in caplog.records if "documents" in one.getMessage()]
+    reported = [one.getMessage() for one in caplog.records if "documents" in one.getMessage()]
     expected = f"{waiting.unknown!r} is no status that the vendor documents; it is waited for"
-    assert told == ([expected] if waiting.unknown else [])
+    assert reported == ([expected] if waiting.unknown else [])
 
 
 # -- bad days
 
 
-def test_nine_looks_that_fail_are_survived(run: Run, waiting: Waiting, clock: Time) -> None:
+def test_nine_polls_that_fail_are_survived(run: Run, waiting: Waiting, clock: Time) -> None:
     waiting.finish()
     fault(waiting, "500", times=9)
 
@@ -106,11 +107,11 @@ def test_nine_looks_that_fail_are_survived(run: Run, waiting: Waiting, clock: Ti
 
 
 @pytest.mark.parametrize("kind", ["500", "503", "drop", "html"])
-def test_eleven_looks_that_fail_are_too_many(run: Run, waiting: Waiting, kind: str) -> None:
+def test_eleven_polls_that_fail_are_too_many(run: Run, waiting: Waiting, kind: str) -> None:
     waiting.finish()
     fault(waiting, kind, times=-1)
 
-    with pytest.raises(VendorUnavailableError, match="11 looks in a row failed, the last one: ") as failed:
+    with pytest.raises(VendorUnavailableError, match="11 polls in a row failed, the last one: ") as failed:
         run.to_end()
 
     assert failed.value.vendor == waiting.vendor
@@ -118,7 +119,7 @@ def test_eleven_looks_that_fail_are_too_many(run: Run, waiting: Waiting, kind: s
     assert account_polls(waiting) == 11
 
 
-def test_a_look_that_succeeds_begins_the_count_anew(run: Run, waiting: Waiting, clock: Time) -> None:
+def test_a_poll_that_succeeds_begins_the_count_again(run: Run, waiting: Waiting, clock: Time) -> None:
     fault(waiting, "500", times=10)
     clock.meanwhile += [lambda: None] * 10 + [lambda: fault(waiting, "500", times=10), waiting.finish]
 
@@ -129,7 +130,7 @@ def test_a_look_that_succeeds_begins_the_count_anew(run: Run, waiting: Waiting, 
 def test_how_many_may_fail_is_a_parameter(run: Run, waiting: Waiting) -> None:
     fault(waiting, "500", times=-1)
 
-    with pytest.raises(VendorUnavailableError, match="3 looks in a row failed"):
+    with pytest.raises(VendorUnavailableError, match="3 polls in a row failed"):
         run.to_end(max_poll_failures=2)
     assert account_polls(waiting) == 3
 
@@ -141,7 +142,7 @@ def test_how_many_may_fail_is_a_whole_number(run: Run, wrong: object) -> None:
         run.sensor(max_poll_failures=wrong)
 
 
-def test_a_vendor_that_asks_to_wait_a_moment_is_asked_again_by_the_same_look(
+def test_a_vendor_that_asks_to_wait_a_moment_is_asked_again_by_the_same_poll(
     run: Run, waiting: Waiting, clock: Time
 ) -> None:
     waiting.finish()
@@ -217,7 +218,7 @@ def test_soft_fail_hides_no_error(run: Run, waiting: Waiting) -> None:
 
 
 @pytest.mark.each_vendor
-def test_it_ends_at_the_deadline_with_a_last_look(run: Run, waiting: Waiting, clock: Time) -> None:
+def test_it_ends_at_the_deadline_with_a_last_poll(run: Run, waiting: Waiting, clock: Time) -> None:
     with pytest.raises(
         AirflowSensorTimeout, match=f"not over after 100.0 seconds; the last status was '{waiting.status}'"
     ):
@@ -230,7 +231,7 @@ def test_it_ends_at_the_deadline_with_a_last_look(run: Run, waiting: Waiting, cl
 def test_a_failing_vendor_does_not_put_the_deadline_off(run: Run, waiting: Waiting, clock: Time) -> None:
     fault(waiting, "500", times=-1)
 
-    with pytest.raises(AirflowSensorTimeout, match=r"the last look failed: .*HTTP 500"):
+    with pytest.raises(AirflowSensorTimeout, match=r"the last poll failed: .*HTTP 500"):
         run.to_end(timeout=100)
     assert sum(clock.pauses) == pytest.approx(100, abs=1)
 
@@ -240,8 +241,8 @@ def test_soft_fail_skips_at_the_deadline(run: Run, waiting: Waiting) -> None:
         run.to_end(timeout=100, soft_fail=True)
 
 
-def fail_a_try(run: Run, waiting: Waiting, **options: object) -> None:
-    """Let a try fail in the middle of its wait, for a reason that a retry may mend."""
+def fail_a_try(run: Run, waiting: Waiting, **options: Any) -> None:
+    """Let a try fail in the middle of its wait, for a reason that a retry may correct."""
     fault(waiting, "500", skip=1, times=3)
     with pytest.raises(VendorUnavailableError):
         run.to_end(max_poll_failures=2, **options)

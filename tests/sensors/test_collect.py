@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferred
@@ -70,7 +70,7 @@ def test_another_status_is_waited_for(sandbox: SandboxClient, status: str) -> No
 
 
 @pytest.mark.parametrize(("status", "known"), [("due", True), ("waiting", True), ("with the notary", False)])
-def test_only_a_status_of_the_accounts_own_is_told(
+def test_only_a_status_of_the_accounts_own_is_reported(
     sandbox: SandboxClient, status: str, *, known: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     request, other = send("jo", "mo")
@@ -98,9 +98,9 @@ def test_what_is_waited_for_is_one_request_or_a_list(
 
 def test_its_fields_are_templates() -> None:
     sensor = wait(request_ids="{{ requests | tojson }}", collect_conn_id="collect_{{ country }}")
-    sensor.render_template_fields({"requests": ["r-1", "r-2"], "country": "fr"})
+    sensor.render_template_fields(cast("Any", {"requests": ["r-1", "r-2"], "country": "fr"}))
     assert sensor.arguments() == {"request_ids": ["r-1", "r-2"]}
     assert sensor.hook.conn_id == "collect_fr"
     one = wait(request_id="{{ request }}")
-    one.render_template_fields({"request": "r-1"})
+    one.render_template_fields(cast("Any", {"request": "r-1"}))
     assert one.arguments() == {"request_ids": ["r-1"]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -105,6 +105,6 @@ def test_a_campaign_that_does_not_exist_is_named() -> None:
 
 def test_its_fields_are_templates() -> None:
     operator = sensor(campaign_name="{{ name }}", target_status="{{ wanted }}", ozonetel_conn_id="{{ name }}_account")
-    operator.render_template_fields({"name": "Demo", "wanted": "STOPPED"})
+    operator.render_template_fields(cast("Any", {"name": "Demo", "wanted": "STOPPED"}))
     assert operator.arguments() == {"campaign_name": "Demo", "target_status": "STOPPED", "wait_for_start": True}
     assert operator.hook.conn_id == "Demo_account"

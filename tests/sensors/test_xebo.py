@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout
@@ -76,7 +76,7 @@ def test_what_the_trigger_gets_is_json(given: Any, sent: str | None) -> None:
         ({"since": "yesterday"}, "since: expected a date and time"),
     ],
 )
-def test_a_wrong_parameter_is_refused_before_the_first_look(
+def test_a_wrong_parameter_is_refused_before_the_first_poll(
     sandbox: SandboxClient, parameters: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
@@ -93,7 +93,7 @@ def test_its_fields_are_templates() -> None:
         xebo_conn_id="xebo_{{ country }}",
     )
     sensor.render_template_fields(
-        {"survey": SURVEY, "number": 5, "collector": "c-1", "ds": "2026-03-01", "country": "in"}
+        cast("Any", {"survey": SURVEY, "number": 5, "collector": "c-1", "ds": "2026-03-01", "country": "in"})
     )
     assert sensor.arguments() == {
         "survey_id": SURVEY,

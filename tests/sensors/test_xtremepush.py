@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout
@@ -38,6 +38,6 @@ def test_an_unknown_campaign_fails_at_once(sandbox: SandboxClient, always_200: b
 
 def test_its_fields_are_templates() -> None:
     sensor = live(campaign_id="{{ campaign }}", xtremepush_conn_id="xtremepush_{{ country }}")
-    sensor.render_template_fields({"campaign": "7345", "country": "ie"})
+    sensor.render_template_fields(cast("Any", {"campaign": "7345", "country": "ie"}))
     assert sensor.arguments() == {"campaign_id": "7345"}
     assert sensor.hook.conn_id == "xtremepush_ie"

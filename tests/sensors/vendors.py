@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -42,8 +43,8 @@ class Waiting:
     """
 
     vendor: str
-    look: str
-    """The journal's name of the call that a look makes."""
+    poll: str
+    """The journal's name of the call that a poll makes."""
     path: str
     """Part of its path."""
     signs_in = False
@@ -81,7 +82,7 @@ class Waiting:
 
 
 class Exotel(Waiting):
-    vendor, look, path = "exotel", "get_campaign", "/campaigns/"
+    vendor, poll, path = "exotel", "get_campaign", "/campaigns/"
     status = "Created"
     unknown = "Reviewing"
 
@@ -126,7 +127,7 @@ class Exotel(Waiting):
 
 
 class Ozonetel(Waiting):
-    vendor, look, path = "ozonetel", "get_status", "campaignStatus"
+    vendor, poll, path = "ozonetel", "get_status", "campaignStatus"
     signs_in = True
     status = "READY"
     unknown = "ARCHIVED"
@@ -153,7 +154,7 @@ class Ozonetel(Waiting):
 
 
 class Collect(Waiting):
-    vendor, look, path = "collect", "get_request", "/v1/requests/"
+    vendor, poll, path = "collect", "get_request", "/v1/requests/"
     status = "pending"
     unknown = "with the notary"
 
@@ -162,8 +163,7 @@ class Collect(Waiting):
         self.id = request["_id"]
         self.done = {"status": "completed", "counts": {"completed": 1}, "requests": {self.id: "completed"}}
         self.failures = {
-            status: (lambda status=status: self.show(status), f"ended as {status}")
-            for status in ("error", "cancelled", "archived")
+            status: (partial(self.show, status), f"ended as {status}") for status in ("error", "cancelled", "archived")
         }
 
     def show(self, status: str) -> None:
@@ -183,7 +183,7 @@ class Collect(Waiting):
 
 
 class Xtremepush(Waiting):
-    vendor, look, path = "xtremepush", "info", "info/campaign"
+    vendor, poll, path = "xtremepush", "info", "info/campaign"
     status = "not live"
     unknown = "active 7"
     done = {"status": "live", "active": 1}  # noqa: RUF012
@@ -208,7 +208,7 @@ class Xtremepush(Waiting):
 
 
 class Xebo(Waiting):
-    vendor, look, path = "xebo", "responses", "export/responses"
+    vendor, poll, path = "xebo", "responses", "export/responses"
     signs_in = True
     status = "0 of 2 responses"
     unknown = None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_campaigns.exceptions import LedgerError
 from airflow_provider_campaigns.state.task_state import (
@@ -19,6 +19,7 @@ from airflow_provider_campaigns.state.task_state import (
     task_state,
 )
 from tests.operators.conftest import FakeTaskInstance, FakeTaskStateStore
+from tests.versions import AIRFLOW_V_3_3_PLUS
 
 VALUE = {"settled": [[1, 500]], "header": {"campaign": "José"}}
 

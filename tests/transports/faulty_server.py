@@ -187,7 +187,13 @@ def greet_before_reading(_: FaultyServer, connection: socket.socket, __: object)
     return False
 
 
-BEFORE_READING = (drop_before_reading, greet_before_reading)
+def never_reading(server: FaultyServer, connection: socket.socket, _: object) -> bool:
+    """Take the connection and read nothing."""
+    server.connection_closed.wait(5)
+    return False
+
+
+BEFORE_READING = (drop_before_reading, greet_before_reading, never_reading)
 
 
 def drop(*_: object) -> bool:
@@ -219,6 +225,32 @@ def drip(_: FaultyServer, connection: socket.socket, __: Received) -> bool:
     while True:
         connection.sendall(b" ")
         time.sleep(0.02)
+
+
+def dripping(head: bytes, repeated: bytes, pause: float = 0.02) -> Behaviour:
+    """Send ``head``, and then ``repeated`` for ever."""
+
+    def behaviour(_: FaultyServer, connection: socket.socket, __: Received) -> bool:
+        connection.sendall(head)
+        while True:
+            connection.sendall(repeated)
+            time.sleep(pause)
+
+    return behaviour
+
+
+def reply_twice(second: bytes, *, pause: float = 0.0) -> Behaviour:
+    """Answer whole, and send ``second`` on the same connection, which nobody asked for; then set ``arrived`` again."""
+
+    def behaviour(server: FaultyServer, connection: socket.socket, request: Received) -> bool:
+        server.arrived.clear()
+        reply()(server, connection, request)
+        time.sleep(pause)
+        connection.sendall(second)
+        server.arrived.set()
+        return True
+
+    return behaviour
 
 
 def slowly(server: FaultyServer, connection: socket.socket, request: Received) -> bool:

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import datetime
-import hashlib
-import ipaddress
 import logging
 import os
 import socket
 import ssl
 import traceback
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-from faulty_server import FaultyServer, cut, drop, drop_before_reading, greet_before_reading, hang, reply
 
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError, VendorError, VendorUnavailableError
 from airflow_provider_campaigns.protocol.dialect import RetryPolicy
@@ -28,52 +22,29 @@ from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
 from airflow_provider_campaigns.transports.log_filter import install_log_filter
 from airflow_provider_campaigns.transports.settings import TransportSettings
+from tests.transports.conftest import AcmeDialect, Driver
+from tests.transports.faulty_server import (
+    FaultyServer,
+    cut,
+    drop,
+    drop_before_reading,
+    greet_before_reading,
+    hang,
+    reply,
+)
 
 ADDITION = Request("POST", "/things", "write", json={"n": 1})
 VENDOR = "http://vendor.example.com"
 
 
 @pytest.fixture
-def impatient(acme):
+def impatient(acme: AcmeDialect) -> AcmeDialect:
     return replace(acme, policy=RetryPolicy(retry_limit=0))
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """Return a file with a certificate for 127.0.0.1 that no authority signed, and its key, in a folder for OpenSSL."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    # OpenSSL looks for an authority in a folder under the hash of its name.
-    subject = int.from_bytes(hashlib.sha1(name.public_bytes()[2:]).digest()[:4], "little")
-    pem = tmp_path_factory.mktemp("tls") / f"{subject:08x}.0"
-    pem.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + signed.public_bytes(serialization.Encoding.PEM)
-    )
-    return pem
-
-
-@pytest.fixture
-def tls(certificate):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
-
-
-def test_netrc_does_not_replace_our_credentials(driver, acme, monkeypatch, tmp_path):
+def test_netrc_does_not_replace_our_credentials(
+    driver: Driver, acme: AcmeDialect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -85,14 +56,14 @@ def test_netrc_does_not_replace_our_credentials(driver, acme, monkeypatch, tmp_p
     assert "authorization" not in unsigned.headers
 
 
-def test_cookies_are_not_kept(driver, acme):
+def test_cookies_are_not_kept(driver: Driver, acme: AcmeDialect) -> None:
     with FaultyServer(reply(Set_Cookie="session=abc; Path=/")) as server:
         driver.run(TransportSettings(server.url), acme, exchange(acme, ADDITION), exchange(acme, ADDITION))
         assert [request.headers.get("cookie") for request in server.received] == [None, None]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(driver, acme, status):
+def test_a_redirect_is_not_followed(driver: Driver, acme: AcmeDialect, status: int) -> None:
     with FaultyServer() as other, FaultyServer(reply("", status, Location=f"{other.url}/steal")) as server:
         with pytest.raises(VendorError, match="redirects; check the connection's host"):
             driver.run(TransportSettings(server.url), acme, exchange(acme, ADDITION))
@@ -103,7 +74,7 @@ def test_a_redirect_is_not_followed(driver, acme, status):
 # Proxies.
 
 
-def test_the_connections_proxy_is_used_with_its_credentials(driver, acme):
+def test_the_connections_proxy_is_used_with_its_credentials(driver: Driver, acme: AcmeDialect) -> None:
     with FaultyServer() as proxy:
         settings = TransportSettings(VENDOR, proxy=f"http://user:pass@127.0.0.1:{proxy.port}")
         assert driver.run(settings, acme, exchange(acme, ADDITION)).ok
@@ -113,7 +84,9 @@ def test_the_connections_proxy_is_used_with_its_credentials(driver, acme):
     assert "pass" not in repr(settings)
 
 
-def test_the_environments_proxy_is_used_unless_it_excepts_the_host(driver, acme, monkeypatch):
+def test_the_environments_proxy_is_used_unless_it_excepts_the_host(
+    driver: Driver, acme: AcmeDialect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with FaultyServer() as proxy, FaultyServer() as vendor:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("http_proxy", proxy.url)
@@ -125,7 +98,7 @@ def test_the_environments_proxy_is_used_unless_it_excepts_the_host(driver, acme,
         assert [request.target for request in vendor.received] == ["/things"]
 
 
-def test_a_proxy_that_is_not_there_got_nothing(driver, impatient):
+def test_a_proxy_that_is_not_there_got_nothing(driver: Driver, impatient: AcmeDialect) -> None:
     with FaultyServer() as proxy:
         pass
     with pytest.raises(VendorUnavailableError, match="no connection: ConnectionRefusedError"):
@@ -133,7 +106,9 @@ def test_a_proxy_that_is_not_there_got_nothing(driver, impatient):
 
 
 @pytest.mark.parametrize("fault", [drop, cut], ids=["drop", "cut"])
-def test_a_request_that_left_through_a_proxy_may_have_arrived(driver, impatient, fault):
+def test_a_request_that_left_through_a_proxy_may_have_arrived(
+    driver: Driver, impatient: AcmeDialect, fault: Any
+) -> None:
     """urllib3 calls this a proxy error, too, as if the proxy had not been reached."""
     with FaultyServer(fault) as proxy:
         with pytest.raises(OutcomeUnknownError):
@@ -142,7 +117,7 @@ def test_a_request_that_left_through_a_proxy_may_have_arrived(driver, impatient,
 
 
 @pytest.mark.parametrize("answer", [reply("", 407), reply("", 502), drop], ids=["407", "502", "drop"])
-def test_a_proxy_that_opens_no_tunnel_let_nothing_through(driver, impatient, answer):
+def test_a_proxy_that_opens_no_tunnel_let_nothing_through(driver: Driver, impatient: AcmeDialect, answer: Any) -> None:
     with FaultyServer(answer) as proxy:
         settings = TransportSettings("https://vendor.example.com", proxy=proxy.url)
         with pytest.raises(VendorUnavailableError, match="no connection: "):
@@ -153,7 +128,9 @@ def test_a_proxy_that_opens_no_tunnel_let_nothing_through(driver, impatient, ans
 # TLS.
 
 
-def test_a_certificate_nobody_vouches_for_is_refused_before_the_request(driver, impatient, tls):
+def test_a_certificate_nobody_vouches_for_is_refused_before_the_request(
+    driver: Driver, impatient: AcmeDialect, tls: ssl.SSLContext
+) -> None:
     with FaultyServer(tls=tls) as server:
         with pytest.raises(VendorUnavailableError, match=r"no connection: .*(?i:certificate.verify.failed)"):
             driver.run(TransportSettings(server.url), impatient, exchange(impatient, ADDITION))
@@ -162,13 +139,15 @@ def test_a_certificate_nobody_vouches_for_is_refused_before_the_request(driver, 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 @pytest.mark.parametrize("trusted", ["file", "folder", False])
-def test_what_is_trusted_can_be_set(driver, acme, tls, certificate, trusted):
-    verify = {"file": str(certificate), "folder": str(certificate.parent), False: False}[trusted]
+def test_what_is_trusted_can_be_set(
+    driver: Driver, acme: AcmeDialect, tls: ssl.SSLContext, certificate: Path, trusted: Any
+) -> None:
+    verify: Any = {"file": str(certificate), "folder": str(certificate.parent), False: False}[trusted]
     with FaultyServer(tls=tls) as server:
         assert driver.run(TransportSettings(server.url, verify=verify), acme, exchange(acme, ADDITION)).ok
 
 
-def test_all_transports_share_what_is_trusted_until_it_changes(acme, certificate):
+def test_all_transports_share_what_is_trusted_until_it_changes(acme: AcmeDialect, certificate: Path) -> None:
     settings = TransportSettings("https://api.example.com", verify=str(certificate))
 
     trusted = AsyncTransport(acme, settings)._tls
@@ -179,32 +158,32 @@ def test_all_transports_share_what_is_trusted_until_it_changes(acme, certificate
 
 
 @pytest.fixture(params=["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def trusting_environment(request, monkeypatch, certificate):
+def trusting_environment(request: Any, monkeypatch: pytest.MonkeyPatch, certificate: Path) -> None:
     monkeypatch.setenv(request.param, str(certificate))
 
 
 @pytest.mark.usefixtures("trusting_environment")
-def test_what_is_trusted_can_be_set_in_the_environment(driver, acme, tls):
+def test_what_is_trusted_can_be_set_in_the_environment(driver: Driver, acme: AcmeDialect, tls: ssl.SSLContext) -> None:
     with FaultyServer(tls=tls) as server:
         assert driver.run(TransportSettings(server.url), acme, exchange(acme, ADDITION)).ok
 
 
 @pytest.mark.parametrize("fault", [drop_before_reading, greet_before_reading])
-def test_a_server_that_speaks_no_tls_got_nothing(driver, impatient, fault):
+def test_a_server_that_speaks_no_tls_got_nothing(driver: Driver, impatient: AcmeDialect, fault: Any) -> None:
     with FaultyServer(fault) as server:
         settings = TransportSettings(server.url.replace("http:", "https:"))
         with pytest.raises(VendorUnavailableError, match="no connection: "):
             driver.run(settings, impatient, exchange(impatient, ADDITION))
 
 
-def test_a_handshake_that_hangs_got_nothing(driver, impatient):
+def test_a_handshake_that_hangs_got_nothing(driver: Driver, impatient: AcmeDialect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings = TransportSettings(f"https://127.0.0.1:{silent.getsockname()[1]}", timeout=0.1)
         with pytest.raises(VendorUnavailableError, match=r"no connection: nothing within 0\.1 s"):
             driver.run(settings, impatient, exchange(impatient, ADDITION))
 
 
-def test_a_connection_nobody_takes_got_nothing(driver, impatient):
+def test_a_connection_nobody_takes_got_nothing(driver: Driver, impatient: AcmeDialect) -> None:
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -216,7 +195,7 @@ def test_a_connection_nobody_takes_got_nothing(driver, impatient):
             driver.run(settings, impatient, exchange(impatient, ADDITION))
 
 
-def test_a_host_without_an_address_got_nothing(driver, impatient):
+def test_a_host_without_an_address_got_nothing(driver: Driver, impatient: AcmeDialect) -> None:
     with pytest.raises(VendorUnavailableError, match="no connection: "):
         driver.run(TransportSettings("http://vendor.invalid"), impatient, exchange(impatient, ADDITION))
 
@@ -227,7 +206,9 @@ TOLD = ("jo@example.com", "jo%40example.com", "447700900123", "7700900", "s3cret
 
 
 @pytest.mark.parametrize("fault", [reply(), reply('{"message": "call +447700900123"}', 400), drop, cut, hang])
-def test_nothing_logged_or_raised_tells_addresses_or_secrets(driver, impatient, caplog, fault):
+def test_nothing_logged_or_raised_tells_addresses_or_secrets(
+    driver: Driver, impatient: AcmeDialect, caplog: pytest.LogCaptureFixture, fault: Any
+) -> None:
     caplog.set_level(logging.DEBUG)
     for name in ("urllib3", "aiohttp", "asyncio"):
         caplog.set_level(logging.DEBUG, logger=name)
@@ -252,7 +233,9 @@ def test_nothing_logged_or_raised_tells_addresses_or_secrets(driver, impatient, 
         assert secret not in "".join(shown)
 
 
-def test_each_request_is_logged_with_its_status_and_time(driver, acme, caplog):
+def test_each_request_is_logged_with_its_status_and_time(
+    driver: Driver, acme: AcmeDialect, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG, logger="airflow_provider_campaigns")
     with FaultyServer(reply("{}", 201)) as server:
         driver.run(TransportSettings(server.url), acme, exchange(acme, ADDITION))
@@ -261,7 +244,7 @@ def test_each_request_is_logged_with_its_status_and_time(driver, acme, caplog):
     assert line.endswith(" ms")
 
 
-def test_urllib3s_own_lines_stay_readable(caplog):
+def test_urllib3s_own_lines_stay_readable(caplog: pytest.LogCaptureFixture) -> None:
     install_log_filter()
     install_log_filter()
     caplog.set_level(logging.DEBUG, logger="urllib3")
@@ -273,11 +256,11 @@ def test_urllib3s_own_lines_stay_readable(caplog):
     assert len(log.filters) == 1
 
 
-def test_asyncios_debug_mode_tells_nothing(acme, caplog):
+def test_asyncios_debug_mode_tells_nothing(acme: AcmeDialect, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     request = Request("POST", "/things", "write", json={"email": "jo@example.com"}, params={"key": "s3cret"})
 
-    async def main(settings):
+    async def main(settings: TransportSettings) -> None:
         asyncio.get_running_loop().slow_callback_duration = 0
         async with AsyncTransport(acme, settings) as transport:
             await transport.run(exchange(acme, request))

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
-from faulty_server import (
+
+from airflow_provider_campaigns.exceptions import (
+    CallRefusedError,
+    OutcomeUnknownError,
+    RequestRejectedError,
+    VendorUnavailableError,
+)
+from airflow_provider_campaigns.protocol.messages import Effect, Request, Sleep
+from airflow_provider_campaigns.protocol.retry import exchange
+from airflow_provider_campaigns.transports.settings import TransportSettings
+from tests.transports.conftest import AcmeDialect, Driver
+from tests.transports.faulty_server import (
     Behaviour,
     FaultyServer,
     cut,
@@ -27,16 +40,6 @@ from faulty_server import (
     throttled_until,
 )
 
-from airflow_provider_campaigns.exceptions import (
-    CallRefusedError,
-    OutcomeUnknownError,
-    RequestRejectedError,
-    VendorUnavailableError,
-)
-from airflow_provider_campaigns.protocol.messages import Request, Sleep
-from airflow_provider_campaigns.protocol.retry import exchange
-from airflow_provider_campaigns.transports.settings import TransportSettings
-
 ANSWERED = None
 FIRST, SECOND = (0.5, 1.5), (1.0, 2.0)  # seconds: the back-off, with jitter
 
@@ -44,7 +47,7 @@ FIRST, SECOND = (0.5, 1.5), (1.0, 2.0)  # seconds: the back-off, with jitter
 @dataclass(frozen=True)
 class Call:
     method: str
-    effect: str
+    effect: Effect
     safe_to_resend: str = ""
 
     def request(self) -> Request:
@@ -89,6 +92,10 @@ refused = reply('{"message": "no"}', 400)
 
 ALL = [*READS, *WRITES, *SAFE_WRITES]
 UNANSWERED = {
+    **{str(status): reply('{"message": "gateway"}', status, Location="/elsewhere") for status in (300, 302, 303, 305)},
+    "304": reply("", 304),
+    "408": reply("{}", 408),
+    "499": reply("{}", 499),
     "500": failed,
     "502": reply("<html>", 502),
     "HTML with 200": html,
@@ -120,6 +127,18 @@ CASES = [
     Case("503 and seconds", ALL, [reply("{}", 503, Retry_After="4")], ANSWERED, arrived=2, waits=((4, 4),)),
     Case("503 for ever", ALL, [busy] * 9, VendorUnavailableError, arrived=3, waits=(FIRST, SECOND)),
     Case("503 for too long", ALL, [reply("{}", 503, Retry_After="31")] * 9, VendorUnavailableError, arrived=1),
+    Case("423", ALL, [reply("{}", 423)], ANSWERED, arrived=2, waits=(FIRST,)),
+    Case("425", ALL, [reply("", 425)], ANSWERED, arrived=2, waits=(FIRST,)),
+    Case("423 for ever", ALL, [reply("{}", 423)] * 9, VendorUnavailableError, arrived=3, waits=(FIRST, SECOND)),
+    # Put off, then refused for good: perhaps because the first request was carried out.
+    *(
+        Case(f"{name}, then {status}", calls, [first, reply("{}", status)], result, arrived=2, waits=(FIRST,))
+        for name, first in (("503", busy), ("425", reply("{}", 425)))
+        for status, refusal in ((400, RequestRejectedError), (409, RequestRejectedError), (403, CallRefusedError))
+        for calls, result in ((READS, refusal), ([*WRITES, *SAFE_WRITES], OutcomeUnknownError))
+    ),
+    Case("503, then 429", ALL, [busy, throttled("31")], VendorUnavailableError, arrived=2, waits=(FIRST,)),
+    Case("429, then 400", ALL, [throttled("3"), refused], RequestRejectedError, arrived=2, waits=((3, 3),)),
     # Signed out: signs in again once per attempt, without waiting.
     Case("ended token", ALL, [ended], ANSWERED, arrived=2, sign_ins=1),
     Case("401 for ever", ALL, [ended] * 9, CallRefusedError, arrived=2, sign_ins=1),
@@ -128,7 +147,11 @@ CASES = [
     Case("400", ALL, [refused], RequestRejectedError, arrived=1),
     Case("403", ALL, [reply("{}", 403)], CallRefusedError, arrived=1),
     Case("404", ALL, [reply("{}", 404)], CallRefusedError, arrived=1),
-    Case("307", ALL, [reply("", 307, Location="/elsewhere")], CallRefusedError, arrived=1),
+    *(
+        Case(f"{status}", ALL, [reply("", status, Location="/elsewhere")], CallRefusedError, arrived=1)
+        for status in (301, 307, 308)
+    ),
+    Case("409", ALL, [reply("{}", 409)], RequestRejectedError, arrived=1),
     Case("307 to nonsense", ALL, [reply("", 307, Location="http://[")], CallRefusedError, arrived=1),
     # May have been carried out: only reads, and writes that are safe to resend, are repeated.
     *(
@@ -162,7 +185,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("case", "call"), [pytest.param(case, call, id=f"{case.name}-{call}") for case in CASES for call in case.calls]
 )
-def test_a_request_is_repeated_as_the_table_says(driver, acme, case, call):
+def test_a_request_is_repeated_as_the_table_says(driver: Driver, acme: AcmeDialect, case: Any, call: Any) -> None:
     with FaultyServer(*case.script) as server:
         settings = TransportSettings(server.url, timeout=case.timeout)
         conversation = exchange(acme, call.request())
@@ -182,7 +205,7 @@ def test_a_request_is_repeated_as_the_table_says(driver, acme, case, call):
 
 
 @pytest.mark.parametrize("call", ALL, ids=str)
-def test_a_vendor_that_was_never_reached_got_nothing(driver, acme, call):
+def test_a_vendor_that_was_never_reached_got_nothing(driver: Driver, acme: AcmeDialect, call: Any) -> None:
     with FaultyServer() as server:
         pass
 
@@ -192,7 +215,7 @@ def test_a_vendor_that_was_never_reached_got_nothing(driver, acme, call):
 
 
 @pytest.mark.parametrize("call", WRITES, ids=str)
-def test_a_write_on_a_kept_connection_that_dies_leaves_once(driver, acme, call):
+def test_a_write_on_a_kept_connection_that_dies_leaves_once(driver: Driver, acme: AcmeDialect, call: Any) -> None:
     """aiohttp alone sends PUT and DELETE twice here."""
     with FaultyServer(reply(), drop) as server:
         with pytest.raises(OutcomeUnknownError):
@@ -206,7 +229,7 @@ def test_a_write_on_a_kept_connection_that_dies_leaves_once(driver, acme, call):
         assert server.connections == 1
 
 
-def test_a_read_on_a_kept_connection_that_dies_is_repeated_by_us_alone(driver, acme):
+def test_a_read_on_a_kept_connection_that_dies_is_repeated_by_us_alone(driver: Driver, acme: AcmeDialect) -> None:
     with FaultyServer(reply(), drop, drop) as server:
         get = Request("GET", "/things", "read")
         assert driver.run(TransportSettings(server.url), acme, exchange(acme, get), exchange(acme, get)).ok
@@ -214,10 +237,10 @@ def test_a_read_on_a_kept_connection_that_dies_is_repeated_by_us_alone(driver, a
     assert len(driver.sleeps) == 2
 
 
-def test_a_kept_connection_that_was_closed_meanwhile_is_not_used(driver, acme):
+def test_a_kept_connection_that_was_closed_meanwhile_is_not_used(driver: Driver, acme: AcmeDialect) -> None:
     with FaultyServer(reply_then_close) as server:
 
-        def wait_for_the_close():
+        def wait_for_the_close() -> Generator[Any, Any, Any]:
             assert server.connection_closed.wait(5)
             for _ in range(3):
                 yield Sleep(0, "the event loop needs a turn to notice")
@@ -228,14 +251,16 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_not_used(driver, acme):
         assert server.connections == 2
 
 
-def test_a_write_that_is_not_repeated_is_logged_with_the_reason(driver, acme, caplog):
+def test_a_write_that_is_not_repeated_is_logged_with_the_reason(
+    driver: Driver, acme: AcmeDialect, caplog: pytest.LogCaptureFixture
+) -> None:
     with FaultyServer(drop) as server, pytest.raises(OutcomeUnknownError):
         driver.run(TransportSettings(server.url), acme, exchange(acme, WRITES[0].request()))
 
     assert "POST acme was not repeated: it may have been carried out" in caplog.text
 
 
-def test_waits_are_logged_with_the_reason(driver, acme, caplog):
+def test_waits_are_logged_with_the_reason(driver: Driver, acme: AcmeDialect, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     with FaultyServer(throttled("3")) as server:
         driver.run(TransportSettings(server.url), acme, exchange(acme, WRITES[0].request()))

@@ -11,7 +11,6 @@ import pytest
 
 from airflow_provider_campaigns.hooks.exotel import ExotelHook
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
-from airflow_provider_campaigns.transports import asynchronous
 from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign
 from tests.connections import connect
 
@@ -32,7 +31,7 @@ def sessions(monkeypatch: pytest.MonkeyPatch) -> list[aiohttp.ClientSession]:
         opened.append(real(**options))
         return opened[-1]
 
-    monkeypatch.setattr(asynchronous.aiohttp, "ClientSession", session)
+    monkeypatch.setattr(aiohttp, "ClientSession", session)
     return opened
 
 

@@ -116,7 +116,7 @@ def test_it_finds_its_connection_without_blocking_the_event_loop(
     assert looked_up == ["exotel_default"]
 
 
-def test_all_its_looks_share_one_session(sandbox: SandboxClient, sessions: list[aiohttp.ClientSession]) -> None:
+def test_all_its_polls_share_one_session(sandbox: SandboxClient, sessions: list[aiohttp.ClientSession]) -> None:
     identifier = create()
     sandbox.fault("500", vendor="exotel", method="GET", times=5)
     sandbox.clock(advance=3600)
@@ -132,11 +132,12 @@ def test_new_credentials_are_found_in_the_connection(
     identifier = create()
     sandbox.clock(advance=3600)
     connections = ["an-old-token", exotel.API_TOKEN]
-    real = hooks.get_async_connection
+    real = vars(hooks)["get_async_connection"]
 
     async def find(conn_id: str) -> Connection:
         connect(monkeypatch, sandbox, "exotel", password=connections.pop(0))
-        return await real(conn_id)
+        found: Connection = await real(conn_id)
+        return found
 
     monkeypatch.setattr(hooks, "get_async_connection", find)
 
@@ -144,7 +145,7 @@ def test_new_credentials_are_found_in_the_connection(
     assert [session.closed for session in sessions] == [True, True]
 
 
-def test_it_looks_first_when_it_was_told_to(sandbox: SandboxClient) -> None:
+def test_it_polls_first_when_it_was_asked_to(sandbox: SandboxClient) -> None:
     identifier, at = create(), time.time() + 0.3
 
     event = event_of(trigger(identifier, first_poll_at=at, deadline=at))
@@ -154,7 +155,7 @@ def test_it_looks_first_when_it_was_told_to(sandbox: SandboxClient) -> None:
     assert calls(sandbox, "exotel").count("get_campaign") == 1
 
 
-def test_those_that_are_late_after_a_restart_do_not_look_all_at_once() -> None:
+def test_those_that_are_late_after_a_restart_do_not_poll_all_at_once() -> None:
     late = trigger("c-1", first_poll_at=time.time() - 1, poll_interval=1000)
     pauses = {late._first_pause() for _ in range(50)}
     assert len(pauses) == 50
@@ -162,9 +163,9 @@ def test_those_that_are_late_after_a_restart_do_not_look_all_at_once() -> None:
     assert trigger("c-1", poll_interval=1000)._first_pause() == 0
 
 
-def test_one_that_is_started_again_after_the_deadline_looks_a_last_time(sandbox: SandboxClient) -> None:
+def test_one_that_is_started_again_after_the_deadline_polls_a_last_time(sandbox: SandboxClient) -> None:
     over, going_on = create(), create()
-    late = {"deadline": time.time() - 60, "first_poll_at": time.time() - 120}
+    late: Any = {"deadline": time.time() - 60, "first_poll_at": time.time() - 120}
     assert event_of(trigger(going_on, **late))["state"] == "timeout"
 
     sandbox.clock(advance=3600)
@@ -180,13 +181,13 @@ def test_it_goes_on_counting_failures_where_the_sensor_stopped(sandbox: SandboxC
         "state": "error",
         "error": "VendorUnavailableError",
         "vendor": "exotel",
-        "message": "4 looks in a row failed, the last one: Internal Server Error",
+        "message": "4 polls in a row failed, the last one: Internal Server Error",
         "http_status": 500,
         "code": 500,
     }
 
 
-def test_a_wrong_connection_is_told(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient) -> None:
+def test_a_wrong_connection_is_reported(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient) -> None:
     connect(monkeypatch, sandbox, "exotel", password="")
 
     event = event_of(trigger("c-1"))
@@ -216,21 +217,21 @@ async def cancelled(one: Any, begun: Callable[[], object]) -> list[Any]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("where", ["before the first look", "in a look", "between two looks"])
+@pytest.mark.parametrize("where", ["before the first poll", "in a poll", "between two polls"])
 def test_cancelled_it_fires_nothing_and_writes_nothing(
     sandbox: SandboxClient, sessions: list[aiohttp.ClientSession], kind: type[CampaignStatusTrigger], where: str
 ) -> None:
     identifier = create()
     one = trigger(identifier, kind, poll_interval=30)
     begun = lambda: "get_campaign" in calls(sandbox, "exotel")  # noqa: E731
-    if where == "before the first look":
+    if where == "before the first poll":
         one, begun = trigger(identifier, kind, first_poll_at=time.time() + 30), lambda: True
-    if where == "in a look":
+    if where == "in a poll":
         sandbox.latency(10)
 
     assert asyncio.run(cancelled(rebuilt(one), begun)) == []
 
-    assert [session.closed for session in sessions] == ([] if where == "before the first look" else [True])
+    assert [session.closed for session in sessions] == ([] if where == "before the first poll" else [True])
     assert set(calls(sandbox, "exotel")) <= {"create_campaign", "get_campaign"}
     sandbox.latency(0)
     assert ExotelHook().get_campaign(identifier)["status"] == "Created"

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_campaigns.exceptions import CampaignError, InputError
 from airflow_provider_campaigns.hooks.exotel import ExotelHook
@@ -27,6 +27,7 @@ from tests.connections import calls, connect
 from tests.sensors.vendors import Later
 from tests.triggering import rebuilt, stored
 from tests.triggers.conftest import create, until
+from tests.versions import AIRFLOW_V_3_3_PLUS
 
 HOUR = 3600.0
 ACCOUNT = f"/v2/accounts/{exotel.ACCOUNT_SID}/campaigns"
@@ -39,8 +40,8 @@ def sandbox_server() -> Iterator[SandboxServer]:
         yield server
 
 
-class Looks:
-    """Holds the pauses between the looks, so that the test says when the next one is."""
+class Polls:
+    """Holds the pauses between the polls, so that the test says when the next one is."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pauses: list[float] = []
@@ -54,7 +55,7 @@ class Looks:
         self._wake.clear()
 
     async def next(self, times: int = 1) -> None:
-        """Return when the next look is over and its events have fired."""
+        """Return when the next poll is over and its events have fired."""
         for _ in range(times):
             if self.pauses:
                 self._asleep.clear()
@@ -151,15 +152,15 @@ if AIRFLOW_V_3_0_PLUS:
         end, state = ENDS[status]
 
         async def test() -> None:
-            looks, identifier = Looks(monkeypatch), create("Spring")
+            polls, identifier = Polls(monkeypatch), create("Spring")
             async with fired(watcher()) as events:
-                await looks.next(2)
+                await polls.next(2)
                 assert events == []
                 end(sandbox, identifier)
-                await looks.next(3)
+                await polls.next(3)
                 expected = {"campaign_id": identifier, "name": "Spring", "status": status, "state": state}
                 assert events == [{**expected, "counts": events[0]["counts"]}]
-                assert looks.pauses == [60.0] * 5
+                assert polls.pauses == [60.0] * 5
 
         asyncio.run(test())
 
@@ -167,12 +168,12 @@ if AIRFLOW_V_3_0_PLUS:
         monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
     ) -> None:
         async def test() -> None:
-            looks = Looks(monkeypatch)
+            polls = Polls(monkeypatch)
             create("Spring", ("+447700900100", "+447700900991"))
             async with fired(watcher()) as events:
-                await looks.next()
+                await polls.next()
                 sandbox.clock(advance=HOUR)
-                await looks.next()
+                await polls.next()
                 assert (events[0]["counts"]["completed"], events[0]["counts"]["failed"]) == (1, 1)
                 assert "7700900" not in json.dumps(events)
                 assert exotel.API_TOKEN not in json.dumps(events)
@@ -183,45 +184,45 @@ if AIRFLOW_V_3_0_PLUS:
         monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
     ) -> None:
         async def test() -> None:
-            looks, identifier = Looks(monkeypatch), create("Spring")
+            polls, identifier = Polls(monkeypatch), create("Spring")
             sandbox.control("exotel", campaign=identifier, status="Paused")
             async with fired(watcher()) as events:
-                await looks.next(2)
+                await polls.next(2)
                 assert events == []
                 monkeypatch.setattr(status, "datetime", Later)
-                await looks.next()
+                await polls.next()
                 assert (events[0]["state"], events[0]["reason"]) == ("failed", "paused when its end_at came")
                 sandbox.control("exotel", campaign=identifier, status="Canceled")
-                await looks.next()
+                await polls.next()
                 assert len(events) == 1
 
         asyncio.run(test())
 
-    def test_what_was_over_before_the_first_look_does_not_fire(
+    def test_what_was_over_before_the_first_poll_does_not_fire(
         monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
     ) -> None:
         async def test() -> None:
-            looks = Looks(monkeypatch)
+            polls = Polls(monkeypatch)
             old = create("Autumn")
             sandbox.clock(advance=HOUR)
             async with fired(watcher()) as events:
-                await looks.next(2)
+                await polls.next(2)
                 ExotelHook().update_campaign(old, "archive")
-                await looks.next()
+                await polls.next()
                 assert events == []
 
         asyncio.run(test())
 
-    def test_a_campaign_that_comes_and_ends_between_two_looks_fires(
+    def test_a_campaign_that_comes_and_ends_between_two_polls_fires(
         monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
     ) -> None:
         async def test() -> None:
-            looks = Looks(monkeypatch)
+            polls = Polls(monkeypatch)
             async with fired(watcher()) as events:
-                await looks.next()
+                await polls.next()
                 create("Quick")
                 sandbox.clock(advance=HOUR)
-                await looks.next()
+                await polls.next()
                 assert [event["name"] for event in events] == ["Quick"]
 
         asyncio.run(test())
@@ -230,13 +231,13 @@ if AIRFLOW_V_3_0_PLUS:
         monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
     ) -> None:
         async def test() -> None:
-            looks = Looks(monkeypatch)
+            polls = Polls(monkeypatch)
             for name in ("Renewals 1a2b3c4d", "Reminders 5e6f7a8b", "renewals 9c0d1e2f"):
                 create(name)
             async with fired(watcher(name="Renewals *")) as events:
-                await looks.next()
+                await polls.next()
                 sandbox.clock(advance=HOUR)
-                await looks.next()
+                await polls.next()
                 assert [event["name"] for event in events] == ["Renewals 1a2b3c4d"]
 
         asyncio.run(test())
@@ -248,17 +249,17 @@ if AIRFLOW_V_3_0_PLUS:
         many = [{**fields, "name": f"Campaign {number}"} for number in range(120)]
 
         async def test() -> None:
-            looks = Looks(monkeypatch)
+            polls = Polls(monkeypatch)
             ExotelHook().call("POST", ACCOUNT, json={"campaigns": many[:119]})
             sandbox.clock(advance=2 * HOUR)
             ExotelHook().call("POST", ACCOUNT, json={"campaigns": many[119:]})
             async with fired(watcher()) as events:
-                await looks.next()
+                await polls.next()
                 assert calls(sandbox, "exotel").count("list_campaigns") == 3
-                await looks.next()
+                await polls.next()
                 assert calls(sandbox, "exotel").count("list_campaigns") == 4
                 sandbox.clock(advance=HOUR)
-                await looks.next()
+                await polls.next()
                 assert [event["name"] for event in events] == ["Campaign 119"]
 
         asyncio.run(test())
@@ -269,27 +270,27 @@ if AIRFLOW_V_3_0_PLUS:
         monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
     ) -> None:
         async def test() -> None:
-            looks = Looks(monkeypatch)
+            polls = Polls(monkeypatch)
             create("Before")
             async with fired(watcher()) as events:
-                await looks.next()
+                await polls.next()
                 sandbox.clock(advance=HOUR)
-                await looks.next()
+                await polls.next()
                 assert [event["name"] for event in events] == ["Before"]
             create("Meanwhile")
             sandbox.clock(advance=HOUR)
-            looks = Looks(monkeypatch)
+            polls = Polls(monkeypatch)
             async with fired(watcher()) as events:
-                await looks.next(2)
+                await polls.next(2)
                 assert [event["name"] for event in events] == ["Meanwhile"]
-            looks = Looks(monkeypatch)
+            polls = Polls(monkeypatch)
             async with fired(watcher(poll_interval=5)) as events:
-                await looks.next(2)
+                await polls.next(2)
                 assert events == []
 
         asyncio.run(test())
 
-    def test_a_mark_that_cannot_be_stored_is_told_and_the_event_fires(
+    def test_a_mark_that_cannot_be_stored_is_reported_and_the_event_fires(
         monkeypatch: pytest.MonkeyPatch,
         sandbox: SandboxClient,
         states: dict[str, str],
@@ -299,13 +300,13 @@ if AIRFLOW_V_3_0_PLUS:
             raise RuntimeError("database is locked")
 
         async def test() -> None:
-            looks = Looks(monkeypatch)
+            polls = Polls(monkeypatch)
             create("Spring")
             async with fired(ExotelCampaignFinishedTrigger()) as events:
-                await looks.next()
+                await polls.next()
                 monkeypatch.setattr(variables, "write", fail)
                 sandbox.clock(advance=HOUR)
-                await looks.next()
+                await polls.next()
                 assert [event["name"] for event in events] == ["Spring"]
 
         asyncio.run(test())
@@ -315,18 +316,21 @@ if AIRFLOW_V_3_0_PLUS:
         def fail(_: str) -> None:
             raise RuntimeError("database is locked")
 
+        async def first_event() -> object:
+            return await anext(ExotelCampaignFinishedTrigger().run())
+
         monkeypatch.setattr(variables, "read", fail)
         with pytest.raises(RuntimeError, match="database is locked"):
-            asyncio.run(anext(ExotelCampaignFinishedTrigger().run()))
+            asyncio.run(first_event())
 
     def test_watchers_of_other_names_or_connections_keep_marks_of_their_own(
         monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any], states: dict[str, str]
     ) -> None:
         async def test() -> None:
             for options in ({}, {"name": "A*"}, {"name": "B*"}, {"poll_interval": 5}):
-                looks = Looks(monkeypatch)
+                polls = Polls(monkeypatch)
                 async with fired(watcher(**options)):
-                    await looks.next()
+                    await polls.next()
 
         asyncio.run(test())
         assert len(states) == 3
@@ -336,36 +340,36 @@ if AIRFLOW_V_3_0_PLUS:
         monkeypatch: pytest.MonkeyPatch, states: dict[str, str]
     ) -> None:
         async def test() -> None:
-            looks, one = Looks(monkeypatch), ExotelCampaignFinishedTrigger()
-            one.asset_state_store = SeveralAssets()
+            polls, one = Polls(monkeypatch), ExotelCampaignFinishedTrigger()
+            one.asset_state_store = SeveralAssets()  # type: ignore[assignment]
             async with fired(one):
-                await looks.next()
+                await polls.next()
 
         asyncio.run(test())
         assert len(states) == 1
 
     # -- bad days
 
-    def test_a_vendor_that_is_down_is_looked_at_again_after_longer_and_longer(
+    def test_a_vendor_that_is_down_is_polled_again_after_longer_and_longer(
         monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
     ) -> None:
         async def test() -> None:
-            looks = Looks(monkeypatch)
+            polls = Polls(monkeypatch)
             create("Spring")
             async with fired(watcher()) as events:
-                await looks.next()
+                await polls.next()
                 sandbox.fault("500", vendor="exotel", times=20)
-                await looks.next(20)
+                await polls.next(20)
                 sandbox.clock(advance=HOUR)
-                await looks.next()
+                await polls.next()
                 assert [event["name"] for event in events] == ["Spring"]
-                assert looks.pauses[0] == looks.pauses[-1] == 60
-                assert 60 <= looks.pauses[1] < looks.pauses[2] < looks.pauses[3]
-                assert all(240 <= pause <= 264 for pause in looks.pauses[3:-1])
+                assert polls.pauses[0] == polls.pauses[-1] == 60
+                assert 60 <= polls.pauses[1] < polls.pauses[2] < polls.pauses[3]
+                assert all(240 <= pause <= 264 for pause in polls.pauses[3:-1])
 
         asyncio.run(test())
 
-    def test_a_connection_that_is_mended_counts_at_the_next_look(
+    def test_a_connection_that_is_corrected_counts_at_the_next_poll(
         monkeypatch: pytest.MonkeyPatch,
         sandbox: SandboxClient,
         watcher: Callable[..., Any],
@@ -373,17 +377,17 @@ if AIRFLOW_V_3_0_PLUS:
         sessions: list[aiohttp.ClientSession],
     ) -> None:
         async def test() -> None:
-            looks = Looks(monkeypatch)
+            polls = Polls(monkeypatch)
             create("Spring")
             connect(monkeypatch, sandbox, "exotel", password="wrong")
             async with fired(watcher()) as events:
-                await looks.next(2)
+                await polls.next(2)
                 connect(monkeypatch, sandbox, "exotel")
-                await looks.next()
+                await polls.next()
                 sandbox.clock(advance=HOUR)
-                await looks.next()
+                await polls.next()
                 assert [event["name"] for event in events] == ["Spring"]
-                assert looks.pauses == [300, 300, 60, 60]
+                assert polls.pauses == [300, 300, 60, 60]
 
         with caplog.at_level(logging.ERROR):
             asyncio.run(test())
@@ -394,13 +398,13 @@ if AIRFLOW_V_3_0_PLUS:
         monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, watcher: Callable[..., Any]
     ) -> None:
         async def test() -> None:
-            looks = Looks(monkeypatch)
+            polls = Polls(monkeypatch)
             monkeypatch.delenv("AIRFLOW_CONN_EXOTEL_DEFAULT")
             async with fired(watcher()):
-                await looks.next()
+                await polls.next()
                 connect(monkeypatch, sandbox, "exotel")
-                await looks.next()
-                assert looks.pauses == [300, 60]
+                await polls.next()
+                assert polls.pauses == [300, 60]
 
         asyncio.run(test())
 
@@ -411,10 +415,10 @@ if AIRFLOW_V_3_0_PLUS:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         async def test() -> None:
-            looks, identifier = Looks(monkeypatch), create("Spring")
+            polls, identifier = Polls(monkeypatch), create("Spring")
             sandbox.control("exotel", campaign=identifier, status="Reviewing")
             async with fired(watcher()) as events:
-                await looks.next(3)
+                await polls.next(3)
                 assert events == []
 
         asyncio.run(test())
@@ -438,7 +442,8 @@ if AIRFLOW_V_3_0_PLUS:
     # -- what Airflow stores of it
 
     def test_it_comes_out_of_airflows_table_as_it_went_in_and_holds_no_secret() -> None:
-        given = {"exotel_conn_id": "exotel_in", "name": "Renewals *", "poll_interval": 30, "lookback_days": 90}
+        given: dict[str, Any] = {"exotel_conn_id": "exotel_in", "name": "Renewals *"}
+        given |= {"poll_interval": 30, "lookback_days": 90}
         one = ExotelCampaignFinishedTrigger(**given)
         assert one.serialize() == ("airflow_provider_campaigns.triggers.exotel.ExotelCampaignFinishedTrigger", given)
         assert stored(one) == one.serialize()
@@ -457,7 +462,8 @@ if AIRFLOW_V_3_0_PLUS:
         asset = Asset("finished", watchers=[AssetWatcher(name="watcher", trigger=trigger)])
         with DAG("follow_up", schedule=[asset], start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
             pass
-        serializer: Any = getattr(serialized_objects, "DagSerialization", None) or serialized_objects.SerializedDAG
+        names = [name for name in ("DagSerialization", "SerializedDAG") if hasattr(serialized_objects, name)]
+        serializer: Any = getattr(serialized_objects, names[0])
         assert "ExotelCampaignFinishedTrigger" in json.dumps(serializer.to_dict(dag))
 
     @pytest.mark.parametrize(
@@ -504,14 +510,14 @@ if AIRFLOW_V_3_3_PLUS:
 
     def with_state(values: dict[str, str], **options: Any) -> Any:
         one = ExotelCampaignFinishedTrigger(**options)
-        one.asset_state_store = AssetStates(values)
+        one.asset_state_store = AssetStates(values)  # type: ignore[assignment]
         return one
 
-    def test_a_hundred_watchers_of_one_account_look_once_an_interval(
+    def test_a_hundred_watchers_of_one_account_poll_once_an_interval(
         monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, sessions: list[aiohttp.ClientSession]
     ) -> None:
         async def test() -> None:
-            looks, manager = Looks(monkeypatch), SharedStreamManager()
+            polls, manager = Polls(monkeypatch), SharedStreamManager()
             create("Renewals 1")
             create("Reminders 1")
             all_states: list[dict[str, str]] = [{} for _ in range(100)]
@@ -521,9 +527,9 @@ if AIRFLOW_V_3_3_PLUS:
                     for number, values in enumerate(all_states)
                 ]
                 lists = [await one.__aenter__() for one in watchers]
-                await looks.next(2)
+                await polls.next(2)
                 sandbox.clock(advance=HOUR)
-                await looks.next(3)
+                await polls.next(3)
                 for one in watchers:
                     await one.__aexit__(None, None, None)
             assert calls(sandbox, "exotel").count("list_campaigns") == 5
@@ -535,7 +541,7 @@ if AIRFLOW_V_3_3_PLUS:
         asyncio.run(test())
         assert [session.closed for session in sessions] == [True]
 
-    def test_watchers_of_other_accounts_look_for_themselves(
+    def test_watchers_of_other_accounts_poll_for_themselves(
         monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient
     ) -> None:
         connect(monkeypatch, sandbox, "exotel")
@@ -551,17 +557,17 @@ if AIRFLOW_V_3_3_PLUS:
         values: dict[str, str] = {}
 
         async def test() -> None:
-            looks, manager = Looks(monkeypatch), SharedStreamManager()
+            polls, manager = Polls(monkeypatch), SharedStreamManager()
             create("Spring")
             async with watching(manager, 1, with_state(values), confirm=False) as events:
-                await looks.next()
+                await polls.next()
                 (before,) = values.values()
                 sandbox.clock(advance=HOUR)
-                await looks.next()
+                await polls.next()
                 assert len(events) == 1
                 assert list(values.values()) == [before]
                 manager.confirm_persisted(range(10))
-                await looks.next()
+                await polls.next()
                 assert list(values.values()) != [before]
 
         asyncio.run(test())
@@ -572,11 +578,11 @@ if AIRFLOW_V_3_3_PLUS:
         values: dict[str, str] = {}
 
         async def fires(*, confirm: bool) -> list[str]:
-            looks, manager = Looks(monkeypatch), SharedStreamManager()
+            polls, manager = Polls(monkeypatch), SharedStreamManager()
             async with watching(manager, 1, with_state(values), confirm=confirm) as events:
-                await looks.next()
+                await polls.next()
                 sandbox.clock(advance=HOUR)
-                await looks.next(2)
+                await polls.next(2)
             return [event["name"] for event in events]
 
         create("Spring")
@@ -588,17 +594,17 @@ if AIRFLOW_V_3_3_PLUS:
         monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient
     ) -> None:
         async def test() -> None:
-            looks, manager = Looks(monkeypatch), SharedStreamManager()
+            polls, manager = Polls(monkeypatch), SharedStreamManager()
             create("Early")
             async with watching(manager, 1, with_state({})) as first:
-                await looks.next()
+                await polls.next()
                 sandbox.clock(advance=HOUR)
-                await looks.next()
+                await polls.next()
                 create("Late")
-                await looks.next()
+                await polls.next()
                 async with watching(manager, 2, with_state({})) as second:
                     sandbox.clock(advance=HOUR)
-                    await looks.next(2)
+                    await polls.next(2)
                     assert [event["name"] for event in first] == ["Early", "Late"]
                     assert [event["name"] for event in second] == ["Late"]
 
@@ -606,14 +612,14 @@ if AIRFLOW_V_3_3_PLUS:
 
     def test_watchers_survive_a_bad_day_together(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient) -> None:
         async def test() -> None:
-            looks, manager = Looks(monkeypatch), SharedStreamManager()
+            polls, manager = Polls(monkeypatch), SharedStreamManager()
             create("Spring")
             async with watching(manager, 1, with_state({})) as one, watching(manager, 2, with_state({})) as other:
-                await looks.next()
+                await polls.next()
                 sandbox.fault("unauthorized", vendor="exotel", times=15)
-                await looks.next(15)
+                await polls.next(15)
                 sandbox.clock(advance=HOUR)
-                await looks.next()
+                await polls.next()
                 assert [event["name"] for event in one] == [event["name"] for event in other] == ["Spring"]
 
         asyncio.run(test())

@@ -1,4 +1,4 @@
-"""What is newly over: every campaign that ends is told once, whatever the order of looks, ends and restarts."""
+"""What is newly over: every campaign that ends is reported once, whatever the order of polls, ends and restarts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_campaigns.triggers._exotel import finished
-from airflow_provider_campaigns.triggers._exotel.finished import OVERLAP, Mark, Seen
+from airflow_provider_campaigns.triggers._exotel.finished import OVERLAP, Mark, SeenCampaign
 
 NOW = 1_795_000_000.0
 DAY = 86_400.0
@@ -22,18 +22,20 @@ def written(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
-def seen(identifier: str, status: str = "Completed", created: float = NOW) -> Seen:
-    return Seen.read({"id": identifier, "name": "Spring", "status": status, "date_created": written(created)}, NOW)
+def seen(identifier: str, status: str = "Completed", created: float = NOW) -> SeenCampaign:
+    return SeenCampaign.read(
+        {"id": identifier, "name": "Spring", "status": status, "date_created": written(created)}, NOW
+    )
 
 
-def news(mark: Mark, *campaigns: Seen) -> list[str]:
+def news(mark: Mark, *campaigns: SeenCampaign) -> list[str]:
     return [one.id for one in mark.news(campaigns)]
 
 
 # -- one campaign
 
 
-def test_an_event_tells_what_became_of_it_and_counts() -> None:
+def test_an_event_says_what_became_of_it_and_counts() -> None:
     campaign = {
         "id": "c-1",
         "name": "Renewals 1a2b3c4d",
@@ -43,7 +45,7 @@ def test_an_event_tells_what_became_of_it_and_counts() -> None:
         "stats": {"completed": 7, "failed-dnd": 1, "in-progress": None},
         "summary": {"call_completed": 7},
     }
-    assert Seen.read(campaign, NOW).event() == {
+    assert SeenCampaign.read(campaign, NOW).event() == {
         "campaign_id": "c-1",
         "name": "Renewals 1a2b3c4d",
         "status": "Completed",
@@ -52,9 +54,9 @@ def test_an_event_tells_what_became_of_it_and_counts() -> None:
     }
 
 
-def test_an_event_tells_why_it_failed() -> None:
+def test_an_event_says_why_it_failed() -> None:
     campaign = {"id": "c-1", "status": "Paused", "schedule": {"end_at": "2020-01-01T00:00:00+05:30"}}
-    assert Seen.read(campaign, NOW).event() == {
+    assert SeenCampaign.read(campaign, NOW).event() == {
         "campaign_id": "c-1",
         "name": "",
         "status": "Paused",
@@ -66,13 +68,13 @@ def test_an_event_tells_why_it_failed() -> None:
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "2026-01-01T00:00:00"])
 def test_one_without_a_date_counts_as_new(date: Any) -> None:
-    assert Seen.read({"id": "c-1", "status": "Created", "date_created": date}, NOW).created == NOW
+    assert SeenCampaign.read({"id": "c-1", "status": "Created", "date_created": date}, NOW).created == NOW
 
 
 # -- the mark
 
 
-def test_one_that_was_open_is_told_when_it_ends_and_then_never_again() -> None:
+def test_one_that_was_open_is_reported_when_it_ends_and_then_never_again() -> None:
     mark = Mark.after([seen("a", "InProgress"), seen("b", "Completed")], None)
     assert news(mark, seen("a", "InProgress"), seen("b")) == []
     assert news(mark, seen("a"), seen("b")) == ["a"]
@@ -81,34 +83,34 @@ def test_one_that_was_open_is_told_when_it_ends_and_then_never_again() -> None:
     assert news(mark, seen("a", "Archived"), seen("b", "Archived")) == []
 
 
-def test_one_that_began_and_ended_since_the_last_look_is_told() -> None:
+def test_one_that_began_and_ended_since_the_last_poll_is_reported() -> None:
     mark = Mark.after([seen("a")], None)
     assert news(mark, seen("a"), seen("b", created=NOW + 5)) == ["b"]
 
 
-def test_one_of_an_empty_account_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_of_an_empty_account_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finished, "_now", lambda: NOW)
     mark = Mark.after([], None)
     assert Mark.after([], mark) == mark
     assert news(mark, seen("a", created=NOW - 10)) == ["a"]
 
 
-def test_one_that_is_listed_late_is_told() -> None:
+def test_one_that_is_listed_late_is_reported() -> None:
     mark = Mark.after([seen("a")], None)
     assert news(mark, seen("a"), seen("late", created=NOW - OVERLAP + 1)) == ["late"]
 
 
-def test_one_that_was_over_before_the_first_look_is_never_told() -> None:
+def test_one_that_was_over_before_the_first_poll_is_never_reported() -> None:
     mark = Mark.after([seen("a"), seen("old", created=NOW - 30 * DAY)], None)
     assert news(mark, seen("a"), seen("old", "Archived", created=NOW - 30 * DAY)) == []
 
 
-def test_an_old_one_that_was_open_is_told() -> None:
+def test_an_old_one_that_was_open_is_reported() -> None:
     mark = Mark.after([seen("a"), seen("old", "Paused", created=NOW - 30 * DAY)], None)
     assert news(mark, seen("a"), seen("old", "Failed", created=NOW - 30 * DAY)) == ["old"]
 
 
-def test_they_are_told_in_the_order_they_were_created() -> None:
+def test_they_are_reported_in_the_order_they_were_created() -> None:
     mark = Mark.after([], Mark(NOW - DAY, frozenset(), frozenset()))
     assert news(mark, seen("c", created=NOW + 2), seen("a", created=NOW), seen("b", created=NOW + 1)) == ["a", "b", "c"]
 
@@ -132,10 +134,10 @@ LOOK = st.tuples(st.floats(60, 2 * DAY), st.booleans())
 
 @settings(max_examples=60, deadline=None)
 @given(campaigns=st.lists(CAMPAIGN, max_size=12), steps=st.lists(LOOK, min_size=1, max_size=60))
-def test_whatever_happens_each_end_is_told_once(
+def test_whatever_happens_each_end_is_reported_once(
     campaigns: list[tuple[float, float, str]], steps: list[tuple[float, bool]]
 ) -> None:
-    """Campaigns are created and end at any time; looks come at any time, some of them after a restart."""
+    """Campaigns are created and end at any time; polls come at any time, some of them after a restart."""
     now = NOW
 
     def account(since: datetime) -> list[dict[str, Any]]:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import re
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from enum import Enum
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from airflow_provider_campaigns.delivery.plan.column_names import OwnNames
+from airflow_provider_campaigns.delivery.plan.exclusions import Answer, Exclusions
 from airflow_provider_campaigns.delivery.plan.key_set import KeySet
 from airflow_provider_campaigns.delivery.plan.sources import Fields, Row, Source
+from airflow_provider_campaigns.delivery.plan.sources.values import is_storable
 from airflow_provider_campaigns.delivery.record.outcome import Outcome, outcome
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
+from airflow_provider_campaigns.identity import AllowList, spellings
 from airflow_provider_campaigns.masking import mask
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.send import Contact, Send
+
+log = logging.getLogger(__name__)
 
 # Rows that are not sent are settled with the batch around them; this many close a batch by themselves.
 MOST_ROWS = 5_000
@@ -26,28 +33,28 @@ MOST_ROWS = 5_000
 # Rows that are checked at a time: for each visit to the keys on disk another thread takes over for a moment.
 ROWS_AT_A_TIME = 200
 
-# What is written between the digits of a phone number.
-_SEPARATORS = re.compile(r"[\s().-]")
-_PHONE_PATTERN = re.compile(r"\+[\d\s().*?-]+")
-
-# A number with a fraction or an exponent; an e-mail address, or the digits of a phone number.
-_SPREADSHEET_NUMBER = re.compile(r"\d+\.0+|\d+(\.\d+)?[eE]\+?\d+")
-_PLAIN_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+|\d{5,15}")
-
-HALF = "its key or an address holds half of a character"
+NOT_STORABLE = "a value holds a NUL character or a lone surrogate"
 REPEATED = "the contacts have it more than once"
+REPEATED_PERSON = "an earlier row has the same phone number or e-mail address"
 EXCLUDED = "in exclude"
+MAYBE_EXCLUDED = "may be somebody in exclude: a national form, and no region says of which country"
 NOT_ALLOWED = "not in only_recipients of the connection"
-LEFT_OUT = frozenset({EXCLUDED, NOT_ALLOWED})
+LEFT_OUT = frozenset({EXCLUDED, MAYBE_EXCLUDED, NOT_ALLOWED})
 """Reasons of contacts that could be sent, but are not to be."""
+_EXCLUSION_REASONS = {Answer.YES: EXCLUDED, Answer.MAYBE: MAYBE_EXCLUDED}
 
+NATIONAL = (
+    "contacts: row %s has a phone number without a country code, and perhaps others have. Two spellings of a number "
+    "may count as two people: write numbers with + and country code, or set region (an extra of the connection, and a "
+    "parameter of the operator)"
+)
 
 Entry = tuple[int, "Contact | Outcome"]
 """The number of a row of the source, with the contact to be sent, or the outcome of a row that is not to be sent."""
 
 
 class Fingerprint:
-    """Tells one sequence of contacts from another; of those that were added so far."""
+    """A digest of the contacts that were added so far, different for any other sequence."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
@@ -81,6 +88,65 @@ class Batch:
     earlier: bool = False
 
 
+class _RowState(Enum):
+    """What earlier tries did with a row."""
+
+    NEW = "new"
+    SETTLED = "settled"
+    UNRESOLVED = "unresolved"
+
+
+class _OpenBatch:
+    """
+    The batch that rows are put into.
+
+    :param size: contacts it takes at the most.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._contacts: list[tuple[int, Contact]] = []
+        self._outcomes: list[Outcome] = []
+        self._first = self._last = 0
+        self._state = _RowState.NEW
+
+    def __bool__(self) -> bool:
+        return self._first > 0
+
+    def takes(self, state: _RowState, contact: Contact | Outcome) -> bool:
+        """Whether the next row belongs to it."""
+        if not self:
+            return True
+        if state is not self._state or len(self._contacts) + len(self._outcomes) == MOST_ROWS:
+            return False
+        return isinstance(contact, dict) or len(self._contacts) < self._size
+
+    def add(self, row: int, contact: Contact | Outcome, state: _RowState) -> None:
+        """Add the next row."""
+        self._first, self._last, self._state = self._first or row, row, state
+        if isinstance(contact, dict):
+            self._outcomes.append(contact)
+        else:
+            self._contacts.append((row, contact))
+
+    def close(self, fingerprint: Fingerprint) -> Batch:
+        """Return it, and begin another."""
+        earlier = self._state is _RowState.UNRESOLVED
+        rows = Rows(self._first, self._last)
+        batch = Batch(rows, self._contacts, self._outcomes, fingerprint.hexdigest(), earlier)
+        self._contacts, self._outcomes, self._first = [], [], 0
+        return batch
+
+
+class Tally:
+    """What was seen of the contacts while they were read."""
+
+    normalised = 0
+    """Contacts whose address was cleaned, in the last pass that came to the end of the source."""
+    warned = False
+    """Whether the log has the warning of national forms."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """
@@ -88,43 +154,146 @@ class Reading:
 
     :param send: the vendor's send: what a contact is.
     :param columns: ``{vendor field: source column}``; None takes every column as it is named.
-    :param excluded: addresses and keys not to be contacted (normalised).
-    :param only_recipients: patterns of allowed addresses; empty allows everybody.
-    :param allow_repeats: send to a key again when the source repeats it.
+    :param excluded: persons not to be contacted.
+    :param only_recipients: patterns of those who may be contacted; empty allows everybody.
+    :param allow_repeats: send to a person again when the source repeats it.
+    :param tally: what was seen so far.
     """
 
     send: Send
     columns: Mapping[str, str] | None = None
-    excluded: KeySet | None = None
+    excluded: Exclusions | None = None
     only_recipients: Sequence[str] = ()
     allow_repeats: bool = False
+    tally: Tally = field(default_factory=Tally, compare=False, repr=False)
+
+    # --- columns
 
     def fields(self, row: Fields) -> Fields:
-        """Return the vendor fields of a source row."""
+        """
+        Return the vendor fields of a source row.
+
+        :raises InputError: two columns are the same field.
+        """
         if self.columns is None:
-            return row
-        return {name: row[column] for name, column in self.columns.items() if column in row}
+            return self.renamed(row)
+        return {name: row[column] for name, column in self._columns.items() if column in row}
+
+    def renamed(self, row: Fields) -> Fields:
+        """
+        Return a row with the vendor's names for its fields.
+
+        :raises InputError: two columns are the same field.
+        """
+        renames = self._own_names.renames(row) if self.send.own_fields else None
+        return {renames.get(name, name): value for name, value in row.items()} if renames else row
+
+    def names(self, columns: Iterable[str]) -> Iterable[str]:
+        """
+        Return the columns of a source with the vendor's names for its fields, where ``columns`` does not say which.
+
+        :raises InputError: two columns are the same field.
+        """
+        return columns if self.columns is not None else self.renamed(dict.fromkeys(columns))
 
     def required(self) -> list[Sequence[str]]:
         """
         Return the groups of source columns that must be there.
 
-        :raises InputError: ``columns`` leaves out a field the vendor needs.
+        :raises InputError: ``columns`` lacks a field that the vendor needs.
         """
         if self.columns is None:
             return list(self.send.required)
         for group in self.send.required:
-            if not set(group) & set(self.columns):
+            if not set(group) & set(self._columns):
                 raise InputError("columns", f"an entry for {' or '.join(map(repr, group))}", sorted(self.columns))
-        return [(column,) for column in self.columns.values()]
+        return [(column,) for column in self._columns.values()]
+
+    @cached_property
+    def _own_names(self) -> OwnNames:
+        return OwnNames(self.send.own_fields)
+
+    @cached_property
+    def _columns(self) -> Mapping[str, str]:
+        return self.renamed(self.columns or {})
+
+    # --- contacts
 
     def entries(self, rows: Iterable[Row]) -> Iterator[Entry]:
         """Yield every row as a contact, or as the outcome it ends with when it is not to be sent."""
         rows = iter(rows)
         seen = KeySet()
+        normalised = 0
         while some := [(row.number, self._contact(row)) for row in islice(rows, ROWS_AT_A_TIME)]:
+            normalised += sum(not isinstance(contact, dict) and contact.normalised for _, contact in some)
             entries = some if self.allow_repeats else _without_repeats(some, seen)
-            yield from map(self._unless_left_out, entries) if self._leaves_out else entries
+            yield from self._without_left_out(entries) if self._leaves_out else entries
+        self.tally.normalised = normalised
+
+    def _contact(self, row: Row) -> Contact | Outcome:
+        if row.problem:
+            return outcome(row.number, None, "invalid", row.problem)
+        try:
+            fields = self.fields(row.fields)
+        except InputError as error:
+            return outcome(row.number, None, "invalid", str(error))
+        if not is_storable(fields):
+            return outcome(row.number, None, "invalid", NOT_STORABLE)
+        try:
+            contact = self.send.contact(fields)
+        except InvalidContactError as error:
+            return outcome(row.number, None, "invalid", str(error))
+        if contact.recipients and contact.recipients[0].form == "national":
+            self._warn(row.number)
+        return contact
+
+    def _warn(self, row: int) -> None:
+        """Warn of a number that may be another spelling of one that has a country code."""
+        if self.may_warn and not self.tally.warned:
+            self.tally.warned = True
+            log.warning(NATIONAL, row)
+
+    @property
+    def may_warn(self) -> bool:
+        """Whether a contact may be a phone number whose country is not known."""
+        return self.send.region is None and "phone" in self.send.recipient_fields.values()
+
+    def left_out(self) -> str:
+        """Return a digest of the persons who are left out; empty when there are none."""
+        if not self._leaves_out:
+            return ""
+        excluded = self.excluded.digest() if self.excluded else ""
+        return hashlib.sha256("\n".join([excluded, *sorted(self.only_recipients)]).encode()).hexdigest()
+
+    @property
+    def _leaves_out(self) -> bool:
+        """Whether there are contacts that are not to be sent to."""
+        return self.excluded is not None or bool(self.only_recipients)
+
+    @cached_property
+    def _allowed(self) -> AllowList:
+        return AllowList(self.only_recipients)
+
+    def _without_left_out(self, entries: Sequence[Entry]) -> Iterator[Entry]:
+        """
+        Yield ``entries``, but for those that are not to be sent to: their outcomes.
+
+        Who was left out counts as seen: an earlier try, of which they were not left out yet, may have sent to them.
+        """
+        contacts = {row: contact for row, contact in entries if not isinstance(contact, dict)}
+        answers = self.excluded.answers(list(contacts.values())) if self.excluded else [Answer.NO] * len(contacts)
+        reasons = {row: _EXCLUSION_REASONS.get(answer) for row, answer in zip(contacts, answers, strict=True)}
+        for row, contact in entries:
+            if isinstance(contact, dict):
+                yield row, contact
+            elif reason := reasons[row]:
+                yield row, outcome(row, contact.key, "invalid", reason)
+            elif not all(map(self._allowed.allows, contact.persons)):
+                yield row, outcome(row, contact.key, "invalid", NOT_ALLOWED)
+            else:
+                yield row, contact
+
+    # --- batches
 
     def batches(
         self, source: Source, size: int, settled: RowSet | None = None, unresolved: RowSet | None = None
@@ -137,170 +306,48 @@ class Reading:
         :param settled: rows that are done; none by default.
         :param unresolved: rows that come in batches of their own, marked ``earlier``.
         """
-        done, in_doubt = settled or (), unresolved or ()
         fingerprint = Fingerprint()
-        contacts: list[tuple[int, Contact]] = []
-        outcomes: list[Outcome] = []
-        first = last = 0
-        earlier = False
+        batch = _OpenBatch(size)
         for row, contact in self.entries(source.read()):
-            is_done = row in done
-            is_earlier = not is_done and row in in_doubt
-            full = len(contacts) == size and not isinstance(contact, dict)
-            if first and (is_done or is_earlier != earlier or full or len(contacts) + len(outcomes) == MOST_ROWS):
-                yield Batch(Rows(first, last), contacts, outcomes, fingerprint.hexdigest(), earlier)
-                contacts, outcomes, first = [], [], 0
+            state = _state(row, settled, unresolved)
+            if not batch.takes(state, contact):
+                yield batch.close(fingerprint)
             fingerprint.add(row, contact)
-            if is_done:
-                continue
-            first, last, earlier = first or row, row, is_earlier
-            if isinstance(contact, dict):
-                outcomes.append(contact)
-            else:
-                contacts.append((row, contact))
-        if first:
-            yield Batch(Rows(first, last), contacts, outcomes, fingerprint.hexdigest(), earlier)
-
-    def _contact(self, row: Row) -> Contact | Outcome:
-        if row.problem:
-            return outcome(row.number, None, "invalid", row.problem)
-        try:
-            contact = self.send.contact(self.fields(row.fields))
-        except InvalidContactError as error:
-            return outcome(row.number, None, "invalid", str(error))
-        if not _is_whole("".join((contact.key, *contact.addresses))):
-            return outcome(row.number, None, "invalid", HALF)
-        return contact
-
-    def left_out(self) -> str:
-        """Return what tells those who are left out from those of another try; empty: nobody is."""
-        if not self._leaves_out:
-            return ""
-        excluded = self.excluded.digest() if self.excluded else ""
-        return hashlib.sha256("\n".join([excluded, *sorted(self.only_recipients)]).encode()).hexdigest()
-
-    @property
-    def _leaves_out(self) -> bool:
-        """Whether there are contacts that are not to be sent to."""
-        return self.excluded is not None or bool(self.only_recipients)
-
-    def _unless_left_out(self, entry: Entry) -> Entry:
-        """
-        Return an entry, or the outcome of one that is not to be sent to.
-
-        What was left out counts as seen: an earlier try, of which it was not left out yet, may have sent to it.
-        """
-        row, contact = entry
-        if isinstance(contact, dict):
-            return entry
-        if self.excluded and any(normalise(name) in self.excluded for name in (contact.key, *contact.addresses)):
-            return row, outcome(row, contact.key, "invalid", EXCLUDED)
-        if self.only_recipients and not allowed(contact, self.only_recipients):
-            return row, outcome(row, contact.key, "invalid", NOT_ALLOWED)
-        return entry
+            if state is not _RowState.SETTLED:
+                batch.add(row, contact, state)
+        if batch:
+            yield batch.close(fingerprint)
 
 
-def _is_whole(text: str) -> bool:
-    """Whether ``text`` can be written down: what comes from JSON may hold surrogates, which no file takes."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _state(row: int, settled: RowSet | None, unresolved: RowSet | None) -> _RowState:
+    if settled and row in settled:
+        return _RowState.SETTLED
+    return _RowState.UNRESOLVED if unresolved and row in unresolved else _RowState.NEW
 
 
-def _without_repeats(rows: Sequence[Entry], seen: KeySet) -> Iterator[Entry]:
-    """Yield ``rows``, but for a contact that is in ``seen`` or was among them before: its outcome."""
+def _without_repeats(rows: Sequence[Entry], seen: KeySet) -> list[Entry]:
+    """Return ``rows``, but for a person who is in ``seen`` or was among them before: the outcome of such a contact."""
     identities = [None if isinstance(contact, dict) else contact.identity or contact.key for _, contact in rows]
     there = seen.add_all(dict.fromkeys(identity for identity in identities if identity is not None))
+    entries: list[Entry] = []
     for (number, contact), identity in zip(rows, identities, strict=True):
         if identity is None or isinstance(contact, dict):
-            yield number, contact
+            entries.append((number, contact))
         elif identity in there:
-            yield number, outcome(number, contact.key, "duplicate", REPEATED)
+            entries.append((number, outcome(number, contact.key, "duplicate", _repeat_reason(contact))))
         else:
             there.add(identity)
-            yield number, contact
+            entries.append((number, contact))
+    return entries
 
 
-def read_exclusions(source: Source, reading: Reading) -> KeySet:
-    """
-    Return what ``exclude`` names: keys and addresses of contacts that must not be contacted.
-
-    Taken from the fields that identify a contact at the vendor (after ``columns``), from the only column of a source
-    that has one, and from a list of plain strings.
-
-    :raises InputError: the source cannot be read, or a row names nobody who could be among the contacts: somebody who
-        opted out would be sent to.
-    """
-    keys = KeySet()
-    identifying = sorted({name for group in reading.send.required for name in group})
-    for row in source.read():
-        if row.problem:
-            raise InputError(source.name, "rows that can be read", f"row {row.number}: {row.problem}")
-        fields = dict(row.fields) | dict(reading.fields(row.fields))
-        named = {name: fields[name] for name in identifying if name in fields}
-        if not named and len(row.fields) != 1:
-            wanted = f"a column {' or '.join(map(repr, identifying))}, or one column only"
-            raise InputError(source.name, wanted, f"row {row.number} with {', '.join(map(repr, row.fields))}")
-        for name, value in named.items() or row.fields.items():
-            if value is None or (isinstance(value, str) and not value.strip()):
-                continue
-            if problem := _names_nobody(reading.send, [name] if name in named else identifying, value):
-                raise InputError(source.name, problem, f"row {row.number}: {value!r}")
-            keys.add(normalise(str(value)))
-    return keys
-
-
-def _names_nobody(send: Send, names: Iterable[str], value: object) -> str | None:
-    """
-    Return what was expected, if no contact of ``send`` could have this value in one of these fields; else None.
-
-    A wrong one is no opt-out that may be passed over: it is a number that a spreadsheet has changed, or another format.
-    """
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        return "text or whole numbers"
-    text = str(value)
-    if not _is_whole(text):
-        return "whole characters"
-    if _SPREADSHEET_NUMBER.fullmatch(text.strip()):
-        return "numbers as text, not as a spreadsheet shows them"
-    if _PLAIN_ADDRESS.fullmatch(normalise(text)):
-        return None
-    problems = [_problem(send, name, text) for name in names]
-    return None if None in problems else problems[0]
-
-
-def _problem(send: Send, name: str, value: str) -> str | None:
-    try:
-        send.contact({name: value})
-    except InvalidContactError as error:
-        # Other fields that a contact needs are of no matter.
-        return f"{name}: {error.expected}" if error.field == name else None
-    return None
-
-
-def normalise(address: str) -> str:
-    """Return an address in the form two spellings of it share: no case, no separators in a phone number, no ``+``."""
-    digits = _SEPARATORS.sub("", address).replace("+", "")
-    return digits if digits.isdigit() else address.strip().casefold()
-
-
-def allowed(contact: Contact, patterns: Iterable[str]) -> bool:
-    """
-    Whether every address of ``contact`` (its key, when it has none) fits one of the shell-style ``patterns``.
-
-    A pattern with ``+`` wants it in the number, too: a local number may begin like another country's code.
-    """
-    patterns = [_SEPARATORS.sub("", text) if _PHONE_PATTERN.fullmatch(text) else text.casefold() for text in patterns]
-
-    def fits(name: str) -> bool:
-        forms = {name.strip().casefold(), _SEPARATORS.sub("", name), normalise(name)}
-        return any(fnmatchcase(form, pattern) for form in forms for pattern in patterns)
-
-    return all(map(fits, contact.addresses or (contact.key,)))
+def _repeat_reason(contact: Contact) -> str:
+    """Return why a contact is a duplicate: where the vendor contacts an address, another id does not help."""
+    by_address = contact.identity in {one.key for one in contact.recipients if one.text != contact.key}
+    return REPEATED_PERSON if by_address else REPEATED
 
 
 def masked(text: str, contacts: Iterable[Contact]) -> str:
-    """Return ``text`` without the keys and addresses of ``contacts``."""
-    return mask(text, (value for contact in contacts for value in (contact.key, *contact.addresses)))
+    """Return ``text`` without the keys and addresses of ``contacts``, however they are spelt."""
+    known = {value for one in contacts for value in (one.key, *one.addresses, *spellings(one.recipients))}
+    return mask(text, known)

@@ -23,16 +23,22 @@ class KeySet:
 
     def add_all(self, keys: Collection[str]) -> set[str]:
         """Add a few hundred different ``keys``; return those that were there."""
-        if not keys:
-            return set()
-        one_of, all_of = ", ".join("?" * len(keys)), ", ".join(["(?)"] * len(keys))
-        found = self._db.execute(f"SELECT key FROM keys WHERE key IN ({one_of})", tuple(keys))  # noqa: S608 - marks only
-        there = {key for (key,) in found}
-        self._db.execute(f"INSERT OR IGNORE INTO keys VALUES {all_of}", tuple(keys))  # noqa: S608
+        there = self.find(keys)
+        if keys:
+            all_of = ", ".join(["(?)"] * len(keys))
+            self._db.execute(f"INSERT OR IGNORE INTO keys VALUES {all_of}", tuple(keys))  # noqa: S608 - marks only
         return there
 
+    def find(self, keys: Collection[str]) -> set[str]:
+        """Return those of up to some thousand ``keys`` that are there."""
+        if not keys:
+            return set()
+        one_of = ", ".join("?" * len(keys))
+        found = self._db.execute(f"SELECT key FROM keys WHERE key IN ({one_of})", tuple(keys))  # noqa: S608 - marks only
+        return {key for (key,) in found}
+
     def digest(self) -> str:
-        """Return what tells this set from another one."""
+        """Return a digest that is different for another set."""
         found = hashlib.sha256()
         for (key,) in self._db.execute("SELECT key FROM keys ORDER BY key"):
             found.update(f"{key}\n".encode())

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
-from airflow_provider_campaigns.delivery.plan.batches import LEFT_OUT, Fingerprint, Reading
-from airflow_provider_campaigns.delivery.plan.sources import Source
+from airflow_provider_campaigns.delivery.plan.batches import LEFT_OUT, Entry, Fingerprint, Reading
+from airflow_provider_campaigns.delivery.plan.sources import Row, Source
+
+# Contacts that are made to warn of phone numbers in a national form before the first request.
+ROWS_TO_WARN_OF = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,41 @@ class PreflightResult:
     nobody: str | None = None
 
 
+class _Findings:
+    """
+    What the contacts so far show.
+
+    :param row: up to which row the fingerprint is wanted.
+    :param least: rows that are read in any case.
+    """
+
+    def __init__(self, row: int, least: int) -> None:
+        self._row = row
+        self._least = max(row, least)
+        self._contacts = Fingerprint()
+        self._anybody = False
+        self._problem: str | None = None
+        self.fingerprint = ""
+
+    def add(self, entry: Entry) -> bool:
+        """Take in the next row; return whether there is nothing more to find out."""
+        number, contact = entry
+        if number <= self._row:
+            self._contacts.add(number, contact)
+        if number == self._row:
+            self.fingerprint = self._contacts.hexdigest()
+        if not isinstance(contact, dict):
+            self._anybody = True
+        elif contact["reason"] not in LEFT_OUT:
+            self._problem = self._problem or contact["reason"]
+        return self._anybody and number >= self._least
+
+    @property
+    def nobody(self) -> str | None:
+        """Why no contact can be sent."""
+        return None if self._anybody else self._problem
+
+
 def check(reading: Reading, source: Source, row: int = 0) -> PreflightResult:
     """
     Read the source to its end: once, or as far as is of interest, if it can count its rows by itself.
@@ -32,27 +71,35 @@ def check(reading: Reading, source: Source, row: int = 0) -> PreflightResult:
     Rows become contacts only as far as is of interest, too, as that takes most of the time.
 
     :param row: up to which row the fingerprint is wanted; 0 for none.
-    :raises InputError: the source cannot be read to its end, holds nothing, or lacks a column.
+    :raises InputError: the source cannot be read to its end, holds nothing, lacks a column, or has a field twice.
     """
-    read = count()
-    rows = (row for row, _ in zip(source.rows_with(reading.required()), read, strict=False))
-    fingerprint, there, somebody, broken = Fingerprint(), "", False, None
-    for number, contact in reading.entries(rows):
-        fingerprint.add(number, contact)
-        if isinstance(contact, dict):
-            broken = broken or (contact["reason"] if contact["reason"] not in LEFT_OUT else None)
-        else:
-            somebody = True
-        if number == row:
-            there = fingerprint.hexdigest()
-        if somebody and number >= row:
+    rows = _Counted(source.rows_with(reading.required(), reading.names))
+    findings = _Findings(row, ROWS_TO_WARN_OF if reading.may_warn else 0)
+    for entry in reading.entries(rows):
+        if findings.add(entry):
             break
     if source.count:
         total = source.count()
     else:
         deque(rows, maxlen=0)
-        total = next(read)
-    return PreflightResult(total, there, None if somebody else broken)
+        total = rows.number
+    return PreflightResult(total, findings.fingerprint, findings.nobody)
+
+
+class _Counted:
+    """Rows, and how many of them were read so far."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._read = count()
+        self._rows = (row for row, _ in zip(rows, self._read, strict=False))
+
+    def __iter__(self) -> Iterator[Row]:
+        return self._rows
+
+    @property
+    def number(self) -> int:
+        """How many; asked once, at the end."""
+        return next(self._read)
 
 
 def count_recipients(reading: Reading, source: Source) -> int:

@@ -55,7 +55,7 @@ def _first_request(send: Send, batch: Batch) -> str:
 
 
 def _row(contact: Contact) -> dict[str, str]:
-    # What looks like an address keeps its first and last characters, so that a person sees that it is a plausible one.
+    # Text in the form of an address keeps its first and last characters, so that it can be seen to be a plausible one.
     return {name: masked(mask(_text(value)), [contact]) for name, value in contact.body.items()}
 
 

@@ -47,6 +47,7 @@ class _Try:
     header: dict[str, Any] = field(default_factory=dict)
     left_out: str = ""
     intended: list[Rows] = field(default_factory=list)
+    intended_at: dict[Rows, float] = field(default_factory=dict)
     settled: RowSet = field(default_factory=RowSet)
     counts: Counter[str] = field(default_factory=Counter)
     checkpoint: tuple[int, str] | None = None
@@ -68,6 +69,9 @@ class _Try:
             header=dict(value["header"]),
             left_out=value["left_out"],
             intended=[Rows(*rows) for rows in value["intended"]],
+            intended_at={
+                Rows(*rows): at for rows, at in zip(value["intended"], value.get("intended_at", ()), strict=False)
+            },
             settled=RowSet(value["settled"]),
             counts=Counter(value["counts"]),
             checkpoint=tuple(value["checkpoint"]) if value["checkpoint"] else None,
@@ -83,6 +87,7 @@ class _Try:
             "header": self.header,
             "left_out": self.left_out,
             "intended": [list(rows) for rows in self.intended],
+            "intended_at": [self.intended_at.get(rows, self.began) for rows in self.intended],
             "settled": [list(rows) for rows in self.settled],
             "counts": dict(self.counts),
             "checkpoint": list(self.checkpoint) if self.checkpoint else None,
@@ -131,6 +136,16 @@ class Ledger:
     def began_at(self) -> float:
         """When the first try began, seconds since the epoch."""
         return min(one.began for one in self._all())
+
+    def first_intended_at(self, rows: Rows) -> float:
+        """Return when an earlier try first intended any of ``rows``, seconds since the epoch."""
+        times = (
+            at
+            for one in self._tries
+            for intended, at in one.intended_at.items()
+            if intended.first <= rows.last and rows.first <= intended.last
+        )
+        return min(times, default=self.began_at)
 
     @property
     def try_numbers(self) -> list[int]:
@@ -243,6 +258,8 @@ class Ledger:
         settled, intended = list(settled), list(intended)
         ended = {*settled, *released}
         own.intended = [rows for rows in own.intended if rows not in ended] + intended
+        now = time.time()
+        own.intended_at = {rows: own.intended_at.get(rows, now) for rows in own.intended}
         own.settled.update(settled)
         own.counts.update(counts or {})
         if checkpoint:

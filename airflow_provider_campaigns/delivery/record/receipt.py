@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES
 
@@ -13,8 +13,9 @@ class Receipt(TypedDict):
     What became of the contacts, as counts; no recipient is named.
 
     ``contacts`` is the number of rows, and the sum of the six statuses; ``requests`` the calls that took contacts to
-    the vendor, over all tries; ``outcomes_path`` the folder of outcomes for ``read_outcomes``, None when they are in
-    the XCom ``outcomes``.
+    the vendor, over all tries; ``normalised`` the rows whose phone number, e-mail address or id was cleaned, so that it
+    is not sent as it stands in the source; ``outcomes_path`` the folder of outcomes for ``read_outcomes``, None when
+    they are in the XCom ``outcomes``. ``warning`` is there only when something about the campaign needs attention.
     """
 
     vendor: str
@@ -27,7 +28,9 @@ class Receipt(TypedDict):
     unsent: int
     unknown: int
     requests: int
+    normalised: int
     outcomes_path: str | None
+    warning: NotRequired[str]
 
 
 class PreviewReceipt(Receipt):
@@ -41,7 +44,13 @@ class PreviewReceipt(Receipt):
 
 
 def make_receipt(
-    vendor: str, campaign: str, counts: Mapping[str, int], requests: int, outcomes_path: str | None
+    vendor: str,
+    campaign: str,
+    counts: Mapping[str, int],
+    requests: int,
+    outcomes_path: str | None,
+    *,
+    normalised: int = 0,
 ) -> Receipt:
     """Return the receipt of ``counts`` (contacts by status)."""
     return Receipt(
@@ -55,5 +64,6 @@ def make_receipt(
         unsent=counts.get("unsent", 0),
         unknown=counts.get("unknown", 0),
         requests=requests,
+        normalised=normalised,
         outcomes_path=outcomes_path,
     )

@@ -53,7 +53,7 @@ from airflow_provider_campaigns.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.protocol.pace import StoppedError
-from airflow_provider_campaigns.protocol.send import ContactReply, Send
+from airflow_provider_campaigns.protocol.send import Concludes, ContactReply, Send
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +91,7 @@ class Delivery:
     :param limits: what makes a failure of a delivery.
     :param progress: told the counts after every round.
     :param closes_in: seconds from now after which no request may leave.
+    :param conclude: does what is left once every contact was sent, and returns a warning for the receipt.
     """
 
     send: Send
@@ -104,6 +105,7 @@ class Delivery:
     limits: Limits
     progress: Callable[[Mapping[str, int]], None] = lambda counts: None
     closes_in: Callable[[], float] = lambda: math.inf
+    conclude: Callable[[], str | None] = lambda: None
     clock: Callable[[], float] = time.monotonic
     _in_flight: int = 0
     _answered: bool = False
@@ -144,6 +146,8 @@ class Delivery:
         self.outcomes.begin()
         self._earlier = EarlierTries(self.send, self.ledger, self.outcomes, resend=self.limits.on_unknown == "resend")
         self._record = WriteBuffer(self.ledger, self.outcomes, self._earlier)
+        if isinstance(self.send, Concludes) and self._earlier.may_have_sent:
+            self.send.resume()
         self.begun = True
         self._check_anybody()
         with DeferredSignals(self.end) as signals, self.senders, gc_frozen():
@@ -155,6 +159,7 @@ class Delivery:
         if self._error:
             raise self._error
         receipt = self._receipt(count(self.outcomes.read()) if self.ledger.began else self._record.counts)
+        _warn(receipt, self.conclude())
         self.outcomes.forget_unsent()
         self.ledger.finish(receipt)
         return receipt
@@ -165,7 +170,9 @@ class Delivery:
             self.outcomes.write_unsent(self._earlier.unfinished(self._batches()))
         except InputError as error:
             log.warning("The receipt and the outcomes do not tell who is left unsent: %s", error)
-        return self._receipt(count(self.outcomes.read()))
+        receipt = self._receipt(count(self.outcomes.read()))
+        _warn(receipt, self.send.interrupted() if isinstance(self.send, Concludes) else None)
+        return receipt
 
     def end(self, why: str) -> None:
         """
@@ -203,7 +210,14 @@ class Delivery:
         return self.reading.batches(self.source, self.batch_size, past.settled.copy(), past.unresolved.copy())
 
     def _receipt(self, counts: Mapping[str, int]) -> Receipt:
-        return make_receipt(self.send.vendor, self.send.campaign, counts, self.ledger.requests, self.outcomes.path)
+        return make_receipt(
+            self.send.vendor,
+            self.send.campaign,
+            counts,
+            self.ledger.requests,
+            self.outcomes.path,
+            normalised=self.reading.tally.normalised,
+        )
 
     # --- rounds
 
@@ -391,3 +405,9 @@ class Delivery:
         if self._error is None:
             self._error = error
             self.senders.stop()
+
+
+def _warn(receipt: Receipt, warning: str | None) -> None:
+    if warning:
+        log.warning("%s", warning)
+        receipt["warning"] = warning

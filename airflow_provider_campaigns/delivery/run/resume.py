@@ -35,7 +35,7 @@ class EarlierTries:
     def __init__(self, send: Send, ledger: Ledger, outcomes: Outcomes, *, resend: bool) -> None:
         self._send = send
         self._resend = resend
-        self._began_at = ledger.began_at
+        self._ledger = ledger
         self._others_left_out = ledger.others_left_out
         self._stored: dict[int, Outcome] = {}
         self.counts: Counter[str] = Counter({status: ledger.counts[status] for status in STATUSES})
@@ -51,6 +51,11 @@ class EarlierTries:
             self.unresolved.update(unknown)
             self.counts["unknown"] = 0
 
+    @property
+    def may_have_sent(self) -> bool:
+        """Whether a contact may have been sent to."""
+        return bool(self.unresolved or self.counts["accepted"] or self.counts["unknown"])
+
     def ticket(self, batch: Batch) -> Ticket:
         """Return how a batch is to be dealt with; without contacts there is nothing to be sent."""
         known = [line for line in self._stored_of(batch) if not (self._resend and line["status"] == "unknown")]
@@ -61,7 +66,7 @@ class EarlierTries:
         if batch.earlier and not self._send.safe_to_resend:
             if isinstance(self._send, LooksUp):
                 # Also before they are sent to again: who is found was reached.
-                since = self._began_at
+                since = self._ledger.first_intended_at(batch.rows)
                 return Ticket(batch, contacts, others, resent=True, resends=resends, looks_up_since=since)
             if not self._resend:
                 unknown = [outcome(row, contact.key, *UNRESOLVED) for row, contact in contacts]

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowException, BaseSensorOperator
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    conf,
+)
 
 from airflow_provider_campaigns.exceptions import CampaignError, InputError
 from airflow_provider_campaigns.links.exotel import ExotelCampaignLink, ExotelReportLink, store_links
-from airflow_provider_campaigns.operators._exotel.described import described, receipt_of
-from airflow_provider_campaigns.operators.base.hidden_field import HiddenField, unwrap
-from airflow_provider_campaigns.operators.base.idempotent_create import CreationRecord, IdempotentCreate, task_digest
+from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
+from airflow_provider_campaigns.operators.base.idempotent_create import IdempotentCreate, task_digest
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt
 from airflow_provider_campaigns.parameters import parse_bool, parse_positive_int
-from airflow_provider_campaigns.sensors.base import CampaignSensor
+from airflow_provider_campaigns.protocol.polling import MAX_POLL_FAILURES
+from airflow_provider_campaigns.sensors.wait import (
+    CampaignWait,
+    Reschedulable,
+    check_max_poll_failures,
+    check_mode,
+    check_seconds,
+    make_trigger,
+)
 from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared, clearing
+from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
+from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -25,6 +40,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_campaigns.hooks.exotel import ExotelHook
+    from airflow_provider_campaigns.operators._exotel.recipients import Recipients
     from airflow_provider_campaigns.operators.base.timing import OutsideWindow
     from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
     from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign
@@ -33,21 +49,23 @@ if TYPE_CHECKING:
 FIXED = frozenset({"from", "lists", "name"})
 # What is created: start of the keys of its record.
 NOUN = "campaign"
+# What Airflow calls when the triggerer failed, or did not come to an end in time.
+FAILED_IN_TRIGGERER = "__fail__"
 
 
-class CreateExotelCampaignOperator(CampaignSensor):
+class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], TemplatedOperator):
     """
     Create a voice campaign that rings phone numbers, or the contacts of up to 5 lists; once, whatever crashes.
 
     Without ``send_at`` Exotel starts to dial within about a minute. One number that cannot be rung fails the whole
     campaign, so all are checked before anything is sent. More than 5,000 numbers (up to 500,000) are put into contact
     lists first, which stay at Exotel. A retry or a cleared task never creates a second campaign, not even for one that
-    failed: it returns the first.
+    failed: it returns the first. With other recipients than the first was made for it fails, and says so.
 
     .. seealso:: https://developer.exotel.com/api/campaigns
 
-    :param name: name of the campaign, more than 3 characters; 8 characters that stand for this task instance are
-        added to it, so that the campaign can be found again (templated)
+    :param name: name of the campaign, more than 3 characters; 8 characters that stand for this task instance and its
+        recipients are added to it, so that the campaign can be found again (templated)
     :param caller_id: the ExoPhone that rings (templated)
     :param url: of a call flow: ``http://my.exotel.com/<account sid>/exoml/start_voice/<app id>``; this or
         ``read_via_text`` (templated)
@@ -63,38 +81,47 @@ class CreateExotelCampaignOperator(CampaignSensor):
         "Linear" or "Exponential", "on_status": ["busy", "no-answer", "failed"]}`` (templated)
     :param send_at: when to start, a datetime with a time zone or ISO text with an offset; default: at once (templated)
     :param end_at: when to stop, likewise; default: 30 days later, as Exotel decides (templated)
-    :param call_duplicate_numbers: ring a number as often as it is given; default False: once.
+    :param call_duplicate_numbers: ring a number as often as it is given; default False: once, in whatever spelling.
     :param throttle: calls per minute, below the account's own limit; default: Exotel decides (templated)
-    :param status_callback: URL that Exotel tells of the campaign's end (templated)
-    :param call_status_callback: URL that Exotel tells of each call (templated)
-    :param call_schedule_callback: URL that Exotel tells of each number, after its last call (templated)
+    :param status_callback: URL that Exotel calls at the campaign's end (templated)
+    :param call_status_callback: URL that Exotel calls after each call (templated)
+    :param call_schedule_callback: URL that Exotel calls for each number, after its last call (templated)
     :param custom_field: handed to the call flow; a dict is sent as JSON text (templated)
     :param overrides: further fields of the call, e.g. ``{"campaign_type": "dynamic"}`` (templated)
     :param wait_for_completion: wait until the campaign is over, as ``ExotelCampaignSensor`` does; default False.
-        ``deferrable``, ``poke_interval``, ``timeout`` and ``mode`` are the sensor's.
+    :param deferrable: wait in the triggerer instead of a worker; default: ``[operators] default_deferrable``.
+    :param poke_interval: seconds (or a ``timedelta``) between two polls; default 60.
+    :param timeout: seconds (or a ``timedelta``) after which the wait fails; default 7 days.
+    :param mode: ``"poke"`` (default) keeps the worker while it waits, ``"reschedule"`` frees it between two polls.
+    :param soft_fail: skip the task when the campaign failed or did not end in time; default False.
+    :param max_poll_failures: polls in a row that may fail before the task does; default 10.
     :param pause_on_kill: pause the campaign when the waiting task is killed (marked, cleared, ``execution_timeout``);
         default False. Deferred tasks need Airflow 3.3 for it.
     :param on_cleared: a cleared task: ``"resume"`` (default) returns the campaign that its earlier tries created;
         ``"resend"`` creates another, and rings everybody again (templated)
     :param send_window: hours at which calls may start: ``"09:00-20:00 Asia/Kolkata"``, or a dict with ``start``,
-        ``end``, ``timezone`` and perhaps ``days`` (``["mon", "tue"]``). Outside it nothing is created, unless
-        ``send_at`` is still to come: that must be within it. Calls that are under way when it closes go on; ``end_at``
-        stops them. Default: at any hour (templated)
+        ``end``, ``timezone`` and perhaps ``days`` (``["mon-fri"]``). Outside it nothing is created, unless
+        ``send_at`` is still to come: that must be within it. Calls that are under way when it closes continue;
+        ``end_at`` stops them. Default: at any hour (templated)
     :param outside_window: outside ``send_window`` the task waits in the triggerer (``"wait"``, default), or is skipped
         (``"skip"``) (templated)
     :param max_age: refuse to create a campaign for a run whose data interval ended longer ago (a ``timedelta``), so
         that a catch-up or backfill cannot ring everybody again; default no limit. A task that waited for its window is
-        not looked at again.
+        not checked again.
     :param exotel_conn_id: id of the Airflow connection (templated)
     :return: the campaign as Exotel describes it (``id``, ``name``, ``status``, ``uri``, ``stats`` …), with a count in
         place of the numbers (``from``). The XCom ``campaign_id`` (``operator.output["campaign_id"]``) is there as soon
         as the campaign is. Its receipt becomes the ``extra`` of the outlet assets' events.
     :raises InputError: bad input; nothing was created.
     :raises CampaignFailed: the campaign that was waited for ended in a failed state.
-    :raises AirflowFailException: nobody knows whether the campaign was created; the message says what to do.
+    :raises AirflowSensorTimeout: it did not end in time.
+    :raises AirflowFailException: it is not known whether the campaign was created, or an earlier try created it for
+        other recipients; the message says what to do.
+    :raises LedgerError: the record of an earlier try is missing or damaged, or another process of this task has begun.
     """
 
-    poll_method = "poll_campaign"
+    hook_class = "airflow_provider_campaigns.hooks.exotel.ExotelHook"
+    poll_method: ClassVar[str] = "poll_campaign"
     ui_color = "#e8f1fb"
     operator_extra_links = (ExotelCampaignLink(), ExotelReportLink())
     template_fields: Sequence[str] = (
@@ -125,6 +152,7 @@ class CreateExotelCampaignOperator(CampaignSensor):
     )
 
     numbers = HiddenField("numbers")
+    lists = HiddenField("lists", personal=False)
     contacts = HiddenField("contacts")
 
     def __init__(
@@ -149,6 +177,12 @@ class CreateExotelCampaignOperator(CampaignSensor):
         custom_field: str | Mapping[str, Any] | None = None,
         overrides: Mapping[str, Any] | None = None,
         wait_for_completion: bool = False,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poke_interval: float | timedelta = 60,
+        timeout: float | timedelta | None = None,
+        mode: str = "poke",
+        soft_fail: bool = False,
+        max_poll_failures: int = MAX_POLL_FAILURES,
         pause_on_kill: bool = False,
         on_cleared: OnCleared = "resume",
         send_window: str | Mapping[str, Any] | None = None,
@@ -177,6 +211,13 @@ class CreateExotelCampaignOperator(CampaignSensor):
         self.custom_field = custom_field
         self.overrides = overrides
         self.wait_for_completion = wait_for_completion
+        self.deferrable = deferrable
+        self.poke_interval = check_seconds("poke_interval", poke_interval)
+        default_timeout = conf.getfloat("sensors", "default_timeout")
+        self.timeout = check_seconds("timeout", default_timeout if timeout is None else timeout)
+        self.mode = check_mode(mode)
+        self.soft_fail = soft_fail
+        self.max_poll_failures = check_max_poll_failures(max_poll_failures)
         self.pause_on_kill = pause_on_kill
         self.on_cleared = on_cleared
         self.send_window = send_window
@@ -185,13 +226,6 @@ class CreateExotelCampaignOperator(CampaignSensor):
         self.exotel_conn_id = exotel_conn_id
         self._killed = False
         self._campaign_id: str | None = None
-
-    @cached_property
-    def hook(self) -> ExotelHook:
-        """The vendor's hook."""
-        from airflow_provider_campaigns.hooks.exotel import ExotelHook
-
-        return ExotelHook(self.exotel_conn_id)
 
     def execute(self, context: Context) -> Any:
         """Create the campaign, unless an earlier try did, and wait for its end if that is asked for."""
@@ -202,28 +236,25 @@ class CreateExotelCampaignOperator(CampaignSensor):
         return self._execute(context, waited=True)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after a wait in the triggerer."""
-        if next_method == self.execute_when_open.__name__:
-            # Not the sensor's way, which skips at any error if ``soft_fail``: nobody may know whether it was created.
-            return super(BaseSensorOperator, self).resume_execution(next_method, next_kwargs, context)
-        return super().resume_execution(next_method, next_kwargs, context)
+        """
+        Continue after a wait in the triggerer.
+
+        :raises AirflowSensorTimeout: the triggerer did not report the campaign's end in time; with ``soft_fail`` it is
+            a skip.
+        """
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowException as error:
+            if next_method != FAILED_IN_TRIGGERER or "timeout" not in str(error).lower():
+                raise
+            if self.soft_fail:
+                raise AirflowSkipException("the campaign did not end in time") from error
+            raise AirflowSensorTimeout(*error.args) from error
 
     def _execute(self, context: Context, *, waited: bool = False) -> Any:
-        from airflow_provider_campaigns.state.task_state import task_state
-
-        ti = context.get("ti")
-        once = IdempotentCreate(
-            noun=NOUN,
-            store=task_state(context),
-            prepare=partial(self._prepare, context, waited),
-            get=self.hook.get_campaign,
-            find=self.hook.find_campaigns,
-            timeout=self.hook.fields.settings.timeout,
-        )
-        cleared = clearing(ti, self.retries, self.on_cleared)
-        campaign, record = once.run(lambda generation: f"{self.name} {task_digest(ti, generation)}", cleared)
+        campaign, record = self._create_once(context, waited=waited)
         self._campaign_id = str(campaign["id"])
-        if ti:
+        if ti := context.get("ti"):
             ti.xcom_push(key="campaign_id", value=self._campaign_id)
         store_links(context, self.hook, campaign)
         if self._killed:
@@ -231,17 +262,47 @@ class CreateExotelCampaignOperator(CampaignSensor):
             self.on_kill()
         if not self.wait_for_completion:
             return self._report(context, campaign, record)
-        super().execute(context)
+        wait = CampaignWait(self, context).begin()
+        wait.in_triggerer() if self.deferrable else wait.in_worker()
         return self._report(context, self.hook.get_campaign(self._campaign_id), record)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
-        """Take what the trigger saw."""
+        """
+        Return the campaign, or raise what the trigger's event reports.
+
+        :raises CampaignError: the event is none that the trigger sends, or reports an error.
+        """
         from airflow_provider_campaigns.state.task_state import task_state
 
-        result = super().execute_complete(context, event)
-        return self._report(
-            context, self.hook.get_campaign(result["campaign_id"]), CreationRecord(task_state(context), NOUN)
+        result = CampaignWait(self, context).conclude(event or {})
+        campaign = self.hook.get_campaign(result["campaign_id"])
+        return self._report(context, campaign, CreationRecord(task_state(context), NOUN))
+
+    def _create_once(self, context: Context, *, waited: bool) -> tuple[dict[str, Any], CreationRecord]:
+        """Return the campaign, created now or by an earlier try, and its record."""
+        from airflow_provider_campaigns.operators._exotel.recipients import recipients
+        from airflow_provider_campaigns.state.task_state import task_state
+        from airflow_provider_campaigns.vendors.exotel.status import created_at
+
+        @cache
+        def whom() -> Recipients:
+            given = {name: unwrap(getattr(self, name)) for name in ("numbers", "lists", "contacts")}
+            return recipients(self.hook, **given, region=self.region)
+
+        ti = context.get("ti")
+        once = IdempotentCreate(
+            noun=NOUN,
+            store=task_state(context),
+            prepare=lambda name, record: self._prepare(context, waited, whom(), name, record),
+            get=self.hook.get_campaign,
+            find=self.hook.find_campaigns,
+            timeout=self.hook.fields.settings.timeout,
+            made_for=lambda: whom().made_for,
+            created_at=created_at,
+            try_number=ti.try_number if ti else 0,
         )
+        cleared = clearing(ti, self.retries, self.on_cleared)
+        return once.run(lambda generation: f"{self.name} {task_digest(ti, generation, whom().made_for)}", cleared)
 
     def on_kill(self) -> None:
         """Let no campaign be created any more; pause the one that is waited for, if ``pause_on_kill``."""
@@ -263,18 +324,21 @@ class CreateExotelCampaignOperator(CampaignSensor):
         return {"campaign_id": self._campaign_id}
 
     def trigger_class(self) -> type[CampaignStatusTrigger]:
-        """Return the trigger that watches in deferrable mode."""
+        """Return the trigger that polls in deferrable mode."""
+        from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
         from airflow_provider_campaigns.triggers.exotel import PausingCampaignTrigger
 
-        return PausingCampaignTrigger if self.pause_on_kill else super().trigger_class()
+        return PausingCampaignTrigger if self.pause_on_kill else CampaignStatusTrigger
 
     def _report(self, context: Context, campaign: Mapping[str, Any], record: CreationRecord) -> dict[str, Any]:
+        from airflow_provider_campaigns.vendors.exotel.status import with_count
+
         store_links(context, self.hook, campaign)
         publish_receipt(context, self.outlets, receipt_of(campaign, record.values.get("counts")))
-        return described(campaign)
+        return with_count(campaign)
 
     def _prepare(
-        self, context: Context, waited: bool, name: str, record: CreationRecord
+        self, context: Context, waited: bool, whom: Recipients, name: str, record: CreationRecord
     ) -> Callable[[], dict[str, Any]]:
         """
         Return what creates the campaign under ``name``; its contact lists are made now, if it needs any.
@@ -283,26 +347,22 @@ class CreateExotelCampaignOperator(CampaignSensor):
         :raises InputError: it cannot be created as given.
         """
         from airflow_provider_campaigns.operators._exotel.lists import ContactLists
-        from airflow_provider_campaigns.operators._exotel.recipients import recipients
+        from airflow_provider_campaigns.parameters import parse_object
         from airflow_provider_campaigns.protocol.polling import Poller
         from airflow_provider_campaigns.vendors.exotel.campaign import MOST_NUMBERS
 
         check_on_cleared(self.on_cleared)
         if self.wait_for_completion and self.deferrable:
             # What Airflow could not store must come out before there is a campaign.
-            self.trigger(Poller(deadline=0.0))
-        whom = recipients(
-            self.hook,
-            numbers=unwrap(self.numbers),
-            lists=self.lists,
-            contacts=unwrap(self.contacts),
-            region=self.region,
+            make_trigger(self, Poller(deadline=0.0))
+        overrides = parse_object("overrides", self.overrides or None)
+        repeat = parse_bool(
+            "call_duplicate_numbers", overrides.get("call_duplicate_numbers", self.call_duplicate_numbers)
         )
-        many = whom.count > MOST_NUMBERS
-        campaign = self._campaign(name, ["made below"] if many else whom.lists, () if many else [*whom.numbers()])
-        body = campaign.body()
-        repeat = body["call_duplicate_numbers"] is True
-        self._keep_to_window(context, (body.get("schedule") or {}).get("send_at"), waited=waited)
+        many = whom.count_rung(repeat=repeat) > MOST_NUMBERS
+        numbers = () if many else [*whom.numbers(repeat=repeat)]
+        campaign = self._campaign(name, ["made below"] if many else whom.lists, numbers, overrides)
+        self._keep_to_window(context, (campaign.body().get("schedule") or {}).get("send_at"), waited=waited)
         if whom.count:
             record.save(counts=whom.counts(repeat=repeat))
         if many:
@@ -310,30 +370,31 @@ class CreateExotelCampaignOperator(CampaignSensor):
             campaign = replace(campaign, lists=lists)
         if self._killed:
             raise AirflowException("the task was killed; no campaign was created")
-        return partial(self.hook.create_campaign, campaign)
+        # Lists cannot be checked any more; the numbers on them were.
+        return partial(self.hook.create_campaign, campaign, **({"checked": True} if many else {}))
 
     def _keep_to_window(self, context: Context, send_at: str | None, *, waited: bool) -> None:
-        """Leave the worker when calls must not start now, or at ``send_at`` if that is still to come."""
-        from airflow_provider_campaigns.operators.base.timing import wait_or_skip, window_of
+        """Defer or skip when calls must not start now, or refuse ``send_at`` when they must not start then."""
+        from airflow_provider_campaigns.operators.base.timing import check_send_at, wait_or_skip, window_of
         from airflow_provider_campaigns.parameters import parse_datetime
 
         window = window_of(self, context, waited=waited)
         if window is None:
             return
-        start = parse_datetime("send_at", send_at) if send_at else window.now()
-        if start > window.now():
-            if not window.closes(start):
-                raise InputError("send_at", f"a time within send_window ({window})", start.isoformat())
+        now = window.now()
+        start = parse_datetime("send_at", send_at) if send_at else now
+        if start > now:
+            check_send_at(start, window, now)
         elif window.closes_in() <= 0:
             wait_or_skip(self, window)
 
-    def _campaign(self, name: str, lists: Sequence[str], numbers: Sequence[str]) -> CreateCampaign:
-        from airflow_provider_campaigns.parameters import parse_object
+    def _campaign(
+        self, name: str, lists: Sequence[str], numbers: Sequence[str], overrides: Mapping[str, Any]
+    ) -> CreateCampaign:
         from airflow_provider_campaigns.vendors.exotel.campaign import NAME_LONGER_THAN, CreateCampaign
 
         if not isinstance(self.name, str) or len(self.name.strip()) <= NAME_LONGER_THAN:
             raise InputError("name", f"more than {NAME_LONGER_THAN} characters", self.name)
-        overrides = parse_object("overrides", self.overrides or None)
         if taken := FIXED & overrides.keys():
             raise InputError("overrides", "fields that have no parameter of their own", ", ".join(sorted(taken)))
         return CreateCampaign(
@@ -355,3 +416,21 @@ class CreateExotelCampaignOperator(CampaignSensor):
             overrides=overrides,
             region=self.region or self.hook.region,
         )
+
+
+def receipt_of(campaign: Mapping[str, Any], counts: Mapping[str, int] | None) -> dict[str, Any]:
+    """
+    Return the receipt of a campaign: as the delivering operators', and ``campaign_id``.
+
+    :param campaign: as the vendor describes it; it takes all numbers or none.
+    :param counts: numbers by status, None when they are not known (lists that Exotel had already): then the receipt
+        has none.
+    """
+    from airflow_provider_campaigns.delivery.record.receipt import make_receipt
+
+    about = {"vendor": "exotel", "campaign": campaign.get("name"), "campaign_id": campaign["id"]}
+    if counts is None:
+        return about
+    normalised = counts.get("normalised", 0)
+    name = str(campaign.get("name"))
+    return {**make_receipt("exotel", name, counts, counts["requests"], None, normalised=normalised), **about}

@@ -1,8 +1,8 @@
 """
 Puts the numbers of a campaign that rings more than one request takes into contact lists at Exotel.
 
-Nobody is rung before the campaign is created, so a list in doubt is left behind and another one made. Contacts go onto
-a list in steps; a number is on one list only, and once (unless it is given more than once).
+Nobody is rung before the campaign is created, so a list in doubt is abandoned and another one made. Contacts go onto a
+list in steps; a number is on one list only, and once (unless it is to be rung as often as it is given).
 
 =====================================================  ========================================================
 a crash …                                              a later try …
@@ -11,34 +11,32 @@ before a list's name is stored                         names it
 between the name and the stored id                     adopts the list of that name if it is empty, else makes it;
                                                        Exotel takes no second list of a name
 while contacts are created                             creates them again: a contact on no list is never rung
-between "adding" and what became of it                 counts the contacts on the list, three times over twice the
-                                                       time-out (the request may still arrive): all there: goes on;
-                                                       else leaves the list behind and makes another
-between two steps                                      goes on with the next contacts
+between "adding" and what became of it                 counts the contacts on the list as long as the request may still
+                                                       arrive: all there: continues; else abandons the list and makes
+                                                       another
+between two steps                                      continues with the next contacts
 after the last, before the campaign is intended        takes the lists as they are
-at any time, and the contacts are others now           leaves the lists behind and makes others
+at any time, and the contacts are others now           abandons the lists and makes others
 =====================================================  ========================================================
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Iterator
 from itertools import islice
 from time import sleep
 from typing import TypedDict
 
 from airflow_provider_campaigns.exceptions import (
     CallRefusedError,
-    InputError,
     OutcomeUnknownError,
     RequestRejectedError,
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.hooks.exotel import ExotelHook
 from airflow_provider_campaigns.operators._exotel.recipients import Recipients
-from airflow_provider_campaigns.operators.base.idempotent_create import LOOKUP_DELAYS, CreationRecord
+from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
+from airflow_provider_campaigns.operators.base.idempotent_create import lookup_delays
 from airflow_provider_campaigns.vendors.exotel.contact_lists import MOST_CONTACTS, MOST_IN_A_LIST
 
 log = logging.getLogger(__name__)
@@ -72,21 +70,18 @@ class ContactLists:
         Return the ids of lists that hold the numbers.
 
         :param repeat: put a number on them as often as it is given.
-        :raises VendorError: a step failed; a later try goes on after the last that did not.
+        :raises VendorError: a step failed; a later try continues after the last that did not.
         """
         of = [recipients.fingerprint, repeat]
         if self._record.values.get("lists_of") != of:
             self._record.save(lists_of=of, lists=[])
         self._settle()
         there, done = sum(one["size"] for one in self._lists), 0
-        fingerprint = hashlib.sha256()
-        numbers = _numbers(recipients, fingerprint, repeat=repeat)
+        numbers = recipients.numbers(repeat=repeat)
         while batch := list(islice(numbers, MOST_CONTACTS)):
             if rest := batch[max(there - done, 0) :]:
                 self._add(rest)
             done += len(batch)
-        if fingerprint.hexdigest() != recipients.fingerprint:
-            raise InputError("contacts", "the same numbers whenever they are read", "others the second time")
         return [str(one["id"]) for one in self._lists]
 
     @property
@@ -95,15 +90,15 @@ class ContactLists:
         return lists
 
     def _keep(self, last: ContactList | None, *, intend: bool = False) -> None:
-        """Store what is known of the last list; None leaves it behind."""
+        """Store what is known of the last list; None abandons it."""
         lists = [*self._lists[:-1], *([last] if last else [])]
         (self._record.intend if intend else self._record.save)(lists=lists)
 
     def _settle(self) -> None:
-        """Find out about what an earlier try left undone."""
+        """Find out what became of the step at which an earlier try ended."""
         last = self._lists[-1] if self._lists else None
         if last and last["adding"]:
-            self._see_whether_added(last)
+            self._check_added(last)
         elif last and last["id"] is None:
             self._identify(last)
 
@@ -118,11 +113,11 @@ class ContactLists:
         try:
             self._hook.add_contacts_to_list(str(last["id"]), contact_ids)
         except OutcomeUnknownError:
-            if not self._see_whether_added(last):
+            if not self._check_added(last):
                 raise
         except RequestRejectedError:
             # Some of them may be on it.
-            self._leave_behind(last)
+            self._abandon(last)
             raise
         except (CallRefusedError, VendorUnavailableError):
             self._keep({**last, "adding": 0})
@@ -140,16 +135,16 @@ class ContactLists:
             identified = self._identify(new)
 
     def _identify(self, last: ContactList) -> bool:
-        """Give the last list its id; one on which somebody is already is left behind."""
+        """Give the last list its id; one that is not empty is abandoned."""
         list_id = self._empty_list(last["name"])
         if list_id:
             self._keep({**last, "id": list_id})
         else:
-            self._leave_behind(last)
+            self._abandon(last)
         return bool(list_id)
 
     def _empty_list(self, name: str) -> str | None:
-        """Return the id of the list of this name, created now or there already; None when somebody is on it."""
+        """Return the id of the list of this name, created now or there already; None when it is not empty."""
         try:
             return self._hook.create_list(name)
         except (RequestRejectedError, OutcomeUnknownError):
@@ -158,18 +153,18 @@ class ContactLists:
                 raise
         return found if self._hook.count_list(found) == 0 else None
 
-    def _see_whether_added(self, last: ContactList) -> bool:
-        """Check whether all that was being added is on the list; if nobody can tell, leave the list behind."""
+    def _check_added(self, last: ContactList) -> bool:
+        """Check whether all that was being added is on the list; if that cannot be known, abandon the list."""
         wanted = last["size"] + last["adding"]
-        for timeouts in LOOKUP_DELAYS:
-            sleep(timeouts * self._hook.fields.settings.timeout)
+        for seconds in lookup_delays(self._hook.fields.settings.timeout):
+            sleep(seconds)
             count = self._hook.count_list(str(last["id"]))
             if count == wanted:
                 self._keep_added(last)
                 return True
             if count is None:
                 break
-        self._leave_behind(last)
+        self._abandon(last)
         return False
 
     def _keep_added(self, last: ContactList) -> None:
@@ -177,16 +172,6 @@ class ContactLists:
         self._keep({**last, "size": size, "adding": 0})
         log.info("Contact list %s holds %s contacts", last["name"], f"{size:,}")
 
-    def _leave_behind(self, last: ContactList) -> None:
+    def _abandon(self, last: ContactList) -> None:
         self._keep(None)
         log.warning("Contact list %r may hold some of the contacts; it is not used, you may delete it", last["name"])
-
-
-def _numbers(recipients: Recipients, fingerprint: hashlib._Hash, *, repeat: bool) -> Iterator[str]:
-    """Yield the numbers, each once unless ``repeat``, and take the fingerprint of all."""
-    seen: set[str] = set()
-    for number in recipients.numbers():
-        fingerprint.update(f"{number}\n".encode())
-        if repeat or number not in seen:
-            seen.add(number)
-            yield number

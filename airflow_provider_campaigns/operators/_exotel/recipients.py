@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from airflow_provider_campaigns.delivery.plan.batches import allowed
+from airflow_provider_campaigns.delivery.plan.batches import NATIONAL
 from airflow_provider_campaigns.delivery.plan.sources import Row, Source, open_source
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
 from airflow_provider_campaigns.hooks.exotel import ExotelHook
+from airflow_provider_campaigns.identity import AllowList, Person, known_region
 from airflow_provider_campaigns.parameters import parse_list
-from airflow_provider_campaigns.protocol.send import Contact
-from airflow_provider_campaigns.vendors.exotel.campaign import MOST_LISTS, check_number, known_region
+from airflow_provider_campaigns.vendors.exotel.campaign import MOST_LISTS, read_number
 from airflow_provider_campaigns.vendors.exotel.contact_lists import MOST_CONTACTS, MOST_IN_A_LIST
+
+log = logging.getLogger(__name__)
 
 # The column that is rung; Exotel's own name for it in "create-contacts".
 NUMBER = "number"
+# Characters of a wrong number that a message shows.
+LONGEST_SHOWN = 40
 
 
 @dataclass(frozen=True)
@@ -28,30 +34,54 @@ class Recipients:
 
     :param lists: ids of contact lists.
     :param source: where the numbers come from, None with ``lists``.
-    :param count: how many numbers there are, and ``repeated`` how many of them were given before.
-    :param fingerprint: tells these numbers from others.
+    :param region: country of numbers without ``+``.
+    :param count: how many numbers there are, and ``repeated`` how many of them were given before, in any spelling.
+    :param normalised: how many are not sent as they stand in the source.
+    :param fingerprint: of the numbers, in their order and as they are sent.
+    :param made_for: of the people who are rung, or the lists, in any order and spelling.
     """
 
     lists: Sequence[str] = ()
     source: Source | None = field(default=None, repr=False)
+    region: str | None = None
     count: int = 0
     repeated: int = 0
+    normalised: int = 0
     fingerprint: str = ""
+    made_for: str = ""
+
+    def count_rung(self, *, repeat: bool) -> int:
+        """Return how many numbers are rung; ``repeat``: as often as they are given."""
+        return self.count if repeat else self.count - self.repeated
 
     def counts(self, *, repeat: bool) -> dict[str, int]:
-        """
-        Return the numbers by status, once the vendor took them, and the requests that took them there.
+        """Return the numbers by status, once the vendor took them, and the requests that took them there."""
+        accepted = self.count_rung(repeat=repeat)
+        requests = ceil(accepted / MOST_CONTACTS)
+        return {
+            "accepted": accepted,
+            "duplicate": self.count - accepted,
+            "requests": requests,
+            "normalised": self.normalised,
+        }
 
-        :param repeat: a number is rung as often as it is given.
+    def numbers(self, *, repeat: bool) -> Iterator[str]:
         """
-        duplicate = 0 if repeat else self.repeated
-        requests = ceil(self.count / MOST_CONTACTS)
-        return {"accepted": self.count - duplicate, "duplicate": duplicate, "requests": requests}
+        Yield the numbers that are rung, as they are sent.
 
-    def numbers(self) -> Iterator[str]:
-        """Yield the numbers as they were given."""
+        :param repeat: as often as they are given; else only the first spelling of each.
+        :raises InputError: at the end, if they were not those that were checked.
+        """
+        seen, fingerprint = set[str](), hashlib.sha256()
+        name = self.source.name if self.source else ""
         for row in self.source.read() if self.source else ():
-            yield str(row.fields.get(NUMBER)).strip()
+            person = _person(row, name, self.region)
+            fingerprint.update(f"{person.text}\n".encode())
+            if repeat or person.identity not in seen:
+                seen.add(person.identity)
+                yield person.text
+        if self.source and fingerprint.hexdigest() != self.fingerprint:
+            raise InputError(name, "the same numbers whenever they are read", "others the second time")
 
 
 def recipients(hook: ExotelHook, *, numbers: Any, lists: Any, contacts: Any, region: str | None = None) -> Recipients:
@@ -68,7 +98,8 @@ def recipients(hook: ExotelHook, *, numbers: Any, lists: Any, contacts: Any, reg
         if hook.only_recipients:
             expected = "numbers or contacts: only_recipients of the connection cannot be checked against lists"
             raise InputError("lists", expected, "lists")
-        return Recipients(lists=parse_list("lists", lists))
+        ids = parse_list("lists", lists)
+        return Recipients(lists=ids, made_for=_digest(sum(map(_number_of, map(str, ids)))))
     if numbers:
         source = open_source([{NUMBER: number} for number in parse_list("numbers", numbers)], "numbers")
     else:
@@ -78,23 +109,48 @@ def recipients(hook: ExotelHook, *, numbers: Any, lists: Any, contacts: Any, reg
 
 def _checked(source: Source, region: str | None, patterns: Sequence[str]) -> Recipients:
     most = MOST_LISTS * MOST_IN_A_LIST
-    count, seen, fingerprint = 0, set(), hashlib.sha256()
+    allowed = AllowList(patterns)
+    count, normalised, national, together = 0, 0, 0, 0
+    seen, fingerprint = set[str](), hashlib.sha256()
     for count, row in enumerate(source.rows_with([(NUMBER,)]), 1):
-        where = f"{source.name}, row {row.number}"
-        number = _number(row, where, region)
-        if patterns and not allowed(Contact(number, {}), patterns):
-            raise InputError(where, "a number that only_recipients of the connection allows", number)
+        person = _person(row, source.name, region)
+        if not allowed.allows(person):
+            where = f"{source.name}, row {row.number}"
+            raise InputError(where, "a number that only_recipients of the connection allows", person.text)
         if count > most:
             raise InputError(source.name, f"at most {most:,} numbers, in {MOST_LISTS} lists", "more")
-        seen.add(number)
-        fingerprint.update(f"{number}\n".encode())
-    return Recipients((), source, count, count - len(seen), fingerprint.hexdigest())
+        seen.add(person.identity)
+        normalised += person.text != str(row.fields[NUMBER])
+        national = national or (row.number if person.form == "national" else 0)
+        together += _number_of(person.identity)
+        fingerprint.update(f"{person.text}\n".encode())
+    if national:
+        log.warning(NATIONAL, national)
+    repeated = count - len(seen)
+    return Recipients((), source, region, count, repeated, normalised, fingerprint.hexdigest(), _digest(together))
 
 
-def _number(row: Row, where: str, region: str | None) -> str:
+def _number_of(person: str) -> int:
+    """Return a number that stands for a person: the sum of all is the same in any order."""
+    return int.from_bytes(hashlib.sha256(person.encode()).digest())
+
+
+def _digest(together: int) -> str:
+    return hashlib.sha256(str(together).encode()).hexdigest()[:32]
+
+
+def _person(row: Row, source: str, region: str | None) -> Person:
+    where = f"{source}, row {row.number}"
     if row.problem:
         raise InputError(where, "a row that can be read", row.problem)
     try:
-        return check_number(row.fields.get(NUMBER), region)
+        return read_number(row.fields.get(NUMBER), region)
     except InvalidContactError as error:
-        raise InputError(where, error.expected, row.fields.get(NUMBER)) from None
+        raise InputError(where, error.expected, _shown(row.fields.get(NUMBER))) from None
+
+
+def _shown(value: object) -> object:
+    """Return a value for a message, which masks it, if it is near a number: other text may be any file's content."""
+    text = str(value)
+    near = value is None or (len(text) <= LONGEST_SHOWN and re.fullmatch(r"[\d\s().+-]*", text))
+    return value if near else f"{type(value).__name__} that is no number"

@@ -63,7 +63,8 @@ def open_reading(
     """
     from dataclasses import replace
 
-    from airflow_provider_campaigns.delivery.plan.batches import Reading, read_exclusions
+    from airflow_provider_campaigns.delivery.plan.batches import Reading
+    from airflow_provider_campaigns.delivery.plan.exclusions import read_exclusions
     from airflow_provider_campaigns.delivery.plan.sources import open_source
 
     reading = Reading(send, columns, only_recipients=hook.only_recipients, allow_repeats=allow_repeats)

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_campaigns.exceptions import DeliveryError, InputError, LedgerError, SendWindowClosedError
 from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.operators.base.contacts import check_given, check_number, open_contacts, open_reading
-from airflow_provider_campaigns.operators.base.hidden_field import HiddenField, unwrap
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt
 from airflow_provider_campaigns.operators.base.task_records import TaskRecords, open_task_records
 from airflow_provider_campaigns.parameters import parse_bool, parse_positive_int
 from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared
+from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
+from airflow_provider_campaigns.vendor_hook import Hook_co, WithHook
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.run.engine import Delivery
     from airflow_provider_campaigns.delivery.run.limits import Limits
     from airflow_provider_campaigns.delivery.run.progress import DeliveryProgress
-    from airflow_provider_campaigns.hooks.base import CampaignHook
-    from airflow_provider_campaigns.operators.base.send_window import SendWindow
     from airflow_provider_campaigns.operators.base.timing import OutsideWindow
     from airflow_provider_campaigns.protocol.send import Send
 
@@ -46,7 +45,7 @@ SINGLE_CONCURRENCY = 16
 BATCH_CONCURRENCY = 2
 
 
-class CampaignDeliveryOperator(BaseOperator):
+class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
     """
     Base of the operators that deliver contacts to a campaign.
 
@@ -158,11 +157,6 @@ class CampaignDeliveryOperator(BaseOperator):
         self._progress: DeliveryProgress | None = None
         self._killed = False
 
-    @cached_property
-    def hook(self) -> CampaignHook:
-        """The vendor's hook."""
-        raise TypeError("a vendor's operator names its hook")
-
     def make_send(self) -> Send:
         """
         Return what this operator sends.
@@ -170,6 +164,14 @@ class CampaignDeliveryOperator(BaseOperator):
         :raises InputError: a parameter is wrong.
         """
         raise TypeError("a vendor's operator makes its send")
+
+    def sends_at(self) -> datetime | None:
+        """
+        Return when the vendor sends what it is given, None: at once.
+
+        :raises InputError: a parameter is wrong.
+        """
+        return None
 
     def execute(self, context: Context) -> Receipt:
         """Deliver the contacts."""
@@ -181,7 +183,7 @@ class CampaignDeliveryOperator(BaseOperator):
 
     def _execute(self, context: Context, *, waited: bool = False) -> Receipt:
         from airflow_provider_campaigns.delivery.run.progress import DeliveryProgress
-        from airflow_provider_campaigns.operators.base.timing import wait_or_skip
+        from airflow_provider_campaigns.operators.base.timing import hours_of, wait_or_skip
         from airflow_provider_campaigns.state.task_state import progress_note
 
         if parse_bool("preview", self.preview):
@@ -196,8 +198,8 @@ class CampaignDeliveryOperator(BaseOperator):
         if ledger.receipt and not (self.on_unknown == "resend" and ledger.receipt["unknown"]):
             self.log.warning("An earlier try of this task came to the end of the contacts; nothing is sent again")
             return self._end(ledger.receipt, ledger, outcomes, context)
-        window = self._window(context, waited=waited)
-        delivery = self._delivery(send, records, window.closing() if window else lambda: math.inf)
+        window, closes_in = hours_of(self, context, waited=waited, send_at=self.sends_at())
+        delivery = self._delivery(send, records, closes_in)
         rows = delivery.checked.rows
         self._check_number(delivery.checked, delivery.reading, delivery.source)
         self.log.info("Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, send.campaign)
@@ -226,19 +228,11 @@ class CampaignDeliveryOperator(BaseOperator):
         if self._delivering:
             self._delivering.end("the task was killed")
 
-    def _window(self, context: Context, *, waited: bool) -> SendWindow | None:
-        """Return the hours at which this run may send, None for all; leave the worker when it may not send now."""
-        from airflow_provider_campaigns.operators.base.timing import wait_or_skip, window_of
-
-        window = window_of(self, context, waited=waited)
-        if window and window.closes_in() <= 0:
-            wait_or_skip(self, window)
-        return window
-
     def _delivery(self, send: Send, records: TaskRecords, closes_in: Callable[[], float]) -> Delivery:
         from airflow_provider_campaigns.delivery.plan.sources.copies import copied
         from airflow_provider_campaigns.delivery.run.engine import Delivery
         from airflow_provider_campaigns.delivery.run.senders import ThreadedSenders
+        from airflow_provider_campaigns.protocol.send import Concludes
 
         reading, source = self._contacts(send, partial(copied, records.ledger, records.copies))
         default = SINGLE_CONCURRENCY if send.batch_limit == 1 or send.safe_to_resend else BATCH_CONCURRENCY
@@ -257,6 +251,7 @@ class CampaignDeliveryOperator(BaseOperator):
             max_concurrency=concurrency,
             limits=self._limits(),
             closes_in=closes_in,
+            conclude=lambda: self.hook.run(send.conclude()) if isinstance(send, Concludes) else None,
         )
 
     def _contacts(self, send: Send, copy: Callable[[Query], Source]) -> tuple[Reading, Source]:
@@ -362,7 +357,8 @@ class CampaignDeliveryOperator(BaseOperator):
             self._check_number(check(reading, source), reading, source)
             shown = preview(send, reading, source, size)
         self.log.info("Preview, nothing is sent. First request:\n%s", mask(shown.request, self.hook.secrets))
-        receipt = make_receipt(send.vendor, send.campaign, shown.counts, 0, None)
+        normalised = reading.tally.normalised
+        receipt = make_receipt(send.vendor, send.campaign, shown.counts, 0, None, normalised=normalised)
         publish_receipt(context, self.outlets, receipt)
         rows = [{name: mask(text, self.hook.secrets) for name, text in row.items()} for row in shown.rows]
         return PreviewReceipt(**receipt, first_rows=rows)

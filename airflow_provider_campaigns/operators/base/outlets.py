@@ -1,4 +1,4 @@
-"""Tells the DAGs that are scheduled by a task's outlet assets what the task did."""
+"""Passes what a task did to the DAGs that its outlet assets schedule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def publish_receipt(context: Mapping[str, Any], outlets: Iterable[Any] | None, r
     Make the receipt the ``extra`` of the events of the task's outlet assets (Datasets on Airflow 2).
 
     Airflow emits these events when the task succeeds, and only then. Outlets that are no assets by themselves (an
-    ``AssetAlias``, a reference) are left as they are.
+    ``AssetAlias``, a reference) stay as they are.
     """
     from airflow.providers.common.compat.sdk import Asset
 

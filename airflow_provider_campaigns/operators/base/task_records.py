@@ -44,7 +44,7 @@ def open_task_records(context: Context, retries: int | None, on_cleared: str, ou
     from airflow_provider_campaigns.delivery.plan.sources.copies import CopyFolder, CopyRecords
     from airflow_provider_campaigns.delivery.record.ledger import Ledger
     from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder, OutcomeRecords
-    from airflow_provider_campaigns.delivery.storage import is_path
+    from airflow_provider_campaigns.delivery.storage import check_root, is_path
     from airflow_provider_campaigns.state.task_state import task_state
 
     store = task_state(context)
@@ -66,6 +66,7 @@ def open_task_records(context: Context, retries: int | None, on_cleared: str, ou
         )
     if not is_path(outcomes_path):
         raise InputError("outcomes_path", "a folder, path or URL", type(outcomes_path).__name__)
+    check_root(outcomes_path, "outcomes_path")
     try:
         folder = _own_folder(_folder(outcomes_path, context, ledger.generation), ledger)
     except (ImportError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, get_args
@@ -30,32 +31,67 @@ class TimedOperator(Protocol):
 
     @property
     def defer(self) -> Callable[..., Any]:
-        """Leave the worker, for a trigger to wake it."""
+        """Free the worker until a trigger fires."""
 
     @property
     def execute_when_open(self) -> Callable[..., Any]:
-        """Go on after a wait."""
+        """Continue after a wait for the window."""
 
 
 def window_of(operator: TimedOperator, context: Context, *, waited: bool) -> SendWindow | None:
     """
     Return the hours at which an operator may send, None for all.
 
-    :param waited: it waited for them: whether its run is too old is not looked at again.
+    :param waited: it waited for them: whether its run is too old is not checked again.
     :raises InputError: ``send_window``, ``outside_window`` or ``max_age`` is wrong.
     :raises AirflowFailException: the run is too old.
     """
     if operator.outside_window not in get_args(OutsideWindow):
         raise InputError("outside_window", " or ".join(get_args(OutsideWindow)), repr(operator.outside_window))
-    window = read_window(operator.send_window) if operator.send_window else None
+    # A template may have rendered None as an empty text.
+    window = None if operator.send_window in (None, "") else read_window(operator.send_window)
     if not waited:
         _refuse_old(operator.max_age, context)
     return window
 
 
+def hours_of(
+    operator: TimedOperator, context: Context, *, waited: bool, send_at: datetime | None = None
+) -> tuple[SendWindow | None, Callable[[], float]]:
+    """
+    Return the hours at which a delivery may send, and a function that returns the seconds until they end.
+
+    :param waited: the operator waited for them.
+    :param send_at: when the vendor sends what it is given, None: at once.
+    :raises InputError: a parameter is wrong, or ``send_at`` is in the past or outside the hours.
+    :raises TaskDeferred, AirflowSkipException: nothing may be sent now.
+    """
+    window = window_of(operator, context, waited=waited)
+    if send_at:
+        check_send_at(send_at, window, SendWindow.now())
+    elif window and window.closes_in() <= 0:
+        wait_or_skip(operator, window)
+    return window, window.closing(send_at) if window else lambda: math.inf
+
+
+def check_send_at(send_at: datetime, window: SendWindow | None, now: datetime) -> None:
+    """
+    Refuse a time at which the vendor must not send what it is given now.
+
+    :param send_at: when the vendor sends it.
+    :param window: hours at which that may be; None: at any.
+    :param now: the time.
+    :raises InputError: ``send_at`` is in the past, where what the vendor does is not documented, or outside ``window``.
+    """
+    if send_at < now:
+        raise InputError("send_at", f"a time to come (it is {now.isoformat(timespec='seconds')})", send_at.isoformat())
+    if window and not window.closes(send_at):
+        raise InputError("send_at", f"a time within send_window ({window})", send_at.isoformat())
+
+
 def wait_or_skip(operator: TimedOperator, window: SendWindow) -> NoReturn:
     """
-    Leave the worker until ``window`` opens, or for good.
+    Defer the task until ``window`` opens, or skip it.
 
     :raises TaskDeferred: ``outside_window`` is ``wait``: a trigger wakes the task when it opens.
     :raises AirflowSkipException: ``outside_window`` is ``skip``.
@@ -66,7 +102,7 @@ def wait_or_skip(operator: TimedOperator, window: SendWindow) -> NoReturn:
         raise AirflowSkipException(f"It is outside send_window ({window}); nothing more is sent")
     moment = window.now()
     opens = window.opens(moment)
-    operator.log.info("It is outside send_window (%s); waiting until %s", window, opens)
+    operator.log.info("It is outside send_window (%s); waiting until %s", window, window.local(opens))
     # The trigger counts from its own creation.
     operator.defer(trigger=TimeDeltaTrigger(opens - moment), method_name=operator.execute_when_open.__name__)
     raise AssertionError("unreachable: defer raises")

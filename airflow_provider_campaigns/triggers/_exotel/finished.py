@@ -1,4 +1,4 @@
-"""Which of an Exotel account's campaigns are newly over: one look at all of them, and a mark of what was told."""
+"""Which of an Exotel account's campaigns are newly over: one poll of all of them, and a mark of what was reported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OVERLAP = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenCampaign:
     """
     A campaign as it was seen last.
 
@@ -55,50 +55,51 @@ class Seen:
         return self.progress.state != "running"
 
     def event(self) -> dict[str, Any]:
-        """Return what an asset event tells of it: no phone number and no secret."""
+        """Return the payload of its asset event: no phone number and no secret."""
         details = self.progress.details
         counts = {name: count for name, count in mapping(details.get("stats")).items() if isinstance(count, int)}
-        told = {"campaign_id": self.id, "name": self.name, "status": self.progress.status, "counts": counts}
-        return {**told, "state": self.progress.state, **({"reason": details["reason"]} if "reason" in details else {})}
+        reason = {"reason": details["reason"]} if "reason" in details else {}
+        ended = {"status": self.progress.status, "state": self.progress.state, **reason}
+        return {"campaign_id": self.id, "name": self.name, "counts": counts, **ended}
 
 
 @dataclass(frozen=True)
 class Mark:
     """
-    What was told, as far as it takes to tell the rest once.
+    What was reported, as far as it takes to report the rest once.
 
-    :param since: campaigns created earlier are told only if they are ``open``: seconds since the epoch.
+    :param since: campaigns created earlier are reported only if they are ``open``: seconds since the epoch.
     :param open: campaigns that were not over.
-    :param told: campaigns created since then that were.
+    :param reported: campaigns created since then that were.
     """
 
     since: float
     open: frozenset[str]
-    told: frozenset[str]
+    reported: frozenset[str]
 
     @classmethod
     def load(cls, stored: Any) -> Self | None:
         """Return a mark that ``dump`` made, None for nothing."""
         if not stored:
             return None
-        return cls(stored["since"], frozenset(stored["open"]), frozenset(stored["told"]))
+        return cls(stored["since"], frozenset(stored["open"]), frozenset(stored["reported"]))
 
     def dump(self) -> dict[str, Any]:
         """Return it as JSON knows it."""
-        return {"since": self.since, "open": sorted(self.open), "told": sorted(self.told)}
+        return {"since": self.since, "open": sorted(self.open), "reported": sorted(self.reported)}
 
-    def news(self, campaigns: Collection[Seen]) -> list[Seen]:
-        """Return the campaigns that are over and were not told, the oldest first."""
+    def news(self, campaigns: Collection[SeenCampaign]) -> list[SeenCampaign]:
+        """Return the campaigns that are over and were not reported, the oldest first."""
         found = [
             one
             for one in campaigns
-            if one.over and (one.id in self.open or (one.created >= self.since and one.id not in self.told))
+            if one.over and (one.id in self.open or (one.created >= self.since and one.id not in self.reported))
         ]
         return sorted(found, key=lambda one: (one.created, one.id))
 
     @classmethod
-    def after(cls, campaigns: Collection[Seen], before: Mark | None) -> Self:
-        """Return the mark once all of these that are over were told."""
+    def after(cls, campaigns: Collection[SeenCampaign], before: Mark | None) -> Self:
+        """Return the mark once all of these that are over were reported."""
         newest = max((one.created for one in campaigns), default=None)
         since = newest - OVERLAP if newest is not None else before.since if before else _now() - OVERLAP
         return cls(
@@ -111,15 +112,15 @@ class Mark:
 @dataclass
 class AccountPoll:
     """
-    One look at an account, which all its watchers share.
+    One poll of an account, which all its watchers share.
 
     :param campaigns: all of them, as they were seen last.
-    :param before: the mark of the look before this one, None for the first.
+    :param before: the mark of the poll before this one, None for the first.
     :param after: the mark of this one.
     :param settled: what the watchers store when their events are safe.
     """
 
-    campaigns: Sequence[Seen]
+    campaigns: Sequence[SeenCampaign]
     before: Mark | None
     after: Mark
     settled: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
@@ -132,14 +133,14 @@ class AccountPoll:
 
 async def account_polls(conn_id: str, poll_interval: float, lookback_days: float) -> AsyncIterator[AccountPoll]:
     """
-    Poll an account's campaigns for ever; whatever goes wrong is logged, and the next look is later.
+    Poll an account's campaigns for ever; an error is logged, and the next poll is later.
 
-    The first look reads all campaigns of the last ``lookback_days``, the others only back to the oldest one that is not
+    The first poll reads all campaigns of the last ``lookback_days``, the others only back to the oldest one that is not
     over.
 
-    :param conn_id: id of the Airflow connection; looked up anew after an error.
-    :param poll_interval: seconds between two looks.
-    :param lookback_days: how old a campaign may be at the first look.
+    :param conn_id: id of the Airflow connection; looked up again after an error.
+    :param poll_interval: seconds between two polls.
+    :param lookback_days: how old a campaign may be at the first poll.
     """
     account = _Account(lookback_days)
     while True:
@@ -147,7 +148,7 @@ async def account_polls(conn_id: str, poll_interval: float, lookback_days: float
             hook = ExotelHook(conn_id)
             async with await hook.async_transport() as transport:
                 while True:
-                    conversation = account.watch.poll(hook.dialect, "recent_campaigns", {"since": account.unread})
+                    conversation = account.poller.poll(hook.dialect, "recent_campaigns", {"since": account.unread})
                     yield account.read(await transport.run(conversation))
                     await asyncio.sleep(poll_interval)
         except (CampaignError, AirflowNotFoundException) as error:
@@ -156,17 +157,17 @@ async def account_polls(conn_id: str, poll_interval: float, lookback_days: float
 
 
 class _Account:
-    """What is known of an account from one look to the next."""
+    """What is known of an account from one poll to the next."""
 
     def __init__(self, lookback_days: float) -> None:
-        self.watch = Poller(deadline=math.inf, max_failures=sys.maxsize)
+        self.poller = Poller(deadline=math.inf, max_failures=sys.maxsize)
         self._lookback = timedelta(days=lookback_days).total_seconds()
-        self._seen: dict[str, Seen] = {}
+        self._seen: dict[str, SeenCampaign] = {}
         self._mark: Mark | None = None
 
     @property
     def unread(self) -> datetime:
-        """How far back the next look has to read."""
+        """How far back the next poll has to read."""
         since = _now() - self._lookback
         if self._mark is not None:
             since = min((self._seen[one].created for one in self._mark.open), default=self._mark.since)
@@ -174,11 +175,11 @@ class _Account:
         return datetime.fromtimestamp(since, UTC)
 
     def read(self, campaigns: Sequence[Mapping[str, Any]]) -> AccountPoll:
-        """Take what a look found."""
+        """Record what a poll found."""
         now, before = _now(), self._mark
-        found = {one.id: one for one in (Seen.read(campaign, now) for campaign in campaigns)}
+        found = {one.id: one for one in (SeenCampaign.read(campaign, now) for campaign in campaigns)}
         unknown = {word for one in found.values() for word in one.progress.unknown}
-        self.watch.record_result(PollResult("running", f"{len(found)} campaigns", unknown=unknown))
+        self.poller.record_result(PollResult("running", f"{len(found)} campaigns", unknown=unknown))
         # One that is not found this time may only have slipped from one page to the next.
         known = {**self._seen, **found}
         self._seen = {key: one for key, one in known.items() if key in found or one.created > now - self._lookback}
@@ -186,10 +187,10 @@ class _Account:
         return AccountPoll(list(self._seen.values()), before, self._mark)
 
     def failed(self, error: Exception, poll_interval: float) -> float:
-        """Take what a look ended with, and return the seconds until the next."""
+        """Record the error that a poll ended with, and return the seconds until the next."""
         if isinstance(error, VendorUnavailableError):
-            self.watch.failed(error)
-            return self.watch.pause(poll_interval)
+            self.poller.failed(error)
+            return self.poller.pause(poll_interval)
         log.error("Exotel's campaigns cannot be watched: %s", error)
         return max(poll_interval, LONGEST_PAUSE)
 

@@ -11,23 +11,23 @@ from airflow_provider_campaigns.triggers._exotel.finished import AccountPoll, ac
 
 class SharedPolls(SharedStreamProducer):
     """
-    Looks at an account for ever.
+    Polls an account for ever.
 
     :param conn_id: id of the Airflow connection.
-    :param poll_interval: seconds between two looks.
+    :param poll_interval: seconds between two polls.
     :param lookback_days: how old a campaign may be at the first poll.
     """
 
     def __init__(self, conn_id: str, poll_interval: float, lookback_days: float) -> None:
-        self._looks = account_polls(conn_id, poll_interval, lookback_days)
+        self._polls = account_polls(conn_id, poll_interval, lookback_days)
 
     async def open_stream(self) -> AsyncIterator[tuple[AccountPoll, AccountPoll]]:
         """Yield each poll, for the watchers and for ``advance``."""
-        async for poll in self._looks:
+        async for poll in self._polls:
             yield poll, poll
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
-        """Store the watchers' marks: Airflow has stored the events that they made of these looks."""
+        """Store the watchers' marks: Airflow has stored the events that they made of these polls."""
         for poll, outcome in batch:
             if not outcome.failed:
                 await poll.settle()

@@ -11,9 +11,9 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from itertools import islice
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Unpack
 from urllib.parse import quote
 
 from airflow_provider_campaigns.exceptions import (
@@ -22,11 +22,13 @@ from airflow_provider_campaigns.exceptions import (
     OutcomeUnknownError,
     RequestRejectedError,
 )
-from airflow_provider_campaigns.parameters import parse_date_or_datetime, parse_timestamp
+from airflow_provider_campaigns.parameters import parse_timestamp
 from airflow_provider_campaigns.protocol.dialect import Dialect, VendorMessage, json_object
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response
 from airflow_provider_campaigns.protocol.polling import PollResult
 from airflow_provider_campaigns.protocol.retry import exchange
+from airflow_provider_campaigns.vendors.collect.changes import RequestChanges, changes_body
+from airflow_provider_campaigns.vendors.collect.replies import is_sent_to
 from airflow_provider_campaigns.vendors.common.paging import pages
 from airflow_provider_campaigns.vendors.common.reply_values import items, mapping, text, words
 
@@ -35,9 +37,9 @@ MOST_LISTED = 100  # requests named one by one in a sensor's details, which end 
 
 COMPLETED = "completed"
 # The pages spell it "cancelled" where they list requests and "canceled" where they modify one. Past its due date
-# ("due") a request can still be completed, and an account may have statuses of its own: both go on.
+# ("due") a request can still be completed, and an account may have statuses of its own: neither is an end.
 FAILED = frozenset({"error", "cancelled", "canceled", "archived"})
-GOING_ON = frozenset({"pending", "waiting", "due"})
+UNFINISHED = frozenset({"pending", "waiting", "due"})
 UNREADABLE = "unreadable"
 
 
@@ -73,10 +75,11 @@ class Collect(Dialect):
         """
         Send a request to one contact (-send-a-new-request); returns the reply, whose ``errors`` may refuse it.
 
-        A campaign that does not exist and a contact id that does not are both answered 404: both end the task.
+        A campaign that does not exist and a contact id that does not are both answered 404.
 
         :param contact: an existing contact's id, or a contact.
-        :param options: ``items, data, sample, dueDate, createdBy, assignedTo, sendMessage``.
+        :param options: ``items, data, sample, dueDate, createdBy, assignedTo, sendMessage, sendCompletionMessage,
+            sendRejectionMessage, sendReopenMessage, esignDocs, esignTriggers``.
         """
         body = {"campaignId": campaign_id, "contact": contact, **(options or {})}
         return json_object((yield from exchange(self, Request("POST", "/v1/request", "write", json=body))))
@@ -96,42 +99,26 @@ class Collect(Dialect):
         body = {"campaignId": campaign_id, "contacts": list(contacts), **(options or {})}
         return json_object((yield from exchange(self, Request("POST", "/v1/requests", "write", json=body))))
 
-    def update_request(
-        self,
-        request_id: str,
-        *,
-        status: str | None = None,
-        due_date: date | str | None = None,
-        data: Mapping[str, Any] | None = None,
-        assigned_to: str | None = None,
-        send_completion_message: bool | None = None,
-        send_rejection_message: bool | None = None,
-        send_reopen_message: bool | None = None,
-    ) -> Conversation[dict[str, Any]]:
+    def update_request(self, request_id: str, **changes: Unpack[RequestChanges]) -> Conversation[dict[str, Any]]:
         """
         Modify a request (-modify-a-request) and return it; what is None stays as it is.
 
         Not declared safe to resend: a change of status may send a message.
 
-        :param status: ``pending``, ``completed``, ``waiting``, ``canceled``, ``archived``, or one of the account's own.
-        :param assigned_to: a team member's id or e-mail; ``unset`` clears it.
         :raises InputError: nothing to change, or a due date without a time zone.
         :raises RequestRejectedError: the reply holds errors.
         """
-        changes = {
-            "status": status,
-            "dueDate": due_text(due_date),
-            "data": data,
-            "assignedTo": assigned_to,
-            "sendCompletionMessage": send_completion_message,
-            "sendRejectionMessage": send_rejection_message,
-            "sendReopenMessage": send_reopen_message,
-        }
-        body = {name: value for name, value in changes.items() if value is not None}
-        if not body:
-            raise InputError("request", f"something to change, one of {', '.join(changes)}", "nothing")
-        request = Request("PATCH", "/v1/request", "write", json={"requestId": request_id, **body})
-        return self._updated((yield from exchange(self, request)))
+        body = {"requestId": request_id, **changes_body(changes)}
+        return self._updated((yield from exchange(self, Request("PATCH", "/v1/request", "write", json=body))))
+
+    def get_campaign(self, campaign_id: str) -> Conversation[dict[str, Any]]:
+        """
+        Return one campaign (-get-specific-campaign).
+
+        :raises CallRefusedError: there is none of that id, or the user may not see it.
+        """
+        path = f"/v1/campaigns/{quote(campaign_id, safe='')}"
+        return json_object((yield from exchange(self, Request("GET", path, "read"))))
 
     def get_request(self, request_id: str) -> Conversation[dict[str, Any]]:
         """
@@ -151,17 +138,21 @@ class Collect(Dialect):
         :param status: only these; by default all but cancelled ones, archived ones and drafts.
         :param search: only those the vendor finds by this text.
         """
-        return (yield from pages(lambda page: self._list(campaign_id, page, status, search), PAGE_SIZE))
+        return (yield from pages(self.vendor, lambda page: self._list(campaign_id, page, status, search), PAGE_SIZE))
 
     def find_requests(self, campaign_id: str, email: str, since: datetime) -> Conversation[list[dict[str, Any]]]:
         """
         Return the requests of a campaign that were sent to ``email`` at ``since`` or later.
 
-        One whose creation date cannot be read is not among them: it proves nothing.
+        Whole seconds count, as the vendor's dates have no others. A request whose creation date cannot be read is not
+        among them: it proves nothing.
         """
         found: list[Any] = []
-        yield from pages(lambda page: self._list(campaign_id, page, None, email), PAGE_SIZE, keep=found.extend)
-        return [request for request in found if _sent_to(request, email) and _created(request, since)]
+        yield from pages(
+            self.vendor, lambda page: self._list(campaign_id, page, None, email), PAGE_SIZE, keep=found.extend
+        )
+        since = since.replace(microsecond=0)
+        return [one for one in found if is_sent_to(one, campaign_id, email) and _created(one, since)]
 
     def poll_requests(self, request_ids: Sequence[str]) -> Conversation[PollResult]:
         """
@@ -215,27 +206,12 @@ class Collect(Dialect):
         return request
 
 
-def due_text(value: date | str | None) -> str | None:
-    """
-    Return a due date as Collect wants it, ISO 8601; None for none.
-
-    :param value: a day, or a date and time with a time zone; also as text.
-    :raises InputError: a time without a time zone, or neither.
-    """
-    return parse_date_or_datetime("due_date", value).isoformat() if value else None
-
-
 def parse_date(value: object) -> datetime | None:
     """Return a date of a reply: ``2022-07-04 07:20:06 UTC``, newer ``2024-12-04T07:20:06Z``; None for anything else."""
     try:
         return parse_timestamp(value) if isinstance(value, str) else None
     except ValueError:
         return None
-
-
-def _sent_to(request: Any, email: str) -> bool:
-    contact = mapping(mapping(request).get("contact"))
-    return (text(contact.get("email")) or "").casefold() == email.casefold()
 
 
 def _created(request: Any, since: datetime) -> bool:
@@ -255,4 +231,4 @@ def _progress(statuses: Mapping[str, str]) -> PollResult:
     )
     unfinished_first = sorted(statuses.items(), key=lambda entry: entry[1] == COMPLETED)
     details = {"counts": dict(counts), "requests": dict(islice(unfinished_first, MOST_LISTED))}
-    return PollResult(state, status, details, unknown=counts.keys() - FAILED - GOING_ON - {COMPLETED})
+    return PollResult(state, status, details, unknown=counts.keys() - FAILED - UNFINISHED - {COMPLETED})

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
+from airflow_provider_campaigns.exceptions import (
+    CallRefusedError,
+    InputError,
+    InvalidContactError,
+    OutcomeUnknownError,
+    RequestRejectedError,
+    VendorUnavailableError,
+)
+from airflow_provider_campaigns.identity import Kind
+from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.parameters import check_id, check_text, parse_object
 from airflow_provider_campaigns.protocol.messages import Conversation, Sleep
-from airflow_provider_campaigns.protocol.send import Contact, ContactReply
-from airflow_provider_campaigns.vendors.collect.dialect import Collect, due_text
-from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses
-from airflow_provider_campaigns.vendors.common.reply_values import (
-    MENTIONED_TWICE,
-    UNMENTIONED,
-    items,
-    mapping,
-    refused,
-    text,
-    words,
-)
-from airflow_provider_campaigns.vendors.common.row_model import Text, checked, given
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
+from airflow_provider_campaigns.vendors.collect.changes import due_text
+from airflow_provider_campaigns.vendors.collect.dialect import Collect
+from airflow_provider_campaigns.vendors.collect.replies import read_replies, read_reply
+from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses, read_recipients
+from airflow_provider_campaigns.vendors.common.reply_values import UNMENTIONED, refused, text
+from airflow_provider_campaigns.vendors.common.row_model import Text, checked, expectations, given
 
 BATCH_LIMIT = 50  # "up to 50 contacts per API call (considering your account's limitation)" (-send-multiple-requests)
 ID_COLUMNS = ("contact", "contactId", "_id")
@@ -38,7 +38,28 @@ LOOKUPS = 3
 BETWEEN_LOOKS = 30.0
 FOUND = "found at the vendor after a try that ended early"
 NOT_FOUND = ContactReply("unknown", reason="a try ended while it was being sent, and the vendor shows no request")
-UNREADABLE = ContactReply("unknown", reason="neither a request nor errors in the reply")
+SEVERAL = ContactReply(
+    "unknown",
+    reason="a try ended while it was being sent, and the vendor shows several requests, perhaps of other runs",
+)
+NOT_FOUND_STATUS = 404
+
+# What only the call for one contact is documented to take.
+_SINGLE_ONLY = (
+    "data",
+    "created_by",
+    "esign_docs",
+    "esign_triggers",
+    "send_completion_message",
+    "send_rejection_message",
+    "send_reopen_message",
+)
+# What the other parameters set.
+_NO_OVERRIDES = frozenset(
+    {"campaignId", "contact", "contacts", "items", "data", "sample", "samples", "dueDate", "createdBy", "assignedTo"}
+    | {"sendMessage", "sendCompletionMessage", "sendRejectionMessage", "sendReopenMessage"}
+    | {"esignDocs", "esignTriggers"}
+)
 
 
 class CollectContact(BaseModel):
@@ -61,8 +82,12 @@ class KnownContact(BaseModel):
     contact: Text = Field(description="a contact id")
 
 
+EXPECTED = {**expectations(CollectContact), **dict.fromkeys(ID_COLUMNS, "a contact id")}
+_KINDS: Mapping[str, Kind] = {"email": "email", **dict.fromkeys(ID_COLUMNS, "id")}
+
+
 @dataclass(frozen=True)
-class SendCollectRequest:
+class SendCollectRequest(Send):
     """
     Requests of one campaign, one to each contact.
 
@@ -75,8 +100,13 @@ class SendCollectRequest:
     :param created_by: id of the user who sends; sends contact by contact.
     :param assigned_to: a team member's id or e-mail.
     :param send_message: False: the campaign's messages are not sent.
-    :raises InputError: no campaign; a due date without a time zone; several samples with ``data`` or ``created_by``;
-        something in place of a list or an object.
+    :param send_completion_message: whether a request that becomes completed sends the campaign's message; likewise
+        ``send_rejection_message`` and ``send_reopen_message``. None: as the campaign says. Sends contact by contact.
+    :param esign_docs: ``esignDocs`` as the vendor wants it, an object or a list; likewise ``esign_triggers``. Sends
+        contact by contact.
+    :param overrides: any other fields of the call, by the vendor's names.
+    :raises InputError: no campaign; a due date without a time zone; several samples when contacts are sent one by one;
+        something in place of a list or an object; an override of what the other parameters set.
     """
 
     dialect: Collect
@@ -88,6 +118,16 @@ class SendCollectRequest:
     created_by: str | None = None
     assigned_to: str | None = None
     send_message: bool = True
+    send_completion_message: bool | None = None
+    send_rejection_message: bool | None = None
+    send_reopen_message: bool | None = None
+    esign_docs: Mapping[str, Any] | Sequence[Any] | None = field(default=None, repr=False)
+    esign_triggers: Mapping[str, Any] | Sequence[Any] | None = field(default=None, repr=False)
+    overrides: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    vendor = Collect.vendor
+    recipient_fields = _KINDS
+    required = (("email", *ID_COLUMNS),)
 
     def __post_init__(self) -> None:
         check_id("campaign_id", self.campaign_id, "the id of a campaign")
@@ -101,13 +141,16 @@ class SendCollectRequest:
             parse_object("samples", sample)
         for name in ("created_by", "assigned_to"):
             check_text(name, getattr(self, name), "text")
+        for name in ("esign_docs", "esign_triggers"):
+            given = getattr(self, name)
+            if isinstance(given, str) or not isinstance(given, Mapping | Sequence | None):
+                raise InputError(name, "an object or a list", type(given).__name__)
         if self._one_by_one and len(self._samples) > 1:
-            raise InputError("samples", "one sample when data or created_by is given", f"{len(self._samples)} samples")
-
-    @property
-    def vendor(self) -> str:
-        """The vendor's name."""
-        return self.dialect.vendor
+            expected = f"one sample when {' or '.join(self._one_by_one)} is given"
+            raise InputError("samples", expected, f"{len(self._samples)} samples")
+        taken = sorted(_NO_OVERRIDES & parse_object("overrides", self.overrides).keys())
+        if taken:
+            raise InputError("overrides", "fields that no other parameter sets", ", ".join(taken))
 
     @property
     def campaign(self) -> str:
@@ -115,29 +158,9 @@ class SendCollectRequest:
         return self.campaign_id
 
     @property
-    def identity(self) -> Mapping[str, str]:
-        """The campaign."""
-        return {"campaign": self.campaign_id}
-
-    @property
     def batch_limit(self) -> int:
-        """Contacts per call: the call that takes many knows neither ``data`` nor ``createdBy``."""
+        """Contacts per call: one when a field is given that only the call for one contact is documented to take."""
         return 1 if self._one_by_one else BATCH_LIMIT
-
-    @property
-    def requests_per_minute(self) -> float | None:
-        """None: no limit is published."""
-        return None
-
-    @property
-    def required(self) -> Sequence[Sequence[str]]:
-        """An e-mail, or the id of an existing contact."""
-        return (("email", *ID_COLUMNS),)
-
-    @property
-    def safe_to_resend(self) -> str:
-        """Empty: a request that is repeated reaches the contact twice."""
-        return ""
 
     def contact(self, fields: Mapping[str, Any]) -> Contact:
         """
@@ -152,43 +175,101 @@ class SendCollectRequest:
         known = [name for name in ID_COLUMNS if name in row]
         if known and len(row) > 1:
             raise InvalidContactError(known[0], "an id alone in its row, or a contact's fields without an id", "both")
+        row, persons, normalised = read_recipients(row, _KINDS, EXPECTED)
         if known:
             body = checked(KnownContact, {"contact": row[known[0]]})
-            return Contact(key=body["contact"], body=body)
+            person = persons[known[0]]
+            return Contact(person.text, body, (), person.key, (person,), normalised)
         body = checked(CollectContact, _with_customs(row))
-        return Contact(body["email"], body, addresses(body), identity=body["email"].casefold())
+        person = persons["email"]
+        return Contact(person.text, body, addresses(body), person.key, (person,), normalised)
 
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
-        """Send one batch, resent or not: Collect has no words for "already there". Raises as ``retry.exchange``."""
+        """
+        Send one batch, resent or not: Collect has no words for "already there". Raises as ``retry.exchange``.
+
+        A contact id that Collect does not know refuses the whole call with 404, as does an unknown campaign. If it is
+        not the campaign, contacts with ids are sent one by one, and only those that are refused again are ``rejected``.
+        """
+        try:
+            return (yield from self._send(contacts))
+        except CallRefusedError as error:
+            if error.status != NOT_FOUND_STATUS or not any(map(_is_known, contacts)):
+                raise
+            refusal = error
+        try:
+            yield from self.dialect.get_campaign(self.campaign_id)
+        except CallRefusedError:
+            raise refusal from None
+        if len(contacts) == 1:
+            return [refused(contacts[0], refusal.message)]
+        return (yield from self._send_apart(contacts))
+
+    def _send(self, contacts: Sequence[Contact]) -> Conversation[Sequence[ContactReply]]:
+        """Make one call."""
         sent = [contact.body.get("contact", contact.body) for contact in contacts]
         if len(sent) == 1 and len(self._samples) <= 1:
             reply = yield from self.dialect.send_request(self.campaign_id, sent[0], self._options(single=True))
-            return [_read(contacts[0], [reply.get("request")], words(reply.get("errors")))]
+            return [read_reply(contacts[0], reply)]
         reply = yield from self.dialect.send_requests(self.campaign_id, sent, self._options(single=False))
         return read_replies(contacts, reply)
 
+    def _send_apart(self, contacts: Sequence[Contact]) -> Conversation[Sequence[ContactReply]]:
+        """
+        Send contacts with an e-mail together, and those with an id one by one.
+
+        What ends the calls is raised only as long as nobody was sent to; after that the rest is ``unknown``.
+        """
+        new = [position for position, contact in enumerate(contacts) if not _is_known(contact)]
+        known = [[position] for position, contact in enumerate(contacts) if _is_known(contact)]
+        replies: dict[int, ContactReply] = {}
+        rest = UNMENTIONED
+        try:
+            for positions in filter(None, [new, *known]):
+                ends = yield from self._send_group([contacts[position] for position in positions])
+                replies.update(zip(positions, ends, strict=True))
+        except (CallRefusedError, VendorUnavailableError) as error:
+            if all(reply.status == "rejected" for reply in replies.values()):
+                raise
+            rest = ContactReply("unknown", f"not sent: {_masked(error, contacts)}")
+        return [replies.get(position, rest) for position in range(len(contacts))]
+
+    def _send_group(self, group: Sequence[Contact]) -> Conversation[Sequence[ContactReply]]:
+        """Make one of several calls: contacts that are refused, or whose fate is unknown, do not end the others."""
+        try:
+            return (yield from self._send(group))
+        except CallRefusedError as error:
+            if error.status != NOT_FOUND_STATUS or not all(map(_is_known, group)):
+                raise
+            return [refused(contact, error.message) for contact in group]
+        except RequestRejectedError as error:
+            return [refused(contact, error.message) for contact in group]
+        except OutcomeUnknownError as error:
+            return [ContactReply("unknown", _masked(error, group))] * len(group)
+
     def look_up(self, contacts: Sequence[Contact], since: float) -> Conversation[Sequence[ContactReply]]:
         """
-        Look for the campaign's requests to these contacts, three times over a minute; see ``protocol.sending.LooksUp``.
+        Look for the campaign's requests to these contacts, three times over a minute; see ``protocol.send.LooksUp``.
 
-        A contact given by its id alone cannot be searched for.
+        A contact given by its id alone cannot be searched for. Of two requests to one contact either may be another
+        run's: the contact is ``unknown``.
         """
         began = datetime.fromtimestamp(since, UTC)
         found: dict[str, ContactReply] = {}
-        for look in range(LOOKUPS):
-            missing = [contact for contact in contacts if contact.addresses and contact.key not in found]
-            if missing and look:
+        for attempt in range(LOOKUPS):
+            missing = [contact for contact in contacts if not _is_known(contact) and contact.key not in found]
+            if missing and attempt:
                 yield Sleep(BETWEEN_LOOKS, "collect: a request that was sent may show up a little later")
             for contact in missing:
                 requests = yield from self.dialect.find_requests(self.campaign_id, contact.body["email"], began)
                 if requests:
-                    url = text(requests[0].get("portalUrl"))
-                    found[contact.key] = ContactReply("accepted", FOUND, text(requests[0].get("_id")), url)
+                    found[contact.key] = _found(requests)
         return [found.get(contact.key, NOT_FOUND) for contact in contacts]
 
     @property
-    def _one_by_one(self) -> bool:
-        return bool(self.data or self.created_by)
+    def _one_by_one(self) -> list[str]:
+        """The parameters given that only -send-a-new-request has."""
+        return [name for name in _SINGLE_ONLY if getattr(self, name) not in (None, "", {}, [])]
 
     @property
     def _samples(self) -> Sequence[Mapping[str, str]]:
@@ -205,48 +286,18 @@ class SendCollectRequest:
             "dueDate": due_text(self.due_date),
             "createdBy": self.created_by,
             "assignedTo": self.assigned_to,
+            "esignDocs": self.esign_docs,
+            "esignTriggers": self.esign_triggers,
         }
-        message = {} if self.send_message else {"sendMessage": False}
-        return {name: value for name, value in options.items() if value} | message
-
-
-def read_replies(contacts: Sequence[Contact], reply: Mapping[str, Any]) -> list[ContactReply]:
-    """
-    Return what the reply to many says of each contact, in order.
-
-    A request is matched by its contact's e-mail or id. An error, whose form is not published, concerns the contacts
-    it names; when no request was made at all, it concerns everybody.
-    """
-    requests = reply.get("requests")
-    errors = reply.get("errors") or []
-    errors = errors if isinstance(errors, list) else [errors]
-    made = defaultdict(list)
-    for request in items(requests):
-        for name in _names(request):
-            made[name].append(request)
-    nobody = requests == [] or requests is None
-
-    def reply_to(contact: Contact) -> ContactReply:
-        mine = made[contact.identity or contact.key]
-        said = words([error for error in errors if nobody or _is_named(contact, error)])
-        return _read(contact, mine, said) if mine or said else UNMENTIONED
-
-    return [reply_to(contact) for contact in contacts]
-
-
-def _read(contact: Contact, requests: Sequence[Any], errors: str) -> ContactReply:
-    """Return what became of one contact, given the requests made for it and the errors that concern it."""
-    if len(requests) > 1:
-        return MENTIONED_TWICE
-    request = mapping(requests[0]) if requests else {}
-    vendor_id = text(request.get("_id"))
-    if errors:
-        return refused(contact, errors, vendor_id=vendor_id)
-    if request.get("status") == "error":
-        return refused(contact, "sending failed", vendor_id=vendor_id)
-    if not vendor_id:
-        return UNREADABLE
-    return ContactReply("accepted", vendor_id=vendor_id, url=text(request.get("portalUrl")))
+        flags = {
+            "sendMessage": None if self.send_message else False,
+            "sendCompletionMessage": self.send_completion_message,
+            "sendRejectionMessage": self.send_rejection_message,
+            "sendReopenMessage": self.send_reopen_message,
+        }
+        given_options = {name: value for name, value in options.items() if value}
+        given_flags = {name: value for name, value in flags.items() if value is not None}
+        return {**given_options, **given_flags, **(self.overrides or {})}
 
 
 def _with_customs(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -258,15 +309,17 @@ def _with_customs(row: Mapping[str, Any]) -> dict[str, Any]:
     return own
 
 
-def _names(request: Any) -> set[str]:
-    """Return the names of a request's contact: its e-mail in lower case, and its id."""
-    contact = mapping(request).get("contact")
-    named = mapping(contact)
-    return {text(contact) or "", (text(named.get("email")) or "").casefold(), text(named.get("_id")) or ""} - {""}
+def _is_known(contact: Contact) -> bool:
+    """Whether a contact is given by the id that Collect has for it."""
+    return "contact" in contact.body
 
 
-def _is_named(contact: Contact, error: object) -> bool:
-    """Whether an error names the contact, wherever: its whole key, not as part of a longer address or word."""
-    name = re.escape(contact.key)
-    said = error if isinstance(error, str) else json.dumps(error, ensure_ascii=False)
-    return bool(re.search(rf"(?<![\w.+-]){name}(?![\w-]|\.\w)", said, re.IGNORECASE))
+def _found(requests: Sequence[Mapping[str, Any]]) -> ContactReply:
+    if len(requests) > 1:
+        return SEVERAL
+    (request,) = requests
+    return ContactReply("accepted", FOUND, text(request.get("_id")), text(request.get("portalUrl")))
+
+
+def _masked(error: Exception, contacts: Iterable[Contact]) -> str:
+    return mask(str(error), (name for contact in contacts for name in (contact.key, *contact.addresses)))

@@ -11,6 +11,7 @@ from airflow_provider_campaigns.protocol.send import Contact, ContactReply
 
 REFUSED = "refused by the vendor"
 UNMENTIONED = ContactReply("unknown", reason="not in the reply")
+FITS_SEVERAL = ContactReply("unknown", reason="the reply names it in a way that fits several contacts")
 MENTIONED_TWICE = ContactReply("unknown", reason="more than once in the reply")
 
 

@@ -64,6 +64,11 @@ def checked(
         raise error("row", "values that JSON can hold", problem) from None
 
 
+def expectations(model: type[BaseModel]) -> dict[str, str]:
+    """Return what is expected of each field of ``model``."""
+    return {name: field.description or name for name, field in model.model_fields.items()}
+
+
 def json_safe(fields: Mapping[str, Any]) -> dict[str, Any]:
     """
     Return ``fields``, whatever they are called, as JSON can hold them; text as it stands.

@@ -7,9 +7,11 @@ Sources: developer.exotel.com/api ("bulk campaign details", http-status-codes). 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
@@ -20,10 +22,20 @@ from airflow_provider_campaigns.exceptions import (
     VendorError,
     VendorUnavailableError,
 )
-from airflow_provider_campaigns.protocol.dialect import Dialect, VendorMessage, Verdict, json_object
+from airflow_provider_campaigns.protocol.dialect import (
+    AnyVendorError,
+    Dialect,
+    VendorMessage,
+    Verdict,
+    json_object,
+)
 from airflow_provider_campaigns.protocol.messages import Conversation, Page, Request, Response
 from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.vendors.common.reply_values import items, mapping, text
+
+# Pages of one list. The longest that the vendor's limits allow has 2,000,000 calls: 500,000 numbers, each called four
+# times, on pages of 20.
+MOST_PAGES = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +61,11 @@ class ExotelAccount(Dialect):
 
     def verdict(self, response: Response) -> Verdict:
         """Judge by the HTTP status, then by the ``http_code`` of the body, then by the ``code`` of an only item."""
-        if response.ok:
-            body = json_object(response)
-            found = results(body)
-            inner = [body.get("http_code"), found[0].get("code") if len(found) == 1 else None]
-            for code in map(_status, inner):
-                if code is not None and code >= 300:
-                    return super().verdict(replace(response, status=code))
-        return super().verdict(response)
+        return super().verdict(_with_inner_status(response))
+
+    def error(self, kind: type[AnyVendorError], response: Response) -> AnyVendorError:
+        """Return an error with the status by which the reply was judged."""
+        return super().error(kind, _with_inner_status(response))
 
     def explain(self, response: Response) -> VendorMessage:
         """Return the error of the first item that has one, of a v1 style ``RestException``, or a bare message."""
@@ -73,26 +82,60 @@ class ExotelAccount(Dialect):
         """
         Return the path of a resource.
 
-        :raises InputError: an id is empty: the path would be that of another resource.
+        :raises InputError: an id is empty or made of dots: the path would be that of another resource.
         """
-        if not all(parts):
-            raise InputError("id", "the id of a campaign or list", "nothing")
+        for part in parts:
+            if part in {"", ".", ".."}:
+                raise InputError("id", "the id of a campaign or list", repr(part) if part else "nothing")
         return "/".join(quote(part, safe="") for part in ("", "v2", "accounts", self.account_sid, *parts))
 
     def _pages(
-        self, path: str, filters: Mapping[str, str | None], limit: int | None, page_size: int
+        self,
+        path: str,
+        filters: Mapping[str, str | None],
+        limit: int | None,
+        page_size: int,
+        keep: Callable[[Sequence[dict[str, Any]]], bool] | None = None,
     ) -> Conversation[int]:
-        """Yield pages until the total the vendor gives, without one until a page that is not full, or ``limit``."""
-        offset = 0
+        """
+        Read a list page by page and return how many items there were.
+
+        It ends at the total that the vendor gives, without one at a page that is not full, or at ``limit``.
+
+        :param keep: takes the items of a page and returns whether the next one is wanted; without it they are yielded
+            as a ``Page``.
+        :raises VendorUnavailableError: a page comes a second time, or there are too many: the list would never end.
+        """
+        offset, seen = 0, set[bytes]()
         while limit is None or offset < limit:
             size = page_size if limit is None else min(page_size, limit - offset)
             found, total = yield from self._page(path, filters, offset, size)
-            if found:
-                yield Page(found[:size])
-            offset += min(len(found), size)
-            if not found or (len(found) < size if total is None else offset >= total):
+            if not found:
+                break
+            self._check_page(found, seen, offset)
+            full, found = len(found) >= size, found[:size]
+            offset += len(found)
+            if keep is None:
+                yield Page(found)
+            elif not keep(found):
+                break
+            if offset >= total if total is not None else not full:
                 break
         return offset
+
+    def _check_page(self, found: Sequence[dict[str, Any]], seen: set[bytes], offset: int) -> None:
+        """
+        Make sure that a page is a new one, and note it in ``seen``.
+
+        :raises VendorUnavailableError: it was there before, or it is one too many.
+        """
+        ids = [next((item[name] for name in ("id", "call_sid") if item.get(name) is not None), item) for item in found]
+        page = hashlib.sha256(json.dumps(ids, default=str).encode()).digest()
+        if page in seen:
+            raise VendorUnavailableError(self.vendor, f"the page at offset {offset:,} has been there before")
+        if len(seen) >= MOST_PAGES:
+            raise VendorUnavailableError(self.vendor, f"the list has more than {MOST_PAGES:,} pages")
+        seen.add(page)
 
     def _page(
         self, path: str, filters: Mapping[str, str | None], offset: int, size: int
@@ -104,7 +147,7 @@ class ExotelAccount(Dialect):
             raise self.error(VendorUnavailableError, response)
         total = mapping(body.get("metadata")).get("total")
         found = [self._unwrap(item, response, VendorUnavailableError) for item in body["response"]]
-        return found, total if isinstance(total, int) else None
+        return found, total if isinstance(total, int) and not isinstance(total, bool) else None
 
     def _only(self, response: Response, otherwise: type[VendorError]) -> dict[str, Any]:
         """Return what the only item of a reply holds, or raise ``otherwise``."""
@@ -132,7 +175,18 @@ class ExotelAccount(Dialect):
         error, code = item.get("error_data"), _status(item.get("code"))
         if error or (code is not None and code >= 300):
             said = _said(error) or VendorMessage(code, "no message")
-            raise RequestRejectedError(self.vendor, said.message, status=response.status, code=said.code or code)
+            said = VendorMessage(said.code or code, said.message)
+            raise self.error_saying(RequestRejectedError, said, response)
+
+
+def _with_inner_status(response: Response) -> Response:
+    """Return a reply with the status of the error that its body holds, if it holds one."""
+    if not response.ok:
+        return response
+    body = json_object(response)
+    found = results(body)
+    inner = map(_status, [body.get("http_code"), found[0].get("code") if len(found) == 1 else None])
+    return next((replace(response, status=code) for code in inner if code is not None and code >= 300), response)
 
 
 def results(body: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-import phonenumbers
 from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
-from airflow_provider_campaigns.parameters import check_text, parse_datetime, parse_object
+from airflow_provider_campaigns.identity import Person, UnreadableError, known_region, read_phone, shown
+from airflow_provider_campaigns.parameters import parse_datetime, parse_object
 from airflow_provider_campaigns.vendors.common.row_model import checked, given
 
 # "Campaigns": numbers of one campaign, its (static) lists, and the length its name must exceed.
@@ -26,6 +26,8 @@ MOST_LISTS = 5
 NAME_LONGER_THAN = 3
 # ITU-T E.164 allows 15 digits; six are the fewest of a subscriber number that a campaign would ring.
 NATIONAL_NUMBER = re.compile(r"[0-9]{6,15}")
+
+A_NUMBER = "a phone number: digits with or without + and the country code"
 
 
 class CallRetries(BaseModel):
@@ -41,43 +43,22 @@ class CallRetries(BaseModel):
     )
 
 
-def check_number(number: object, region: str | None = None) -> str:
+def read_number(number: object, region: str | None = None) -> Person:
     """
-    Return a phone number as text, unchanged.
+    Return the person that a phone number rings; its text is what is sent.
 
     :param region: country (ISO 3166, e.g. ``IN``) of numbers without ``+``; without it these can only be checked
         for 6 to 15 digits, since Exotel reads them in the account's own country.
     :raises InvalidContactError: no possible number.
     """
-    given = str(number).strip() if isinstance(number, (str, int)) and not isinstance(number, bool) else ""
-    if not _is_possible(given, region):
-        expected = "a phone number: digits with or without + and the country code"
-        raise InvalidContactError("number", expected, number)
-    return given
-
-
-def known_region(region: str | None) -> str | None:
-    """
-    Return a country in capital letters, None when none is given.
-
-    :raises InputError: there is no such country.
-    """
-    check_text("region", region, "a country of two letters, e.g. IN")
-    known = region.strip().upper() if region else ""
-    if known and known not in phonenumbers.SUPPORTED_REGIONS:
-        raise InputError("region", "a country of two letters, e.g. IN", region)
-    return known or None
-
-
-def _is_possible(number: str, region: str | None) -> bool:
-    if not re.fullmatch(r"\+?[0-9]+", number):
-        return False
-    if region is None and not number.startswith("+"):
-        return bool(NATIONAL_NUMBER.fullmatch(number))
     try:
-        return phonenumbers.is_possible_number(phonenumbers.parse(number, region))
-    except phonenumbers.NumberParseException:
-        return False
+        person = read_phone(number, region)
+    except UnreadableError as error:
+        raise InvalidContactError("number", str(error) or A_NUMBER, shown(number)) from None
+    in_the_account = region is None and NATIONAL_NUMBER.fullmatch(person.text)
+    if person.form == "national" and not in_the_account:
+        raise InvalidContactError("number", A_NUMBER, number)
+    return person
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +78,11 @@ class CreateCampaign:
     :param end_at: when to end; None leaves it to the vendor (30 days).
     :param call_duplicate_numbers: ring a number as often as it is in ``numbers``.
     :param throttle: calls per minute, below the account's own limit; sets the mode to custom.
-    :param status_callback: URL told of the campaign's end; ``call_status_callback``: of each call;
-        ``call_schedule_callback``: of each number after its last call.
+    :param status_callback: URL that is called at the campaign's end; ``call_status_callback``: after each call;
+        ``call_schedule_callback``: for each number after its last call.
     :param custom_field: handed to the call flow; a mapping is sent as JSON text.
     :param overrides: further fields of the call, e.g. ``{"campaign_type": "dynamic"}``; they win.
-    :param region: country of numbers without ``+``, see ``check_number``.
+    :param region: country of numbers without ``+``, see ``read_number``.
     """
 
     name: str
@@ -165,14 +146,15 @@ class CreateCampaign:
         if isinstance(self.numbers, str) or len(self.numbers) > MOST_NUMBERS:
             raise InputError("numbers", f"a list of 1 to {MOST_NUMBERS:,} phone numbers", _size(self.numbers))
         region = known_region(self.region)
-        return {"from": [check_number(number, region) for number in self.numbers]}
+        return {"from": [read_number(number, region).text for number in self.numbers]}
 
     def _content(self) -> dict[str, str]:
         if bool(self.url) == bool(self.read_via_text):
             raise InputError("url, read_via_text", "exactly one of them", "both" if self.url else "neither")
         if self.url:
             return {"url": _url("url", self.url)}
-        return {"read_via_text": str(self.read_via_text)}
+        # "Campaigns": a text is read by the flow of this name; with a call flow of one's own none is named.
+        return {"flow_type": "greeting", "read_via_text": str(self.read_via_text)}
 
     def _retries(self) -> dict[str, Any] | None:
         if not self.call_retries:

@@ -10,9 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
-from airflow_provider_campaigns.exceptions import InputError, OutcomeUnknownError, VendorUnavailableError
+from airflow_provider_campaigns.exceptions import (
+    InputError,
+    OutcomeUnknownError,
+    RequestRejectedError,
+    VendorUnavailableError,
+)
 from airflow_provider_campaigns.protocol.dialect import json_object
 from airflow_provider_campaigns.protocol.messages import Conversation, Request
 from airflow_provider_campaigns.protocol.polling import PollResult
@@ -21,7 +27,7 @@ from airflow_provider_campaigns.vendors.common.reply_values import mapping, text
 from airflow_provider_campaigns.vendors.exotel.account import results
 from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign
 from airflow_provider_campaigns.vendors.exotel.contact_lists import ExotelContacts
-from airflow_provider_campaigns.vendors.exotel.status import created_at, progress
+from airflow_provider_campaigns.vendors.exotel.status import created_at, progress, without_recipients
 
 # "Rate limiting", on the new portal alone: requests a minute to the campaign API, for the whole account.
 REQUESTS_A_MINUTE = 30
@@ -90,9 +96,16 @@ class Exotel(ExotelContacts):
         Create a campaign and return it, with its ``id``; never repeated when its fate is unknown.
 
         :raises InputError: the campaign cannot be created as given.
+        :raises OutcomeUnknownError: also for a conflict (409): something on the way may have sent the request twice,
+            and this be the reply to the second.
         """
         body = {"campaigns": [campaign.body()]}
-        response = yield from exchange(self, Request("POST", self._path("campaigns"), "write", json=body))
+        try:
+            response = yield from exchange(self, Request("POST", self._path("campaigns"), "write", json=body))
+        except RequestRejectedError as error:
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+            raise OutcomeUnknownError(self.vendor, error.message, status=error.status, code=error.code) from error
         created = self._only(response, OutcomeUnknownError)
         if text(created.get("id")) is None:
             raise OutcomeUnknownError(self.vendor, "the reply names no campaign id", status=response.status)
@@ -136,21 +149,26 @@ class Exotel(ExotelContacts):
         Poll whether the campaign is over: completed or archived, or else failed, canceled or deleted.
 
         A campaign still paused at its end has failed too: the pages disagree on what becomes of it, but it does not
-        go on. Unknown words count as going on, and are told as such.
+        continue. Unknown words count as running, and are reported as such.
         """
         return progress((yield from self.get_campaign(campaign_id)), campaign_id)
 
     def recent_campaigns(self, since: datetime, page_size: int = RECENT_PER_PAGE) -> Conversation[list[dict[str, Any]]]:
-        """Return the campaigns created at ``since`` or later, the newest first."""
+        """
+        Return the campaigns created at ``since`` or later, the newest first, without their numbers.
+
+        :raises VendorUnavailableError: also when the vendor repeats a page.
+        """
         found: list[dict[str, Any]] = []
+
+        def keep(page: Sequence[dict[str, Any]]) -> bool:
+            found.extend(without_recipients(one) for one in page if (created_at(one) or since) >= since)
+            oldest = created_at(page[-1])
+            return oldest is None or oldest >= since
+
         filters = {"sort_by": "date_created:desc"}
-        while True:
-            page, total = yield from self._page(self._path("campaigns"), filters, len(found), page_size)
-            found += page
-            last = created_at(page[-1]) if page else None
-            ended = len(page) < page_size if total is None else len(found) >= total
-            if not page or ended or (last is not None and last < since):
-                return [campaign for campaign in found if (created_at(campaign) or since) >= since]
+        yield from self._pages(self._path("campaigns"), filters, None, page_size, keep)
+        return found
 
     def call_details(
         self,

@@ -12,19 +12,22 @@ from airflow_provider_campaigns.vendors.common.reply_values import mapping, text
 
 # "How does the Campaigns API work" names the states; archiving (update-campaign) needs a completed campaign.
 DONE = frozenset({"completed", "archived"})
-FAILED = frozenset({"failed", "canceled", "deleted"})
-GOING_ON = frozenset({"created", "inprogress", "paused"})
+# Which of the two spellings comes is not documented; a client in production meets both.
+FAILED = frozenset({"failed", "canceled", "cancelled", "deleted"})
+RUNNING = frozenset({"created", "inprogress", "paused"})
+# What a campaign is described by, apart from whom it rings.
+DETAILS = ("name", "status", "stats", "summary", "report_url")
+SHOWN = ("id", "date_created", "schedule", *DETAILS)
 
 
 def progress(campaign: Mapping[str, Any], campaign_id: str) -> PollResult:
     """
     Return how far a campaign is: completed or archived, or else failed, canceled or deleted.
 
-    One still paused at its end has failed too: the pages disagree on what becomes of it, but it does not go on.
+    One still paused at its end has failed too: the pages disagree on what becomes of it, but it does not continue.
     """
     status = text(campaign.get("status")) or ""
-    shown = {name: campaign.get(name) for name in ("name", "status", "stats", "summary", "report_url")}
-    details = {"campaign_id": campaign_id, **shown}
+    details = {"campaign_id": campaign_id, **{name: campaign.get(name) for name in DETAILS}}
     word = normalise(status)
     if word in DONE:
         return PollResult("done", status, details)
@@ -32,7 +35,20 @@ def progress(campaign: Mapping[str, Any], campaign_id: str) -> PollResult:
         return PollResult("failed", status, details)
     if word == "paused" and _has_ended(campaign):
         return PollResult("failed", status, {**details, "reason": "paused when its end_at came"})
-    return PollResult("running", status, details, unknown=() if word in GOING_ON else (status,))
+    return PollResult("running", status, details, unknown=() if word in RUNNING else (status,))
+
+
+def without_recipients(campaign: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what ``progress`` and ``created_at`` read of a campaign: not its numbers, of which it may have 5,000."""
+    return {name: campaign[name] for name in SHOWN if name in campaign}
+
+
+def with_count(campaign: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a campaign with a count in place of its numbers, as it may be shown."""
+    numbers = campaign.get("from")
+    if isinstance(numbers, str):
+        numbers = numbers.split(",")
+    return dict(campaign) if numbers is None else {**campaign, "from": len(numbers)}
 
 
 def created_at(campaign: Mapping[str, Any]) -> datetime | None:

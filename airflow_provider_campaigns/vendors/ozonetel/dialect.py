@@ -1,5 +1,5 @@
 """
-Ozonetel CloudAgent: leads for outbound campaigns, starting and stopping them, and how they are doing.
+Ozonetel CloudAgent: leads for outbound campaigns, starting and stopping them, their status and their calls.
 
 Sources: docs.ozonetel.com/reference, e.g. "Add Campaign Data (Token authentication)". The pages give no HTTP statuses,
 so replies are judged by their words.
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from itertools import count
 from typing import Any, Literal
 
@@ -46,6 +46,9 @@ TOKEN_MARGIN = 5 * 60.0
 # "Fetch CDR by pagination": the largest page, and requests a minute.
 MOST_CALLS_PER_PAGE = 500
 CALL_RECORD_PAGES_A_MINUTE = 2
+# "Fetch CDR": days back that can be asked for; a day begins at midnight in India.
+CALL_RECORD_DAYS = 15
+INDIA = timezone(timedelta(hours=5, minutes=30))
 
 # "Campaign Status" shows READY and COMPLETED; the guide to outbound campaigns names all four.
 POSITIONS = frozenset({"ready", "running", "stopped", "completed"})
@@ -54,8 +57,8 @@ SUCCESS = "success"
 FAILURES = frozenset({"false", "fail", "error", "failure"})
 """What ``status`` says of a refusal, in any case."""
 
-# What a reply that is no success means, by a phrase of its message and whatever its HTTP status. Words nobody has
-# documented are judged by ``status`` and the HTTP status.
+# What a reply that is no success means, by a phrase of its message and whatever its HTTP status. Words that no page
+# has are judged by ``status`` and the HTTP status.
 MEANINGS = {
     "already exist": Verdict.ANSWERED,
     "token expired": Verdict.SIGNED_OUT,
@@ -73,7 +76,12 @@ MEANINGS = {
     "username or apikey is invalid": Verdict.CALL_REFUSED,
     "missing username or apikey": Verdict.CALL_REFUSED,
     "please provide campaign details": Verdict.CALL_REFUSED,
-    "no user found or campaign name is invalid": Verdict.CALL_REFUSED,
+    # "No User Found or Campaign Name is Invalid", and the older bulk page's "no user found".
+    "no user found": Verdict.CALL_REFUSED,
+    "api_key or campaign_name is invalid or not found": Verdict.CALL_REFUSED,
+    "passed campaign are invalid": Verdict.CALL_REFUSED,
+    "authentication failed": Verdict.CALL_REFUSED,
+    "please provide valid data": Verdict.CALL_REFUSED,
     "the selected campaign is not outbound": Verdict.CALL_REFUSED,
     "phone number should be numeric": Verdict.REJECTED,
     "dnd number": Verdict.REJECTED,
@@ -90,12 +98,23 @@ WRONG_MODE = (
     " (not the operator's action: the account's \"API Authentication\" setting is another one than the connection's"
     " extra auth_mode; set auth_mode to the account's: token or basic)"
 )
+# What the reports answer instead; a wrong key or user name reads the same.
+PERHAPS_WRONG_MODE = (
+    " (also when the account's \"API Authentication\" setting is another one than the connection's extra auth_mode;"
+    " set auth_mode to the account's: token or basic)"
+)
+HINTS = {
+    "invalid action": WRONG_MODE,
+    "missing username or apikey": PERHAPS_WRONG_MODE,
+    "username or apikey is invalid": PERHAPS_WRONG_MODE,
+}
+TOKEN_REFUSED = ("token expired", "invalid token", "token should not be null")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ozonetel(Dialect):
     """
-    Speaks to one CloudAgent account.
+    The protocol of one CloudAgent account.
 
     :param user_name: the account's user name; goes into every body.
     :param api_key: the account's API key; always sent as a header, also beside a token, as the page says.
@@ -162,8 +181,13 @@ class Ozonetel(Dialect):
     def explain(self, response: Response) -> VendorMessage:
         """Return the vendor's words; it has no codes."""
         message = message_of(reply_object(response))
-        hint = WRONG_MODE if "invalid action" in message.casefold() else ""
-        return VendorMessage(None, f"{message}{hint}" or f"no message ({len(response.body)} bytes)")
+        return VendorMessage(None, f"{message}{self._hint(message)}" or f"no message ({len(response.body)} bytes)")
+
+    def _hint(self, message: str) -> str:
+        said = message.casefold()
+        if not self.signs_in and any(words in said for words in TOKEN_REFUSED):
+            return PERHAPS_WRONG_MODE
+        return next((hint for words, hint in HINTS.items() if words in said), "")
 
     def check(self) -> Conversation[str]:
         """
@@ -222,7 +246,7 @@ class Ozonetel(Dialect):
         Poll whether the campaign has reached ``target_status``, in any case.
 
         The guide names Ready, Running, Stopped and Completed; none is a failure: a stopped campaign can be started
-        again. Other words count as going on, and are told as such.
+        again. Other words count as running, and are reported as unknown.
 
         :param wait_for_start: whether a campaign that is still READY is waited for; otherwise it has failed.
         """
@@ -239,42 +263,44 @@ class Ozonetel(Dialect):
         self, day: date, campaign_name: str | None = None, page_size: int = MOST_CALLS_PER_PAGE
     ) -> Conversation[int]:
         """
-        Hand over the calls of one day as pages of dicts and return their number (ref. "Fetch CDR by pagination").
+        Yield the calls of one day page by page and return their number (ref. "Fetch CDR by pagination").
 
-        Two pages a minute are given. The first page's number is not documented and taken to be 1.
+        Two pages a minute are given, counted from 1.
 
-        :param day: in practice a day of Indian time; the vendor refuses days before the last 15, and to come.
+        :param day: a day of Indian time; see ``check_call_day``.
         :raises VendorUnavailableError: the vendor does not turn the page.
         """
-        body: dict[str, Any] = {
+        body = {
             "fromDate": f"{day:%Y-%m-%d} 00:00:00",
             "toDate": f"{day:%Y-%m-%d} 23:59:59",
             "userName": self.user_name,
         }
         if campaign_name is not None:
             body["campaignName"] = campaign_name
-        seen, before = 0, None
+        seen, total, before = 0, None, None
         for number in count(1):
-            query = {"pageNo": number, "pageSize": page_size}
-            response = yield from exchange(self, Request("GET", CALLS_PATH, "read", json=body, params=query))
-            calls, total = self._calls(response)
+            calls, total = yield from self._calls(body, number, page_size)
             if calls and calls == before:
                 raise VendorUnavailableError(self.vendor, f"page {number} of the calls is the one before it again")
             if calls:
                 yield Page(calls)
             seen += len(calls)
-            if not calls or (len(calls) < page_size if total is None else seen >= total):
+            if _is_last(calls, page_size, seen, total):
                 break
             before = calls
         if total is not None and seen < total:
             # Whether the total minds the campaign is not documented.
-            log.warning("ozonetel: %s calls were handed over, and %s counted", f"{seen:,}", f"{total:,}")
+            log.warning("ozonetel: %s calls were returned, of %s that the vendor counts", f"{seen:,}", f"{total:,}")
         return seen
 
-    def _calls(self, response: Response) -> tuple[list[Any], int | None]:
+    def _calls(self, body: Mapping[str, str], page: int, page_size: int) -> Conversation[tuple[list[Any], int | None]]:
         """Return the calls of a page, and how many there are in all if the vendor says so."""
+        query = {"pageNo": page, "pageSize": page_size}
+        response = yield from exchange(self, Request("GET", CALLS_PATH, "read", json=body, params=query))
         reply = reply_object(response)
         calls, total = reply.get("details"), text(reply.get("totalCount"))
+        if calls is None and succeeded(reply) and total in {None, "0"}:
+            calls = []
         if not isinstance(calls, list):
             raise self.error(VendorUnavailableError, response)
         return calls, int(total) if total and total.isdecimal() else None
@@ -286,6 +312,23 @@ class Ozonetel(Dialect):
         if not isinstance(campaigns, list):
             raise self.error(VendorUnavailableError, response)
         return campaigns
+
+
+def _is_last(calls: Sequence[Any], page_size: int, seen: int, total: int | None) -> bool:
+    """Whether a page is the last one: an empty one, else by the total, else the first that is not full."""
+    return not calls or (len(calls) < page_size if total is None else seen >= total)
+
+
+def check_call_day(day: date) -> None:
+    """
+    Refuse a day whose calls the vendor does not give: for one too old it answers that there were none.
+
+    :raises InputError: it is more than 15 days ago, or to come (tomorrow is left to the vendor, as clocks differ).
+    """
+    today = datetime.now(INDIA).date()
+    oldest = today - timedelta(days=CALL_RECORD_DAYS)
+    if not oldest <= day <= today + timedelta(days=1):
+        raise InputError("day", f"one of the last {CALL_RECORD_DAYS} days in India, from {oldest} to {today}", day)
 
 
 def reply_object(response: Response) -> dict[str, Any]:

@@ -8,24 +8,33 @@ from __future__ import annotations
 
 import json
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from airflow_provider_campaigns.exceptions import InputError, InvalidContactError, RequestRejectedError
-from airflow_provider_campaigns.masking import mask
+from airflow_provider_campaigns.exceptions import (
+    CallRefusedError,
+    InputError,
+    InvalidContactError,
+    OutcomeUnknownError,
+    RequestRejectedError,
+    VendorError,
+    VendorUnavailableError,
+)
+from airflow_provider_campaigns.identity import Kind
 from airflow_provider_campaigns.parameters import check_id
-from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response
-from airflow_provider_campaigns.protocol.retry import exchange
-from airflow_provider_campaigns.protocol.send import Contact, ContactReply
-from airflow_provider_campaigns.vendors.common.addresses import addresses
-from airflow_provider_campaigns.vendors.common.reply_values import MENTIONED_TWICE, UNMENTIONED, mapping, refused, text
-from airflow_provider_campaigns.vendors.common.row_model import Text, checked, given
+from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response, Sleep
+from airflow_provider_campaigns.protocol.retry import FIRST_BACKOFF, exchange
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
+from airflow_provider_campaigns.vendors.common.addresses import addresses, read_recipients
+from airflow_provider_campaigns.vendors.common.reply_values import UNMENTIONED, refused
+from airflow_provider_campaigns.vendors.common.row_model import Text, checked, expectations, given
+from airflow_provider_campaigns.vendors.ozonetel.action import CampaignAction
 from airflow_provider_campaigns.vendors.ozonetel.dialect import (
     ADD_PATH,
     BULK_PATH,
@@ -34,6 +43,7 @@ from airflow_provider_campaigns.vendors.ozonetel.dialect import (
     reply_object,
     succeeded,
 )
+from airflow_provider_campaigns.vendors.ozonetel.replies import lead_reply, row_replies
 
 # "Add Campaign Data": the answer to a wrong phone number names 3 to 16 digits and the prefix +.
 PHONE = r"^\+?[0-9]{3,16}$"
@@ -78,7 +88,6 @@ BODY = (
 )
 
 DUPLICATE_CHECK = "the vendor's duplicate check: a number the campaign has is not added again"
-CONFIRMED = "confirmed by the duplicate check"
 QUEUED = "queued by the vendor, which adds the leads later"
 
 
@@ -115,17 +124,22 @@ class Lead(Routing):
     Name: Text = Field(default="", description="a name as text")
 
 
+EXPECTED = expectations(Lead)
+_KINDS: Mapping[str, Kind] = {"phoneNumber": "phone"}
+
+
 @dataclass(frozen=True)
-class _Leads(ABC):
+class _Leads(Send):
     """
     Adds leads to one campaign.
 
     :param dialect: the account.
     :param campaign_name: an outbound campaign.
-    :param action: None only adds; ``START`` also starts the campaign, ``STOP`` also stops it.
+    :param action: None only adds; ``START`` also starts the campaign, ``STOP`` also stops it, once in the delivery.
     :param check_duplicate: leave out numbers the campaign has; makes the call safe to resend.
     :param skill: for rows without one; likewise ``priority`` (1 to 99), ``agent_id`` and ``expiry_date`` (a date, or
         text as the vendor wants it; the vendor's time zone).
+    :param region: country of phone numbers without ``+``, to know who is the same person.
     :raises InputError: one of these cannot be used.
     """
 
@@ -137,9 +151,12 @@ class _Leads(ABC):
     priority: int | str | None = None
     agent_id: str | int | None = None
     expiry_date: str | date | None = None
+    region: str | None = None
 
-    vendor: ClassVar[str] = Ozonetel.vendor
-    required: ClassVar[Sequence[Sequence[str]]] = (("phoneNumber",),)
+    vendor = Ozonetel.vendor
+    required = (("phoneNumber",),)
+    recipient_fields = _KINDS
+    own_fields = ("phoneNumber", "Name", "skill", "priority", "agentId", "expiryDate")
 
     def __post_init__(self) -> None:
         check_id("campaign_name", self.campaign_name, "the name of an outbound campaign")
@@ -165,7 +182,7 @@ class _Leads(ABC):
 
     def contact(self, fields: Mapping[str, Any]) -> Contact:
         """
-        Return the lead made of one row; its key is the number as it is sent, its identity that without a leading ``+``.
+        Return the lead made of one row; its key is the number as it is sent.
 
         :raises InvalidContactError: a field is wrong, or a column has the name of something the operator sets.
         """
@@ -173,14 +190,64 @@ class _Leads(ABC):
         for name in fields:
             if name.casefold() in RESERVED:
                 raise InvalidContactError(name, "no such column, the operator sets it (leave it out of columns)", "one")
+        fields, persons, normalised = read_recipients(fields, self.recipient_fields, EXPECTED, self.region)
         lead = checked(Lead, {**self._routing, **fields})
         phone = lead["phoneNumber"]
         others = addresses({name: value for name, value in lead.items() if name not in BODY})
-        return Contact(phone, lead, tuple(dict.fromkeys((phone, *others))), identity=phone.removeprefix("+"))
+        person = persons["phoneNumber"]
+        return Contact(phone, lead, tuple(dict.fromkeys((phone, *others))), person.key, (person,), normalised)
 
-    @abstractmethod
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
-        """Send one batch, see ``protocol.sending.Send``."""
+        """
+        Send one batch; leads of which the reply says nothing are sent once more, if that is safe.
+
+        :raises OutcomeUnknownError: also when the reply to leads that are safe to resend says nothing of any of them.
+        """
+        replies = yield from self._call(contacts, resent=resent)
+        unclear = [position for position, reply in enumerate(replies) if reply.status == "unknown"]
+        if not self.safe_to_resend or not unclear:
+            return replies
+        yield Sleep(FIRST_BACKOFF, f"ozonetel: the reply does not say what became of {len(unclear)} leads")
+        replies = list(replies)
+        try:
+            again = yield from self._call([contacts[position] for position in unclear], resent=True)
+        except VendorError as error:
+            if len(unclear) == len(contacts):
+                raise OutcomeUnknownError(error.vendor, error.message, status=error.status) from error
+            return replies
+        for position, reply in zip(unclear, again, strict=True):
+            replies[position] = reply
+        if all(reply.status == "unknown" for reply in replies):
+            raise OutcomeUnknownError(self.vendor, str(replies[0].reason))
+        return replies
+
+    def resume(self) -> None:
+        """Take note that an earlier try may have carried out the action; see ``protocol.send.Concludes``."""
+        self._action.resume()
+
+    def conclude(self) -> Conversation[str | None]:
+        """Carry out what is left of the action; see ``protocol.send.Concludes``."""
+        return (yield from self._action.conclude())
+
+    def interrupted(self) -> str | None:
+        """Return what the receipt of a try that ended early has to say of the action."""
+        return self._action.interrupted()
+
+    def _call(self, contacts: Sequence[Contact], *, resent: bool) -> Conversation[Sequence[ContactReply]]:
+        """Make one call and return a reply per contact."""
+        action = yield from self._action.take()
+        try:
+            replies, repeated = yield from self._send(contacts, action, resent=resent)
+        except RequestRejectedError as refusal:
+            self._action.refused(action)
+            if self.batch_limit > 1:
+                raise
+            return [refused(contacts[0], refusal.message)]
+        except (CallRefusedError, VendorUnavailableError):
+            self._action.refused(action)
+            raise
+        self._action.replied(action, replies, repeated=repeated)
+        return replies
 
     @cached_property
     def _routing(self) -> dict[str, Any]:
@@ -194,18 +261,31 @@ class _Leads(ABC):
         )
 
     @cached_property
-    def _frame(self) -> dict[str, Any]:
-        """What every call holds beside its leads."""
+    def _action(self) -> CampaignAction:
+        return CampaignAction(self.dialect, self.campaign_name, self.action)
+
+    def _frame(self, action: str | None) -> dict[str, Any]:
+        """Return what every call holds beside its leads."""
         return given(
             {
                 "campaignName": self.campaign_name,
-                "action": self.action,
+                "action": action,
                 "checkDuplicate": "TRUE" if self.check_duplicate else "FALSE",
                 "userName": self.dialect.user_name,
             }
         )
 
-    def _add(self, path: str, body: dict[str, Any]) -> Conversation[Response]:
+    @abstractmethod
+    def _send(
+        self, contacts: Sequence[Contact], action: str | None, *, resent: bool
+    ) -> Conversation[tuple[Sequence[ContactReply], bool]]:
+        """
+        Make one call; return a reply per contact, and whether an earlier request may have taken them.
+
+        :param action: what the call carries, None for nothing.
+        """
+
+    def _post(self, path: str, body: dict[str, Any]) -> Conversation[Response]:
         request = Request("POST", path, "write", json=body, safe_to_resend=self.safe_to_resend)
         return exchange(self.dialect, request)
 
@@ -214,20 +294,18 @@ class _Leads(ABC):
 class AddCampaignLead(_Leads):
     """Adds one lead per call (reference "Add Campaign Data")."""
 
-    batch_limit: ClassVar[int] = 1
-    requests_per_minute: ClassVar[float | None] = LEADS_A_MINUTE
+    requests_per_minute = LEADS_A_MINUTE
 
-    def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
-        """Send one lead; a number the campaign has already is ``duplicate``, after an unanswered send ``accepted``."""
+    def _send(
+        self, contacts: Sequence[Contact], action: str | None, *, resent: bool
+    ) -> Conversation[tuple[Sequence[ContactReply], bool]]:
         (contact,) = contacts
-        fields = {**self._frame, **contact.body}
+        fields = {**self._frame(action), **contact.body}
         ordered = {name: fields.pop(name) for name in BODY if name in fields}
-        try:
-            response = yield from self._add(ADD_PATH, {**ordered, **fields})
-        except RequestRejectedError as refusal:
-            return [refused(contact, refusal.message)]
+        response = yield from self._post(ADD_PATH, {**ordered, **fields})
         reply = reply_object(response)
-        return [_outcome(contact, message_of(reply), succeeded(reply), confirmed=resent or response.repeated)]
+        resent = resent or response.repeated
+        return [lead_reply(contact, message_of(reply), done=succeeded(reply), resent=resent)], resent
 
 
 @dataclass(frozen=True)
@@ -236,11 +314,11 @@ class AddCampaignBulkData(_Leads):
     Adds up to 500 leads per call (reference "Add Campaign Bulk Data V4").
 
     The vendor queues them: ``accepted`` is not yet a lead. Not documented and so assumed: that the body is JSON, and
-    that success reads as elsewhere; results per number, as the call's forerunner gave them, are read too.
+    that success reads as elsewhere; results per number, as other calls give them, are read too.
     """
 
-    batch_limit: ClassVar[int] = BULK_ROWS
-    requests_per_minute: ClassVar[float | None] = BULKS_A_MINUTE
+    batch_limit = BULK_ROWS
+    requests_per_minute = BULKS_A_MINUTE
 
     def contact(self, fields: Mapping[str, Any]) -> Contact:
         """
@@ -252,21 +330,30 @@ class AddCampaignBulkData(_Leads):
         name = contact.body.get("Name", "")
         if not BULK_NAME.fullmatch(name):
             raise InvalidContactError("Name", "letters, digits, blanks and _ ( ) . + $ % - :", name)
-        length = len(json.dumps(list(contact.body.values()), ensure_ascii=False))
+        length = _row_length(_table([contact]))
         if length > BULK_ROW_LENGTH:
-            raise InvalidContactError("row", f"at most {BULK_ROW_LENGTH:,} characters", f"{length:,}")
+            limit = f"at most {BULK_ROW_LENGTH:,} characters, headers included"
+            raise InvalidContactError("row", limit, f"{length:,}")
         return contact
 
-    def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
-        """Send a batch; a reply per contact if the vendor gives one, else its one answer for all."""
-        response = yield from self._add(BULK_PATH, {**self._frame, "bulkData": _table(contacts)})
+    def _send(
+        self, contacts: Sequence[Contact], action: str | None, *, resent: bool
+    ) -> Conversation[tuple[Sequence[ContactReply], bool]]:
+        response = yield from self._post(BULK_PATH, {**self._frame(action), "bulkData": _table(contacts)})
         reply = reply_object(response)
-        results = reply.get("message")
-        if isinstance(results, list):
-            return _each(contacts, results, confirmed=resent or response.repeated)
+        resent = resent or response.repeated
+        rows = reply.get("message")
+        if isinstance(rows, list):
+            return row_replies(contacts, rows, resent=resent), resent
         if succeeded(reply):
-            return [ContactReply("accepted", reason=QUEUED, message=message_of(reply) or None)] * len(contacts)
-        return [UNMENTIONED] * len(contacts)
+            queued = ContactReply("accepted", reason=QUEUED, message=message_of(reply) or None)
+            return [queued] * len(contacts), resent
+        return [UNMENTIONED] * len(contacts), resent
+
+    def conclude(self) -> Conversation[str | None]:
+        """As for single leads; of leads that are still queued the vendor gives no account."""
+        warning = yield from super().conclude()
+        return warning or (self._action.queued() if self.action else None)
 
 
 def _table(contacts: Sequence[Contact]) -> dict[str, list[Any]]:
@@ -278,42 +365,13 @@ def _table(contacts: Sequence[Contact]) -> dict[str, list[Any]]:
     }
 
 
+def _row_length(table: Mapping[str, list[Any]]) -> int:
+    """Return the characters of the longest row of a table, "including all headers"."""
+    headers = len(json.dumps(table["map"], ensure_ascii=False))
+    return headers + max(len(json.dumps(row, ensure_ascii=False)) for row in table["data"])
+
+
 def _cell(contact: Contact, name: str) -> Any:
     if name == "priority":
         return int(contact.body.get(name, DEFAULT_PRIORITY))
     return contact.body.get(name, "")
-
-
-def _each(contacts: Sequence[Contact], results: Sequence[Any], *, confirmed: bool) -> list[ContactReply]:
-    mentions: dict[str, list[str | None]] = {}
-    for result in map(mapping, results):
-        number = text(result.get("PhoneNumber")) or ""
-        mentions.setdefault(number.strip().removeprefix("+"), []).append(text(result.get("Status")))
-
-    def read(contact: Contact) -> ContactReply:
-        said = mentions.get(contact.identity, [])
-        if len(said) > 1:
-            return MENTIONED_TWICE
-        if not said or said[0] is None:
-            return UNMENTIONED
-        words = said[0]
-        done = words.casefold().startswith("success")
-        if not done and not _is_there(words):
-            return refused(contact, words)
-        return _outcome(contact, words, done, confirmed=confirmed)
-
-    return [read(contact) for contact in contacts]
-
-
-def _outcome(contact: Contact, words: str, done: bool, *, confirmed: bool) -> ContactReply:
-    message = mask(words, contact.addresses) or None
-    if _is_there(words):
-        return ContactReply("accepted" if confirmed else "duplicate", CONFIRMED if confirmed else None, message=message)
-    if done:
-        return ContactReply("accepted", message=message)
-    return ContactReply("unknown", reason="the reply does not say what became of it", message=message)
-
-
-def _is_there(words: str) -> bool:
-    # "Number Already Exist", "Number Already Existed"; "Campaign xxxxx Is Already Started" is a success.
-    return "already exist" in words.casefold()

@@ -16,7 +16,13 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from airflow_provider_campaigns.exceptions import CallRefusedError, InputError, RequestRejectedError
+from airflow_provider_campaigns.exceptions import (
+    LONGEST_MESSAGE,
+    CallRefusedError,
+    InputError,
+    RequestRejectedError,
+    shown,
+)
 from airflow_provider_campaigns.parameters import parse_date_or_datetime
 from airflow_provider_campaigns.protocol.dialect import Dialect, VendorMessage, Verdict, json_object
 from airflow_provider_campaigns.protocol.messages import Conversation, Keep, Recall, Request, Response
@@ -54,7 +60,6 @@ class Xebo(Dialect):
     :param api_key: instead of e-mail and password; copied from the platform.
     :param login_url: scheme and host of the login; the path is appended.
     :param send_path: of the call that makes Xebo send, with ``{collector_id}``; the pages name two.
-    :param collector_token: of the collector that is called, so that no message shows it either.
     """
 
     vendor: ClassVar[str] = "xebo"
@@ -64,13 +69,17 @@ class Xebo(Dialect):
     api_key: str = field(default="", repr=False)
     login_url: str = LOGIN_URL
     send_path: str = SEND_PATH
-    collector_token: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if not self.api_key and not (self.email and self.password):
             raise InputError("xebo connection", "login (e-mail) and password, or api_key in the extras", "neither")
         if not self.send_path.startswith("/") or "{collector_id}" not in self.send_path:
             raise InputError("send_path", "a path with {collector_id}", self.send_path)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Password and API key; not the e-mail, which may be a contact's as well, and is masked as an address."""
+        return tuple(filter(None, (self.password, self.api_key)))
 
     @property
     def signs_in(self) -> bool:
@@ -124,8 +133,10 @@ class Xebo(Dialect):
         """
         path = f"/v2/api/collectors/{quote(collector_id, safe='')}/campaigns/external"
         body = {**_token(collector_token), "contacts": list(contacts)}
-        request = Request("POST", path, "write", json=body, safe_to_resend=_LINKS_CONTACT_NO_ONE)
-        return json_object((yield from exchange(replace(self, collector_token=collector_token), request)))
+        request = Request(
+            "POST", path, "write", json=body, safe_to_resend=_LINKS_CONTACT_NO_ONE, secrets=(collector_token,)
+        )
+        return json_object((yield from exchange(self, request)))
 
     def send(
         self, collector_id: str, collector_token: str, medium: int, contacts: Sequence[Mapping[str, Any]]
@@ -138,8 +149,8 @@ class Xebo(Dialect):
         """
         path = self.send_path.replace("{collector_id}", quote(collector_id, safe=""))
         body = {**_token(collector_token), "medium": medium, "contacts": list(contacts)}
-        request = Request("POST", path, "write", json=body)
-        return json_object((yield from exchange(replace(self, collector_token=collector_token), request)))
+        request = Request("POST", path, "write", json=body, secrets=(collector_token,))
+        return json_object((yield from exchange(self, request)))
 
     def responses(
         self,
@@ -156,13 +167,13 @@ class Xebo(Dialect):
 
         :param survey_id: UUID of the survey.
         :param collector_ids: UUIDs of collectors (not the 24-hex ids that ``links`` takes); None: all.
-        :param since: first day; hours are not looked at, and whose midnight counts is not published.
+        :param since: first day; hours are ignored, and whose midnight counts is not published.
         :param until: last day; default tomorrow. Needs ``since``.
         :param response_status: 0 partial, 1 complete, 2 disqualified.
         :param page_size: responses per request.
         """
         body = _filters(survey_id, collector_ids, since, until, response_status)
-        return (yield from pages(lambda page: self._responses(body, page, page_size), page_size))
+        return (yield from pages(self.vendor, lambda page: self._responses(body, page, page_size), page_size))
 
     def count_responses(
         self,
@@ -174,7 +185,11 @@ class Xebo(Dialect):
         """Poll whether ``minimum`` complete responses are there; counts no further. Filters as in ``responses``."""
         body = _filters(survey_id, collector_ids, since, None, (COMPLETE,))
         number = yield from pages(
-            lambda page: self._responses(body, page, PAGE_SIZE), PAGE_SIZE, keep=lambda _: None, enough=minimum
+            self.vendor,
+            lambda page: self._responses(body, page, PAGE_SIZE),
+            PAGE_SIZE,
+            keep=lambda _: None,
+            enough=minimum,
         )
         return PollResult(
             state="done" if number >= minimum else "running",
@@ -187,7 +202,7 @@ class Xebo(Dialect):
         Prove the credentials without sending anything, and return what was proved.
 
         With e-mail and password: a login. With an API key, for which Xebo publishes no call that only reads the
-        account: the export of a survey that cannot exist. Being told so by Xebo proves the key; 401 refuses it.
+        account: the export of a survey that cannot exist. Xebo's refusal of the survey proves the key; 401 refuses it.
 
         :raises VendorError: the credentials are not taken, or the host is not Xebo's.
         """
@@ -197,8 +212,8 @@ class Xebo(Dialect):
         try:
             yield from self._responses(_filters(NO_SURVEY, None, None, None, (COMPLETE,)), 0, 1)
         except (CallRefusedError, RequestRejectedError) as refusal:
-            told_so = isinstance(refusal, RequestRejectedError) or refusal.status == 404
-            if not told_so or refusal.code is None:
+            is_answer = isinstance(refusal, RequestRejectedError) or refusal.status == 404
+            if not is_answer or refusal.code is None:
                 raise
         return "Xebo takes the API key"
 
@@ -206,7 +221,25 @@ class Xebo(Dialect):
         path = "/api/v1/export/responses/json"
         query = {"page": page + 1, "page_size": page_size}
         response = yield from exchange(self, Request("POST", path, "read", json=body, params=query))
-        return _rows(response.json())
+        return self._rows(response)
+
+    def _rows(self, response: Response) -> list[Any]:
+        """
+        Return the responses in a reply whose form is not published.
+
+        A bare list, or the first list under a likely name, also one level down; without one there are no responses.
+        """
+        body = response.json()
+        if isinstance(body, list):
+            return body
+        outer = _likely(mapping(body))
+        inner = [value for held in outer for value in _likely(mapping(held))]
+        for value in outer + inner:
+            if isinstance(value, list):
+                return value
+        names = shown(self.redactor(response.secrets)(", ".join(mapping(body)), longest=LONGEST_MESSAGE))
+        log.warning("xebo: no list of responses in the reply; it has %s", names or "no fields")
+        return []
 
     def _log_in(self) -> Conversation[Keep]:
         login = _Login(policy=self.policy, email=self.email, password=self.password, login_url=self.login_url)
@@ -306,23 +339,6 @@ def _filters(
 
 def _day(name: str, value: date | str) -> str:
     return parse_date_or_datetime(name, value).isoformat()[:10]
-
-
-def _rows(body: Any) -> list[Any]:
-    """
-    Return the responses in a reply whose form is not published.
-
-    A bare list, or the first list under a likely name, also one level down; without one there are no responses.
-    """
-    if isinstance(body, list):
-        return body
-    outer = _likely(mapping(body))
-    inner = [value for held in outer for value in _likely(mapping(held))]
-    for value in outer + inner:
-        if isinstance(value, list):
-            return value
-    log.warning("xebo: no list of responses in the reply; it has %s", ", ".join(mapping(body)) or "no fields")
-    return []
 
 
 def _likely(body: Mapping[str, Any]) -> list[Any]:

@@ -101,7 +101,7 @@ class Xtremepush(Dialect):
             limits = {"limit": PAGE_SIZE, "offset": page * PAGE_SIZE}
             return items((yield from self._read("list/campaign", {**filters, **limits})).get("data"))
 
-        return (yield from pages(fetch, PAGE_SIZE))
+        return (yield from pages(self.vendor, fetch, PAGE_SIZE))
 
     def poll_campaign(self, campaign_id: str | int) -> Conversation[PollResult]:
         """

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
+from airflow_provider_campaigns.identity import Kind
 from airflow_provider_campaigns.parameters import check_id, parse_datetime, parse_object
 from airflow_provider_campaigns.protocol.messages import Conversation
-from airflow_provider_campaigns.protocol.send import Contact, ContactReply
-from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
+from airflow_provider_campaigns.vendors.common.addresses import addresses, read_recipients
 from airflow_provider_campaigns.vendors.common.reply_values import words
 from airflow_provider_campaigns.vendors.common.row_model import given, json_safe
 from airflow_provider_campaigns.vendors.xtremepush.dialect import Xtremepush
@@ -29,7 +30,7 @@ _NO_OVERRIDES = frozenset({"apptoken", "id", "target", "target_with_params", "ta
 
 
 @dataclass(frozen=True)
-class ExecuteCampaign:
+class ExecuteCampaign(Send):
     """
     One API-triggered campaign, executed for each contact.
 
@@ -51,6 +52,9 @@ class ExecuteCampaign:
     send_at: datetime | str | None = None
     overrides: Mapping[str, Any] | None = field(default=None, repr=False)
 
+    vendor = Xtremepush.vendor
+    batch_limit = BATCH_LIMIT
+
     def __post_init__(self) -> None:
         _time(self.send_at)
         check_id("campaign_id", self.campaign_id, "the id of a live campaign", (str, int))
@@ -59,11 +63,6 @@ class ExecuteCampaign:
         taken = sorted(_NO_OVERRIDES & parse_object("overrides", self.overrides).keys())
         if taken:
             raise InputError("overrides", "fields that no other parameter sets", ", ".join(taken))
-
-    @property
-    def vendor(self) -> str:
-        """The vendor's name."""
-        return self.dialect.vendor
 
     @property
     def campaign(self) -> str:
@@ -76,39 +75,32 @@ class ExecuteCampaign:
         return {"campaign": self.campaign, "target_by": self.target_by}
 
     @property
-    def batch_limit(self) -> int:
-        """Contacts per call."""
-        return BATCH_LIMIT
-
-    @property
-    def requests_per_minute(self) -> float | None:
-        """None: no limit is published."""
-        return None
+    def recipient_fields(self) -> Mapping[str, Kind]:
+        """The target: an e-mail address, or an id of Xtremepush's or the app's."""
+        return self._kinds
 
     @property
     def required(self) -> Sequence[Sequence[str]]:
         """The column that ``target_by`` names."""
         return ((self.target_by,),)
 
-    @property
-    def safe_to_resend(self) -> str:
-        """Empty: every execution sends."""
-        return ""
-
     def contact(self, fields: Mapping[str, Any]) -> Contact:
         """
         Return the contact made of one row: the target, and every other column as a template variable of its own.
 
-        The key is the target as text; two spellings of an e-mail are one person.
+        The key is the target as text.
 
         :raises InvalidContactError: no target, or none that the vendor could take.
         """
-        row = given(fields)
-        target = self._target(row)
+        row, persons, normalised = read_recipients(given(fields), self._kinds, self._expected)
+        if self.target_by not in persons:
+            raise InvalidContactError(self.target_by, self._expected[self.target_by], "nothing")
+        person = persons[self.target_by]
+        # As the source has it: a number stays one.
+        target = fields[self.target_by] if isinstance(fields[self.target_by], int) else person.text
         variables = {name: value for name, value in row.items() if name != self.target_by}
         body = {"target": target, "params": json_safe(variables)}
-        identity = str(target).casefold() if self.target_by == "email" else ""
-        return Contact(str(target), body, addresses(row), identity)
+        return Contact(person.text, body, addresses(row), person.key, (person,), normalised)
 
     def request(self, contacts: Sequence[Contact], *, resent: bool = False) -> Conversation[Sequence[ContactReply]]:
         """
@@ -125,17 +117,13 @@ class ExecuteCampaign:
         end = QUEUED if confirmed else UNCONFIRMED
         return [end if contact is first[contact.identity or contact.key] else TWICE for contact in contacts]
 
-    def _target(self, row: Mapping[str, Any]) -> str | int:
-        target = row.get(self.target_by)
-        if isinstance(target, str):
-            target = target.strip()
-        if isinstance(target, bool) or not isinstance(target, (str, int)):
-            raise InvalidContactError(
-                self.target_by, "text or a whole number", "nothing" if target is None else repr(target)
-            )
-        if self.target_by == "email" and not re.fullmatch(EMAIL, str(target)):
-            raise InvalidContactError(self.target_by, "an e-mail address", target)
-        return target
+    @cached_property
+    def _kinds(self) -> Mapping[str, Kind]:
+        return {self.target_by: "email" if self.target_by == "email" else "id"}
+
+    @cached_property
+    def _expected(self) -> Mapping[str, str]:
+        return {self.target_by: "an e-mail address" if self.target_by == "email" else "text or a whole number"}
 
     def _body(self, contacts: Sequence[Contact]) -> dict[str, Any]:
         """Return the call's body, in the order of the page's samples."""

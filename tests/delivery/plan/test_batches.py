@@ -11,18 +11,15 @@ from typing import Any
 import pytest
 
 from airflow_provider_campaigns.delivery.plan.batches import (
-    EXCLUDED,
-    HALF,
     MOST_ROWS,
     NOT_ALLOWED,
+    NOT_STORABLE,
+    REPEATED,
     Batch,
     Reading,
-    allowed,
     masked,
-    normalise,
-    read_exclusions,
 )
-from airflow_provider_campaigns.delivery.plan.key_set import KeySet
+from airflow_provider_campaigns.delivery.plan.exclusions import Exclusions, read_exclusions
 from airflow_provider_campaigns.delivery.plan.preflight import check
 from airflow_provider_campaigns.delivery.plan.sources import Row, Source, open_source
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
@@ -33,7 +30,6 @@ from airflow_provider_campaigns.vendors.xtremepush.send import ExecuteCampaign
 from tests.delivery.world import AcmeSend, phones
 
 SEND = AcmeSend()
-REPEATED = "the contacts have it more than once"
 
 
 def reading(**options: Any) -> Reading:
@@ -57,7 +53,7 @@ def ends(rows: Iterable[Any], **options: Any) -> list[str | None]:
     return [reasons[row] for row in sorted(reasons)]
 
 
-def excluding(value: Any, **options: Any) -> KeySet:
+def excluding(value: Any, **options: Any) -> Exclusions:
     return read_exclusions(open_source(value, "exclude", plain=True), reading(**options))
 
 
@@ -182,17 +178,31 @@ def test_an_invalid_contact_is_told_without_its_address() -> None:
     assert ends(["+44 7700 900123 call after 5"]) == ["phone: expected digits, got +44***23 call after 5"]
 
 
-def test_a_contact_that_no_outcome_could_name_is_invalid() -> None:
-    rows = [{"phone": "1"}, {"user_id": "cut \ud83d"}, {"user_id": "2", "email": "cut\ud83d@example.com"}]
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"user_id": "cut \ud83d"},
+        {"user_id": "2", "email": "cut\ud83d@example.com"},
+        {"user_id": "2", "name": "Jo\0"},
+        {"user_id": "2", "na\0me": "Jo"},
+        {"user_id": "2", "more": {"name": "cut \ud83d"}},
+        {"user_id": "2", "more": [1, ["Jo\0"]]},
+        {"user_id": "2\0", "more": 1},
+    ],
+)
+def test_a_contact_that_cannot_be_written_down_is_invalid(row: dict[str, Any]) -> None:
+    (batch,) = Reading(ExecuteCampaign(Xtremepush(app_token="t"), 1)).batches(source([{"user_id": "1"}, row]), 2)
 
-    cut = Reading(ExecuteCampaign(Xtremepush(app_token="t"), 1)).batches(source(rows), 2)
-
-    assert [line["reason"] for batch in cut for line in batch.outcomes][1:] == [HALF, HALF]
+    assert [(line["row"], line["status"], line["reason"]) for line in batch.outcomes] == [(2, "invalid", NOT_STORABLE)]
 
 
-def test_half_of_a_character_in_what_is_excluded_is_an_error() -> None:
-    with pytest.raises(InputError, match="exclude: expected whole characters, got row 2: "):
-        excluding(["1", "cut \ud83d"])
+def test_a_contact_that_holds_itself_is_invalid() -> None:
+    row: dict[str, Any] = {"user_id": "2"}
+    row["more"] = row
+
+    (batch,) = Reading(ExecuteCampaign(Xtremepush(app_token="t"), 1)).batches(source([{"user_id": "1"}, row]), 2)
+
+    assert [line["status"] for line in batch.outcomes] == ["invalid"]
 
 
 def test_a_repeated_contact_is_a_duplicate_however_it_is_spelt() -> None:
@@ -210,140 +220,8 @@ def test_repeats_are_found_across_batches_and_settled_rows() -> None:
     assert [line["reason"] for line in batch.outcomes] == [REPEATED]
 
 
-@pytest.mark.parametrize(
-    "exclude",
-    [
-        pytest.param(["+447700900001"], id="a list of text"),
-        pytest.param([447700900001], id="a list of numbers"),
-        pytest.param(["+44 (7700) 900-001"], id="separators"),
-        pytest.param(["447700900001"], id="no plus"),
-        pytest.param('["+447700900001"]', id="a list rendered into text"),
-        pytest.param([{"phone": "+44 7700 900001", "since": "2026-01-01"}], id="dicts by the vendor's field"),
-        pytest.param([{"mobile": "+447700900001", "since": "2026-01-01"}], id="dicts by the mapped column"),
-        pytest.param([{"opted_out": "+447700900001"}], id="dicts with one column only"),
-        pytest.param("phone,since\n+44 7700 900001,2026-01-01\n,\n", id="a file"),
-        pytest.param("number\n+44.7700.900001\n", id="a file with one column"),
-    ],
-)
-def test_exclude_in_all_its_forms(tmp_path: Path, exclude: Any) -> None:
-    if isinstance(exclude, str) and "\n" in exclude:
-        path = tmp_path / "opt_outs.csv"
-        path.write_text(exclude)
-        exclude = path
-    columns = {"phone": "mobile"}
-
-    excluded = excluding(exclude, columns=columns)
-
-    rows = [{"mobile": number} for number in phones(3)]
-    assert ends(rows, columns=columns, excluded=excluded) == [None, EXCLUDED, None]
-
-
-def test_exclude_knows_a_contact_by_any_of_its_addresses_and_its_key() -> None:
-    class ById(AcmeSend):
-        def contact(self, fields: Mapping[str, Any]) -> Contact:
-            return Contact(fields["id"], fields, (fields["phone"], fields["email"]))
-
-    people = [
-        {"id": str(number), "phone": phone, "email": f"jo{number}@example.com"}
-        for number, phone in enumerate(phones(4))
-    ]
-    for name in ("0", "+44 7700 900000", "JO0@Example.com"):
-        only = Reading(ById(), excluded=excluding([name]))
-        (batch,) = only.batches(source(people), 10)
-        assert [(line["row"], line["reason"]) for line in batch.outcomes] == [(1, EXCLUDED)]
-
-
-def test_an_empty_exclude_excludes_nobody() -> None:
-    assert ends(phones(2), excluded=excluding([])) == [None, None]
-
-
-@pytest.mark.parametrize(
-    ("exclude", "message"),
-    [
-        pytest.param([None], "expected rows that can be read, got row 1: expected an object", id="an odd item"),
-        pytest.param(
-            ["+447700900000", {"tel": "+447700900001", "since": 1}],
-            "expected a column 'phone', or one column only, got row 2 with 'tel', 'since'",
-            id="a row that names nobody",
-        ),
-        pytest.param("phone,since\n1,2,3\n", "row 1: 3 values for 2 columns", id="a broken row"),
-        pytest.param("", "an empty file", id="an empty file"),
-        pytest.param("+447700900001\n+447700900002\n", "expected a header, got columns", id="no header"),
-        pytest.param([{"phone": 447700900001.0}], "expected text or whole numbers, got row 1", id="a float"),
-        pytest.param([{"phone": ["+447700900001"]}], "expected text or whole numbers, got row 1", id="a list"),
-        pytest.param([True], "expected text or whole numbers, got row 1: True", id="a boolean"),
-        pytest.param("phone\n447700900001.0\n", "not as a spreadsheet shows them, got row 1", id="a fraction"),
-        pytest.param("phone\n4.477009001E+11\n", "not as a spreadsheet shows them, got row 1", id="an exponent"),
-        pytest.param("phone;since\n447700900001;2026\n", "expected phone: digits, got row 1", id="semicolons"),
-        pytest.param(["tel:+447700900001"], "expected phone: digits, got row 1", id="a URL"),
-        pytest.param(["\u202a+447700900001\u202c"], "expected phone: digits, got row 1", id="marks nobody sees"),
-    ],
-)
-def test_an_exclude_that_cannot_be_read_stops_everything(tmp_path: Path, exclude: Any, message: str) -> None:
-    if isinstance(exclude, str):
-        path = tmp_path / "opt_outs.csv"
-        path.write_text(exclude)
-        exclude = path
-
-    with pytest.raises(InputError, match=message) as caught:
-        excluding(exclude)
-
-    assert caught.value.field.startswith("exclude")
-    assert "447700900001" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("patterns", "addresses", "answer"),
-    [
-        (["*@example.com"], ["jo@example.com"], True),
-        (["*@example.com"], ["Jo@Example.COM"], True),
-        (["*@Example.com"], ["jo@example.com"], True),
-        (["*@example.com"], ["jo@example.com.evil.example"], False),
-        (["*@example.com"], ["jo@example.com", "+447700900000"], False),
-        (["*@example.com", "+447700900*"], ["jo@example.com", "+447700900000"], True),
-        (["+44 7700 900*"], ["+447700900000"], True),
-        (["+44-7700-900-000"], ["+44 (7700) 900000"], True),
-        (["+44770090000[0-4]"], ["+447700900002"], True),
-        (["+44770090000[0-4]"], ["+447700900005"], False),
-        (["447700900*"], ["+44 7700 900000"], True),
-        (["447700900*"], ["447700900000"], True),
-        (["+447700900*"], ["447700900000"], False),
-        (["+1*"], ["1234567890"], False),
-        (["2025550100"], ["202-555-0100"], True),
-        (["user-?"], ["user-1"], True),
-        (["user-?"], ["user-12"], False),
-        (["*"], ["anything at all"], True),
-    ],
-)
-def test_only_recipients_are_patterns_each_address_must_fit(
-    patterns: list[str], addresses: list[str], answer: bool
-) -> None:
-    assert allowed(Contact("key", {}, tuple(addresses)), patterns) == answer
-
-
-def test_a_contact_without_addresses_is_known_by_its_key() -> None:
-    assert allowed(Contact("user-1", {}), ["user-*"])
-    assert not allowed(Contact("someone", {}), ["user-*"])
-
-
 def test_a_contact_that_is_not_allowed_is_invalid() -> None:
     assert ends([*phones(1), "+12025550100"], only_recipients=["+44*"]) == [None, NOT_ALLOWED]
-
-
-@pytest.mark.parametrize(
-    ("address", "form"),
-    [
-        ("+44 (7700) 900-000", "447700900000"),
-        ("44.7700.900000", "447700900000"),
-        ("\u00a0+447700900000 ", "447700900000"),
-        (" Jo@Example.com ", "jo@example.com"),
-        ("007", "007"),
-        ("A-1", "a-1"),
-        ("", ""),
-    ],
-)
-def test_two_spellings_of_an_address_have_one_form(address: str, form: str) -> None:
-    assert normalise(address) == form
 
 
 # -- fingerprints
@@ -409,7 +287,7 @@ def test_memory_stays_flat_however_many_contacts(tmp_path: Path) -> None:
 
         few = replace(open_source(path), read=read)
         tracemalloc.start()
-        sent = sum(len(batch.contacts) for batch in reading(excluded=KeySet()).batches(few, 100))
+        sent = sum(len(batch.contacts) for batch in reading(excluded=Exclusions()).batches(few, 100))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert sent == rows

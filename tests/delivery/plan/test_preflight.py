@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.delivery.plan.batches import Reading
-from airflow_provider_campaigns.delivery.plan.preflight import PreflightResult, check, count_recipients
+from airflow_provider_campaigns.delivery.plan.batches import NATIONAL, Reading
+from airflow_provider_campaigns.delivery.plan.preflight import ROWS_TO_WARN_OF, PreflightResult, check, count_recipients
 from airflow_provider_campaigns.delivery.plan.sources import Row, Source, open_source
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.protocol.send import Contact
@@ -18,9 +18,10 @@ from tests.delivery.world import AcmeSend, phones
 
 
 class CountingSend(AcmeSend):
-    """Counts the contacts it made."""
+    """Counts the contacts it made; with a region there are no national forms to warn of."""
 
     made = 0
+    region = "GB"
 
     def contact(self, fields: Mapping[str, Any]) -> Contact:
         type(self).made += 1
@@ -37,7 +38,7 @@ def people(*rows: str) -> Source:
     return open_source([{"phone": row} for row in rows])
 
 
-def test_a_source_that_counts_its_rows_is_not_read_to_its_end_for_that() -> None:
+def test_a_source_that_counts_its_rows_is_not_read_to_its_end_for_that(counting: type[CountingSend]) -> None:
     source = people(*phones(1000))
     read: list[Row] = []
 
@@ -46,7 +47,7 @@ def test_a_source_that_counts_its_rows_is_not_read_to_its_end_for_that() -> None
             read.append(row)
             yield row
 
-    assert check(Reading(AcmeSend()), Source("contacts", rows, count=lambda: 1000)).rows == 1000
+    assert check(Reading(counting()), Source("contacts", rows, count=lambda: 1000)).rows == 1000
     assert len(read) < 500
 
 
@@ -72,6 +73,45 @@ def test_rows_become_contacts_only_as_far_as_must_be(counting: type[CountingSend
     assert check(Reading(counting()), people(*phones(450)), row).rows == 450
 
     assert counting.made == made
+
+
+@pytest.mark.parametrize(
+    ("numbers", "region", "warned"),
+    [
+        (["+447700900000", "+447700900001"], None, []),
+        (["+447700900000", "447700900001"], None, []),
+        (["+447700900000", "07700900001"], None, [2]),
+        (["none", "7700900001", "07700900002"], None, [2]),
+        ([*phones(900), "07700900999"], None, [901]),
+        (["+447700900000", "07700900001"], "GB", []),
+    ],
+)
+def test_a_national_form_is_warned_of_once_before_anything_is_sent(
+    numbers: list[str], region: str | None, warned: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Send(AcmeSend):
+        pass
+
+    Send.region = region
+    reading = Reading(Send())
+    source = people(*numbers)
+
+    check(reading, source)
+    assert caplog.messages == [NATIONAL % row for row in warned]
+
+    list(reading.entries(source.read()))
+    assert len(caplog.messages) == len(warned)
+
+
+def test_a_national_form_that_comes_late_is_warned_of_when_it_is_read(caplog: pytest.LogCaptureFixture) -> None:
+    reading = Reading(AcmeSend())
+    source = people(*phones(ROWS_TO_WARN_OF), "07700900001")
+
+    check(reading, source)
+    assert caplog.messages == []
+
+    list(reading.entries(source.read()))
+    assert caplog.messages == [NATIONAL % (ROWS_TO_WARN_OF + 1)]
 
 
 def test_no_fingerprint_of_more_rows_than_there_are() -> None:

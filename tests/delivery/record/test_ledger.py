@@ -434,3 +434,34 @@ def test_nothing_is_sent_when_the_intent_cannot_be_stored(tmp_path: Path) -> Non
         delivery.deliver(Plan([]).header)
 
     assert world.requests == [phones(3)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "at"),
+    [(Rows(1, 3), 10), (Rows(2, 2), 10), (Rows(4, 6), 20), (Rows(3, 4), 10), (Rows(1, 9), 10), (Rows(7, 9), 30)],
+)
+def test_a_later_try_knows_when_rows_were_first_intended(
+    store: Store, monkeypatch: pytest.MonkeyPatch, rows: Rows, at: float
+) -> None:
+    clock = [5.0]
+    monkeypatch.setattr("airflow_provider_campaigns.delivery.record.ledger.time.time", lambda: clock[-1])
+    first = began(store)
+    for seconds, intended in ((10.0, Rows(1, 3)), (20.0, Rows(4, 6))):
+        clock.append(seconds)
+        intend(first, intended)
+    second = began(store, 2)
+    for intended in (Rows(4, 6), Rows(7, 9)):
+        clock.append(30.0)
+        intend(second, intended)
+    third = began(store, 3)
+    assert third.first_intended_at(rows) == at
+    assert third.first_intended_at(Rows(10, 12)) == third.began_at == 5.0
+
+
+def test_a_record_without_the_times_of_its_intents_gives_the_begin_of_the_delivery(store: Store) -> None:
+    first = began(store)
+    intend(first, Rows(1, 3))
+    record = store.get("try-1")
+    del record["intended_at"]
+    store.set("try-1", record)
+    assert began(store, 2).first_intended_at(Rows(1, 3)) == first.began_at

@@ -34,6 +34,7 @@ def test_what_did_not_happen_is_zero_and_what_is_no_status_is_left_out() -> None
         "unsent",
         "unknown",
         "requests",
+        "normalised",
         "outcomes_path",
     ]
     assert [receipt["contacts"], receipt["accepted"], receipt["unknown"], receipt["requests"]] == [2, 2, 0, 1]

@@ -54,6 +54,7 @@ def test_each_row_ends_as_what_became_of_it(kept: Path | None) -> None:
         unsent=0,
         unknown=0,
         requests=1,
+        normalised=0,
         outcomes_path=kept and str(kept),
     )
 

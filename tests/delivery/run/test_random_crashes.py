@@ -12,7 +12,6 @@ import os
 import random
 from collections import Counter, deque
 from itertools import accumulate
-from types import MappingProxyType
 
 import pytest
 
@@ -32,7 +31,7 @@ from airflow_provider_campaigns.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.protocol.pace import StoppedError
-from airflow_provider_campaigns.protocol.send import Contact, ContactReply
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
 
 # `make soak` sets more.
 CRASH_POINTS = int(os.environ.get("CRASH_POINTS", "2000"))
@@ -81,11 +80,12 @@ class Store:
         self.world.step()
 
 
-class FakeSend:
+class FakeSend(Send):
     vendor = "fake"
     campaign = "c"
-    identity = MappingProxyType({"campaign": "c"})
     required = (("id",),)
+    batch_limit = 1
+    safe_to_resend = ""
 
     def __init__(self, batch_limit: int, safe: bool) -> None:
         self.batch_limit = batch_limit
@@ -95,6 +95,9 @@ class FakeSend:
         if "bad" in fields:
             raise InvalidContactError("id", "an id", fields["bad"])
         return Contact(fields["id"], dict(fields))
+
+    def request(self, contacts, *, resent=False):
+        raise NotImplementedError("FakeSenders answers in place of the vendor")
 
 
 class FakeSenders:

@@ -11,7 +11,7 @@ from airflow_provider_campaigns.operators.base.delivery_operator import Campaign
 from airflow_provider_campaigns.protocol.messages import Conversation, NoReplyError, Response, T
 from tests.delivery.world import AcmeSend, World, phones
 
-MakeContext = Callable[..., dict[str, Any]]
+MakeContext = Callable[..., Any]
 MakeAcme = Callable[..., CampaignDeliveryOperator]
 
 PEOPLE = [{"phone": phone, "name": "Jo"} for phone in phones(5)]
@@ -69,7 +69,7 @@ class AcmeOperator(CampaignDeliveryOperator):
     def make_send(self) -> Any:
         if not self.campaign:
             raise InputError("campaign", "the name of a campaign", "nothing")
-        return AcmeSend(self.campaign, batch_limit=3, identity={"campaign": self.campaign})
+        return AcmeSend(self.campaign, batch_limit=3)
 
 
 def make_acme(world: World, **parameters: Any) -> AcmeOperator:

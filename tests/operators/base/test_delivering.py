@@ -35,6 +35,7 @@ def test_a_delivery_returns_its_receipt_and_leaves_outcomes_in_xcom(
         "unsent": 0,
         "unknown": 0,
         "requests": 2,
+        "normalised": 0,
         "outcomes_path": None,
     }
     assert sorted(world.contacted) == phones(5)

@@ -50,6 +50,27 @@ class TestFiles:
         assert write_lines([], str(path))["count"] == 0
         assert path.read_text() == ""
 
+    @pytest.mark.parametrize("place", ["local", "bucket"])
+    def test_nothing_does_not_replace_a_file_that_has_rows(
+        self, place: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        path = f"{tmp_path if place == 'local' else empty_bucket()}/calls.jsonl"
+        assert write_lines([], path) == write_lines([], path) == {"path": path, "count": 0}
+        write_lines([{"n": 1}], path)
+        assert write_lines([], path) == {"path": path, "count": 0, "kept": True}
+        assert lines(path) == [{"n": 1}]
+        assert "lists nothing; the earlier" in caplog.text
+
+    def test_a_lone_surrogate_is_a_question_mark(self, tmp_path: Path) -> None:
+        path = tmp_path / "calls.jsonl"
+        write_lines([{"name": "Zo\ud800"}], str(path))
+        assert path.read_text() == '{"name": "Zo?"}\n'
+
+    def test_only_its_owner_may_read_it(self, tmp_path: Path) -> None:
+        path = tmp_path / "new" / "calls.jsonl"
+        write_lines([{"n": 1}], str(path))
+        assert [path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777] == [0o600, 0o700]
+
     def test_object_storage(self) -> None:
         url = f"{empty_bucket()}/calls.jsonl"
         assert write_lines([{"n": 1}], url) == {"path": url, "count": 1}
@@ -70,8 +91,12 @@ class TestFiles:
         if place == "local":
             assert [file.name for file in tmp_path.iterdir()] == ["calls.jsonl"]
 
-    @pytest.mark.parametrize("path", ["", "folder", "nowhere://bucket/calls.jsonl"])
-    def test_where_nothing_can_be_written_nothing_is_asked_for(self, path: str, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("path", ["", "folder", "/dev/null", "nowhere://bucket/calls.jsonl", "/etc/calls.jsonl"])
+    def test_where_nothing_can_be_written_nothing_is_asked_for(
+        self, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW__CAMPAIGNS__CONTACTS_ROOTS", f"{tmp_path},/dev,nowhere://bucket")
+
         def items() -> Iterator[dict[str, int]]:
             pytest.fail("asked for")
             yield {}
@@ -93,7 +118,12 @@ class TestFiles:
 
 
 def export_calls(path: Path, **changes: Any) -> ExportOzonetelCallDetailsOperator:
-    parameters = {"campaign_name": "Demo", "day": date(2026, 3, 1), "output_path": str(path / "calls.jsonl"), **changes}
+    parameters = {
+        "campaign_name": "Demo",
+        "day": datetime.now(IST).date(),
+        "output_path": str(path / "calls.jsonl"),
+        **changes,
+    }
     return ExportOzonetelCallDetailsOperator(task_id="export", **parameters)
 
 
@@ -195,9 +225,15 @@ class TestXeboResponses:
         spring = json.dumps([export_id("spring")])
         exported = [
             export_responses(tmp_path, **options).execute({})["count"]
-            for options in ({}, {"response_status": (0, 1)}, {"collector_ids": spring}, {"response_status": "[0]"})
+            for options in (
+                {},
+                {"response_status": (0, 1)},
+                {"collector_ids": spring},
+                {"response_status": "[0]"},
+                {"response_status": ["0"]},
+            )
         ]
-        assert exported == [8, 12, 3, 4]
+        assert exported == [8, 12, 3, 4, 4]
 
     @pytest.mark.parametrize(
         ("options", "field"),

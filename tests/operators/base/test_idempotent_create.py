@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections import Counter
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from threading import Event, Thread, current_thread
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_campaigns.exceptions import LedgerError, OutcomeUnknownError, RequestRejectedError
+from airflow_provider_campaigns.exceptions import InputError, LedgerError, OutcomeUnknownError, RequestRejectedError
 from airflow_provider_campaigns.operators.base import idempotent_create
-from airflow_provider_campaigns.operators.base.idempotent_create import CreationRecord, IdempotentCreate, task_digest
+from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
+from airflow_provider_campaigns.operators.base.idempotent_create import (
+    CLOCK_SKEW,
+    IdempotentCreate,
+    lookup_delays,
+    task_digest,
+)
 from airflow_provider_campaigns.state.cleared import Clearing
 
 NAME = "Spring 0a1b2c3d"
@@ -57,6 +65,9 @@ class World:
     def set(self, key: str, value: Any) -> None:
         self._step(lambda: self.values.__setitem__(key, json.dumps(value)))
 
+    def delete(self, key: str) -> None:
+        self._step(lambda: self.values.pop(key, None))
+
     def create(self, name: str) -> dict[str, Any]:
         def do() -> dict[str, Any]:
             answer = self.answers.pop(0) if self.answers else None
@@ -66,10 +77,13 @@ class World:
                 raise answer
             return self.things[-1]
 
-        return self._step(do)
+        thing: dict[str, Any] = self._step(do)
+        return thing
 
     def find(self, name: str) -> list[dict[str, Any]]:
-        return self._step(lambda: [thing for thing in reversed(self.things) if thing["name"] == name])
+        things = reversed(self.things)
+        found: list[dict[str, Any]] = self._step(lambda: [thing for thing in things if thing["name"] == name])
+        return found
 
     def attempt(self, *, cleared: bool = False, anew: bool = False, max_tries: int = 0) -> dict[str, Any]:
         thing, _ = self.creation().run(lambda _: NAME, Clearing(cleared or anew, anew, max_tries))
@@ -102,18 +116,22 @@ def lost() -> OutcomeUnknownError:
 
 
 def intended() -> dict[str, str]:
-    """What an earlier try left that ended while it created."""
-    return {"campaign-latest": "1", "campaign-1": json.dumps({"generation": 0, "max_tries": 0, "intended": NAME})}
+    """What an earlier try stored that ended while it created."""
+    world = World()
+    record = CreationRecord(world, "campaign")
+    record.claim()
+    record.intend(intended=NAME)
+    return world.values
 
 
 @pytest.mark.parametrize("done_before_crash", [True, False])
 @pytest.mark.parametrize("answers", [[], [lost()]])
-@pytest.mark.parametrize("crash_at", range(1, 8))
+@pytest.mark.parametrize("crash_at", range(1, 10))
 def test_at_most_one_wherever_the_first_try_crashes(
     crash_at: int, done_before_crash: bool, answers: list[Exception | None]
 ) -> None:
     world = World(crash_at, done_before_crash, list(answers))
-    results = []
+    results: list[Any] = []
     for _ in range(3):
         try:
             results.append(world.attempt())
@@ -124,7 +142,7 @@ def test_at_most_one_wherever_the_first_try_crashes(
         assert results[-1] == world.things[0]
     else:
         assert isinstance(results[-1], AirflowFailException)
-        assert world.record() == {"generation": 0, "max_tries": 0, "intended": NAME}
+        assert (world.record()["intended"], world.record().get("id")) == (NAME, None)
 
 
 def test_without_a_crash_there_is_one_and_a_later_try_gets_it() -> None:
@@ -151,12 +169,14 @@ def test_one_that_turns_up_late_is_taken(monkeypatch: pytest.MonkeyPatch, waits:
 
     def wait(seconds: float) -> None:
         waits.append(seconds)
-        if len(waits) == 3:
+        if len(waits) == 4:
             world.things.append({"id": "late", "name": NAME})
 
     monkeypatch.setattr(idempotent_create, "sleep", wait)
     assert world.attempt()["id"] == "late"
-    assert waits == [0, 20, 40]
+    assert waits == lookup_delays(30)
+    # Twice the time-out for the request, and a minute for the list.
+    assert sum(waits) == 120
 
 
 def test_a_refusal_leaves_no_intent() -> None:
@@ -165,6 +185,84 @@ def test_a_refusal_leaves_no_intent() -> None:
         world.attempt()
     assert not world.record()["intended"]
     assert world.attempt()["id"] == "id-0"
+
+
+# -- what was there before
+
+
+def test_one_that_was_there_before_the_intent_is_never_taken() -> None:
+    """A run that was deleted left it."""
+    old = {"id": "old", "name": NAME}
+    world = World(things=[old], answers=[RequestRejectedError("exotel", "no"), lost()])
+    with pytest.raises(RequestRejectedError):
+        world.attempt()
+    assert world.attempt()["id"] == "id-1"
+
+    world = World(things=[old], crash_at=7, done_before_crash=False)
+    for error in (CrashError, AirflowFailException, AirflowFailException):
+        with pytest.raises(error):
+            world.attempt()
+    assert world.things == [old]
+
+
+@pytest.mark.parametrize(("seconds", "taken"), [(-CLOCK_SKEW - 10, False), (-CLOCK_SKEW + 10, True), (5, True)])
+def test_one_that_turns_up_after_the_intent_is_taken_unless_it_is_older(seconds: float, taken: bool) -> None:
+    world = World(answers=[lost()])
+    create = replace(world.creation(), created_at=lambda _: datetime.fromtimestamp(time.time() + seconds, UTC))
+    with nullcontext() if taken else pytest.raises(AirflowFailException, match="the vendor lists none of that name"):
+        assert create.run(lambda _: NAME, Clearing(False, False, 0))[0]["id"] == "id-0"
+
+
+# -- for whom it was made
+
+
+def made_for(world: World, recipients: str, try_number: int) -> IdempotentCreate:
+    def read() -> str:
+        if recipients == "unreadable":
+            raise InputError("contacts", "a file that can be read", "none")
+        return recipients
+
+    return replace(world.creation(), made_for=read, try_number=try_number)
+
+
+@pytest.mark.parametrize("ended", ["with the id", "with the intent"])
+@pytest.mark.parametrize(
+    ("recipients", "try_number", "cleared", "error"),
+    [
+        ("those", 2, True, None),
+        ("others", 1, False, None),  # a poll of the same try
+        ("others", 2, False, AirflowFailException),
+        ("others", 2, True, AirflowFailException),
+        ("unreadable", 2, False, None),
+        ("unreadable", 2, True, InputError),
+    ],
+)
+def test_it_is_returned_for_its_recipients_only(
+    ended: str, recipients: str, try_number: int, cleared: bool, error: type[Exception] | None
+) -> None:
+    world = World(crash_at=float("inf") if ended == "with the id" else 7)
+    with nullcontext() if ended == "with the id" else pytest.raises(CrashError):
+        made_for(world, "those", 1).run(lambda _: NAME, Clearing(False, False, 0))
+    again = made_for(world, recipients, try_number)
+    with pytest.raises(error) if error else nullcontext():
+        assert again.run(lambda _: NAME, Clearing(cleared, False, int(cleared)))[0]["id"] == "id-0"
+    assert len(world.things) == 1
+
+
+# -- damage
+
+
+@pytest.mark.parametrize("key", ["campaign-latest", "campaign-1", "campaign-2"])
+@pytest.mark.parametrize("value", ["null", "0", "[]", '{"id": "id-9"}', '{"number": 2, "check": ""}', "1e30", '"x"'])
+def test_a_damaged_record_creates_nothing(key: str, value: str) -> None:
+    world = World(answers=[RequestRejectedError("exotel", "no")])
+    with suppress(RequestRejectedError):
+        world.attempt()
+    world.attempt()
+    world.values[key] = value
+    with suppress(LedgerError):
+        assert world.attempt()["id"] == "id-0"
+    assert len(world.things) == 1
 
 
 # -- cleared
@@ -176,7 +274,7 @@ def test_a_cleared_task_without_a_record_adopts_what_is_there() -> None:
 
 
 @pytest.mark.parametrize("values", [{}, intended()])
-def test_a_cleared_task_of_which_nobody_knows_says_how_to_create_anew(values: dict[str, str]) -> None:
+def test_a_cleared_task_of_which_nobody_knows_says_how_to_create_again(values: dict[str, str]) -> None:
     world = World(values=values)
     with pytest.raises(AirflowFailException, match="clear this task with on_cleared='resend' to create it"):
         world.attempt(cleared=True)
@@ -184,22 +282,22 @@ def test_a_cleared_task_of_which_nobody_knows_says_how_to_create_anew(values: di
 
 
 @pytest.mark.parametrize("values", [{}, intended()])
-def test_cleared_to_begin_anew_it_creates_one_and_its_retries_return_that(values: dict[str, str]) -> None:
+def test_cleared_to_start_again_it_creates_one_and_its_retries_return_that(values: dict[str, str]) -> None:
     world = World(values=values)
     assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
     assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
     assert len(world.things) == 1
 
 
-def test_retries_that_were_lowered_do_not_look_like_a_task_that_was_cleared() -> None:
-    """``anew`` is told of every try that Airflow allows beyond the operator's retries."""
+def test_retries_that_were_lowered_do_not_poll_like_a_task_that_was_cleared() -> None:
+    """``again`` is reported of every try that Airflow allows beyond the operator's retries."""
     world = World()
     world.attempt(max_tries=3)
     assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
     assert world.attempt(anew=True, max_tries=4)["id"] == "id-1"
 
 
-def test_cleared_to_begin_anew_after_a_success_it_creates_another_which_counts_from_then_on() -> None:
+def test_cleared_to_start_again_after_a_success_it_creates_another_which_counts_from_then_on() -> None:
     world = World()
     world.attempt()
     assert world.attempt(anew=True, max_tries=3)["id"] == "id-1"
@@ -207,8 +305,8 @@ def test_cleared_to_begin_anew_after_a_success_it_creates_another_which_counts_f
     assert world.attempt(anew=True, max_tries=6)["id"] == "id-2"
 
 
-@pytest.mark.parametrize("crash_at", range(1, 8))
-def test_at_most_one_more_wherever_a_try_that_begins_anew_crashes(crash_at: int) -> None:
+@pytest.mark.parametrize("crash_at", range(1, 11))
+def test_at_most_one_more_wherever_a_try_that_starts_again_crashes(crash_at: int) -> None:
     world = World(crash_at, values=intended())
     for _ in range(2):
         with suppress(CrashError, AirflowFailException):
@@ -221,14 +319,17 @@ def test_at_most_one_more_wherever_a_try_that_begins_anew_crashes(crash_at: int)
 
 class TwoTries(World):
     """
-    A try that was marked failed and its successor, in turns: the first stops, the second begins, the first ends.
+    Two processes of a task, in turns: the first stops, the second begins, the first ends.
+
+    The second is the successor of a try that was marked failed and cleared, or the same try, started twice.
 
     :param first_stops_at: its how-manieth step, reads of the store included, the first try does not take yet.
     :param second_stops_at: before which step of the second try the first goes on to its end.
     """
 
-    def __init__(self, first_stops_at: int, second_stops_at: int) -> None:
+    def __init__(self, first_stops_at: int, second_stops_at: int, *, cleared: bool) -> None:
         super().__init__()
+        self.cleared = cleared
         self.stops = {"first": first_stops_at, "second": second_stops_at}
         self.taken = Counter[str]()
         self.first = Thread(target=self.try_it, name="first")
@@ -244,7 +345,7 @@ class TwoTries(World):
         self.first.join(10)
 
     def try_it(self) -> None:
-        cleared = current_thread().name == "second"
+        cleared = self.cleared and current_thread().name == "second"
         with suppress(LedgerError, AirflowFailException):
             self.attempt(cleared=cleared)
         self.first_stopped.set()
@@ -270,13 +371,14 @@ class TwoTries(World):
             self.first.join(10)
 
 
-STEPS = 12
+STEPS = 22
 
 
+@pytest.mark.parametrize("cleared", [True, False])
 @pytest.mark.parametrize("first_stops_at", range(1, STEPS))
-def test_two_tries_at_a_time_create_one(first_stops_at: int) -> None:
+def test_two_processes_at_a_time_create_one(first_stops_at: int, cleared: bool) -> None:
     for second_stops_at in range(1, STEPS):
-        world = TwoTries(first_stops_at, second_stops_at)
+        world = TwoTries(first_stops_at, second_stops_at, cleared=cleared)
         world.run()
         assert len(world.things) <= 1, second_stops_at
         if world.things:
@@ -295,8 +397,8 @@ class TaskInstance:
     try_number: int = 1
 
 
-def test_a_stamp_stands_for_the_task_instance_whatever_its_try() -> None:
-    stamps = [
+def test_a_digest_stands_for_the_task_instance_and_the_recipients_whatever_its_try() -> None:
+    digests = [
         task_digest(TaskInstance()),
         task_digest(TaskInstance(map_index=1)),
         task_digest(TaskInstance(run_id="another")),
@@ -304,10 +406,11 @@ def test_a_stamp_stands_for_the_task_instance_whatever_its_try() -> None:
         task_digest(TaskInstance(dag_id="calls/manual", run_id="call")),
         task_digest(TaskInstance(), 3),
         task_digest(TaskInstance(), 6),
+        task_digest(TaskInstance(), 0, "others"),
         task_digest(None),
         task_digest(None),
     ]
-    assert len(set(stamps)) == len(stamps)
-    assert all(re.fullmatch("[0-9a-f]{8}", one) for one in stamps)
-    assert task_digest(TaskInstance(try_number=2)) == stamps[0]
-    assert task_digest(TaskInstance(try_number=4), 3) == stamps[4]
+    assert len(set(digests)) == len(digests)
+    assert all(re.fullmatch("[0-9a-f]{8}", one) for one in digests)
+    assert task_digest(TaskInstance(try_number=2)) == digests[0]
+    assert task_digest(TaskInstance(try_number=4), 3) == digests[4]

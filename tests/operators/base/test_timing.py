@@ -33,7 +33,7 @@ def test_outside_it_waits_in_the_triggerer_and_sends_when_it_opens(
     assert abs(waits_for(deferred.value) - (OPENS - CLOSED)) < timedelta(minutes=1)
     assert world.requests == []
     clock.now = OPENS
-    # It has become older than it may be meanwhile: that was looked at before.
+    # It has become older than it may be meanwhile: that was checked before.
     woken = acme(send_window=WINDOW, max_age=timedelta(hours=6))
     context["data_interval_end"] = ago(hours=12)
     assert getattr(woken, deferred.value.method_name)(context, event=OPENS)["accepted"] == 5
@@ -54,7 +54,7 @@ def test_outside_it_is_skipped_if_that_is_wanted(
 def test_when_it_closes_half_way_the_rest_waits_or_is_left(
     world: World, acme: MakeAcme, make_context: MakeContext, clock: Any, outside_window: str
 ) -> None:
-    """The time jumps here, so that some more requests may leave before the delivery looks at the clock."""
+    """The time jumps here, so that some more requests may leave before the delivery polls at the clock."""
     people = [{"phone": phone} for phone in phones(30)]
     parameters = {"contacts": people, "send_window": WINDOW, "outside_window": outside_window, "max_concurrency": 1}
     state: dict[str, str] = {}
@@ -90,7 +90,7 @@ def test_when_it_closes_half_way_the_rest_waits_or_is_left(
         ({"max_age": timedelta(0)}, "max_age"),
     ],
 )
-def test_mistakes_are_told_before_the_first_request(
+def test_mistakes_are_reported_before_the_first_request(
     world: World, acme: MakeAcme, make_context: MakeContext, fields: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):

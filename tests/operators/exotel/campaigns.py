@@ -9,7 +9,7 @@ from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOper
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls
 
-MakeContext = Callable[..., dict[str, Any]]
+MakeContext = Callable[..., Any]
 State = dict[str, str]
 
 NUMBERS = ["+447700900100", "+447700900101"]
@@ -20,8 +20,8 @@ TIMEOUT = 3.0
 
 def create(**options: Any) -> CreateExotelCampaignOperator:
     given = {"numbers": NUMBERS, "name": "Spring", "caller_id": "02025550100", "url": FLOW, "retries": 1}
-    given |= {"poke_interval": 0.01, **options}
-    return CreateExotelCampaignOperator(task_id="call", **given)
+    every: dict[str, Any] = {"poke_interval": 0.01, **given, **options}
+    return CreateExotelCampaignOperator(task_id="call", **every)
 
 
 def posts(sandbox: SandboxClient) -> int:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, ClassVar
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSensorTimeout
 
-from airflow_provider_campaigns.exceptions import CallRefusedError, RequestRejectedError, VendorUnavailableError
+from airflow_provider_campaigns.exceptions import (
+    CallRefusedError,
+    InputError,
+    LedgerError,
+    RequestRejectedError,
+    VendorUnavailableError,
+)
+from airflow_provider_campaigns.operators.base import idempotent_create
+from airflow_provider_campaigns.operators.base.idempotent_create import lookup_delays
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign
 from tests.operators.exotel.campaigns import NUMBERS, TIMEOUT, MakeContext, State, campaigns, create, killed, posts
+from tests.vendors.conversations import drive
 
 
 class TestOnce:
@@ -44,26 +55,26 @@ class TestOnce:
             create().execute(make_context(2, max_tries=2))
         assert posts(sandbox) == 0
 
-    def testkilled_between_intent_and_request(
+    def test_killed_between_intent_and_request(
         self, sandbox: SandboxClient, make_context: MakeContext, waits: list[float], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         state: State = {}
         operator = create()
-        monkeypatch.setattr(operator.hook, "run", killed)
+        monkeypatch.setattr(operator.hook, "create_campaign", killed)
         with pytest.raises(KeyboardInterrupt):
             operator.execute(make_context(state=state))
         with pytest.raises(AirflowFailException, match=r"Nobody knows whether the campaign 'Spring .{8}' was created"):
             create().execute(make_context(2, 1, state=state))
-        assert waits == [0, pytest.approx(2 / 3 * TIMEOUT), pytest.approx(4 / 3 * TIMEOUT)]
+        assert waits == lookup_delays(TIMEOUT)
         assert posts(sandbox) == 0
 
-    def testkilled_between_request_and_id(
+    def test_killed_between_request_and_id(
         self, sandbox: SandboxClient, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         state: State = {}
         operator = create()
-        run = operator.hook.run
-        monkeypatch.setattr(operator.hook, "run", lambda conversation: killed(run(conversation)))
+        request = operator.hook.create_campaign
+        monkeypatch.setattr(operator.hook, "create_campaign", lambda campaign: killed(request(campaign)))
         with pytest.raises(KeyboardInterrupt):
             operator.execute(make_context(state=state))
         campaign = create().execute(make_context(2, 1, state=state))
@@ -125,14 +136,158 @@ class TestOnce:
         assert create().execute(make_context(2, 1, state=state))["from"] == 2
 
 
+class TestRecipients:
+    """A campaign that was created for some is no campaign for others."""
+
+    OTHERS: ClassVar = [NUMBERS[0], "+447700900102"]
+
+    def test_cleared_with_others_it_says_so(self, sandbox: SandboxClient, make_context: MakeContext) -> None:
+        state: State = {}
+        first = create().execute(make_context(state=state))
+        message = f"made the campaign {first['id']} for other recipients than the task has now"
+        with pytest.raises(AirflowFailException, match=message):
+            create(numbers=self.OTHERS).execute(make_context(2, max_tries=2, state=state))
+        again = create(numbers=self.OTHERS, on_cleared="resend").execute(make_context(3, max_tries=3, state=state))
+        assert again["id"] != first["id"]
+        assert posts(sandbox) == 2
+
+    @pytest.mark.parametrize(
+        ("before", "now", "same"),
+        [
+            ({"numbers": NUMBERS}, {"numbers": NUMBERS[::-1]}, True),
+            ({"numbers": NUMBERS}, {"numbers": None, "contacts": [{"number": one} for one in NUMBERS]}, True),
+            ({"numbers": NUMBERS}, {"numbers": ["07700900100", "447700900101"], "region": "GB"}, True),
+            ({"numbers": NUMBERS}, {"numbers": [*NUMBERS, NUMBERS[0]]}, False),
+            ({"numbers": NUMBERS}, {"numbers": NUMBERS[:1]}, False),
+            ({"numbers": NUMBERS}, {"numbers": None, "lists": ["a list"]}, False),
+        ],
+    )
+    def test_which_are_the_same(
+        self, before: Any, now: Any, same: bool, sandbox: SandboxClient, make_context: MakeContext
+    ) -> None:
+        state: State = {}
+        first = create(**before).execute(make_context(state=state))
+        with nullcontext() if same else pytest.raises(AirflowFailException, match="for other recipients"):
+            assert create(**now).execute(make_context(2, 1, state=state))["id"] == first["id"]
+        assert posts(sandbox) == 1
+
+    def test_cleared_with_recipients_that_cannot_be_read_it_says_so(
+        self, sandbox: SandboxClient, make_context: MakeContext
+    ) -> None:
+        state: State = {}
+        create().execute(make_context(state=state))
+        with pytest.raises(InputError, match="expected a file that can be read"):
+            create(numbers=None, contacts="is-gone.csv").execute(make_context(2, max_tries=2, state=state))
+
+    @pytest.mark.parametrize("numbers", [NUMBERS, OTHERS])
+    @pytest.mark.parametrize(("fault", "created"), [("drop", 1), ("reset", 0)])
+    def test_a_run_made_again_never_gets_the_campaign_of_the_deleted_one(
+        self, numbers: list[str], fault: str, created: int, sandbox: SandboxClient, make_context: MakeContext
+    ) -> None:
+        old = create().execute(make_context(state={}))
+        state: State = {}
+        sandbox.fault(fault, vendor="exotel", method="POST")
+        ids = []
+        for number in (1, 2):
+            with nullcontext() if created else pytest.raises(AirflowFailException, match="It is not created again"):
+                ids.append(create(numbers=numbers).execute(make_context(number, 1, state=state))["id"])
+        assert len(set(ids)) == created
+        assert old["id"] not in ids
+        assert len(campaigns(sandbox)) == 1 + created
+
+    def test_a_cleared_task_without_a_record_does_not_get_a_campaign_for_others(
+        self, sandbox: SandboxClient, make_context: MakeContext
+    ) -> None:
+        create().execute(make_context(state={}))
+        with pytest.raises(AirflowFailException, match="there is no record of its earlier tries"):
+            create(numbers=self.OTHERS).execute(make_context(2, max_tries=2, state={}))
+        assert posts(sandbox) == 1
+
+
+class TestLookUp:
+    def test_one_that_is_listed_a_minute_later_is_found(
+        self, sandbox: SandboxClient, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sandbox.fault("drop", vendor="exotel", method="POST")
+        operator, waited = create(), [0.0]
+        find = operator.hook.find_campaigns
+        operator.hook.find_campaigns = lambda name: find(name) if waited[0] > 60 else []  # type: ignore[method-assign]
+        monkeypatch.setattr(idempotent_create, "sleep", lambda seconds: waited.__setitem__(0, waited[0] + seconds))
+        assert operator.execute(make_context())["from"] == 2
+        assert posts(sandbox) == 1
+
+    @pytest.mark.parametrize("carried_out", [True, False])
+    def test_a_conflict_is_looked_up(
+        self, carried_out: bool, sandbox: SandboxClient, make_context: MakeContext
+    ) -> None:
+        operator = create()
+        request = operator.hook.create_campaign
+
+        def conflict(campaign: CreateCampaign) -> dict[str, Any]:
+            if carried_out:
+                request(campaign)
+            reply = {"response": [{"code": 409, "status": "failure", "error_data": {"message": "Duplicate"}}]}
+            return drive(operator.hook.dialect.create_campaign(campaign), (200, reply))[0]
+
+        operator.hook.create_campaign = conflict  # type: ignore[method-assign]
+        with nullcontext() if carried_out else pytest.raises(AirflowFailException, match="Duplicate"):
+            assert operator.execute(make_context())["from"] == 2
+        assert posts(sandbox) == carried_out
+
+
+class TestDamage:
+    """A record that is not what a try stored is an error before any request, never "nothing was created"."""
+
+    @pytest.mark.parametrize("value", ["0", '""', "[]", "{}", "false", "-1", "1e30", "true", '"1"', "1000000"])
+    @pytest.mark.parametrize("key", ["campaign-latest", "campaign-1"])
+    def test_another_value(self, key: str, value: str, sandbox: SandboxClient, make_context: MakeContext) -> None:
+        state: State = {}
+        create().execute(make_context(state=state))
+        with pytest.raises(LedgerError, match=rf"The record '{key}' of an earlier try cannot be used"):
+            create().execute(make_context(2, 1, state={**state, key: value}))
+        assert posts(sandbox) == 1
+
+    def test_a_record_that_is_gone(self, sandbox: SandboxClient, make_context: MakeContext) -> None:
+        state: State = {}
+        create().execute(make_context(state=state))
+        del state["campaign-1"]
+        with pytest.raises(LedgerError, match="it is missing"):
+            create().execute(make_context(2, 1, state=state))
+        assert posts(sandbox) == 1
+
+    def test_without_the_number_of_the_latest_the_record_counts(
+        self, sandbox: SandboxClient, make_context: MakeContext
+    ) -> None:
+        state: State = {}
+        first = create().execute(make_context(state=state))
+        del state["campaign-latest"]
+        assert create().execute(make_context(2, 1, state=state))["id"] == first["id"]
+        assert posts(sandbox) == 1
+
+    @pytest.mark.parametrize("part", ["id", "intended", "made_for", "there", "max_tries", "generation", "check"])
+    @pytest.mark.parametrize("value", [None, "", 7, "gone"])
+    def test_a_part_of_a_record(
+        self, part: str, value: object, sandbox: SandboxClient, make_context: MakeContext
+    ) -> None:
+        state: State = {}
+        create().execute(make_context(state=state))
+        record = json.loads(state["campaign-1"])
+        record = {name: one for name, one in record.items() if name != part} | (
+            {} if value == "gone" else {part: value}
+        )
+        with pytest.raises(LedgerError, match="it is not what an earlier try stored"):
+            create().execute(make_context(2, 1, state={**state, "campaign-1": json.dumps(record)}))
+        assert posts(sandbox) == 1
+
+
 class TestCleared:
-    """``max_tries`` above the task's retries tells that it was cleared."""
+    """``max_tries`` above the task's retries says that it was cleared."""
 
     def test_with_resend_another_is_created_once(self, sandbox: SandboxClient, make_context: MakeContext) -> None:
         state: State = {}
         first = create().execute(make_context(state=state))
-        anew = [create(on_cleared="resend").execute(make_context(number, 3, state=state))["id"] for number in (2, 3)]
-        assert anew[0] == anew[1] != first["id"]
+        again = [create(on_cleared="resend").execute(make_context(number, 3, state=state))["id"] for number in (2, 3)]
+        assert again[0] == again[1] != first["id"]
         assert posts(sandbox) == 2
         assert len({one["name"] for one in campaigns(sandbox)}) == 2
 

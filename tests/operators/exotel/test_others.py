@@ -16,13 +16,13 @@ from airflow_provider_campaigns.exceptions import (
     RequestRejectedError,
     VendorUnavailableError,
 )
-from airflow_provider_campaigns.operators._exotel.described import described
 from airflow_provider_campaigns.operators.exotel import (
     ExportExotelCallDetailsOperator,
     ListExotelCampaignsOperator,
     UpdateExotelCampaignOperator,
 )
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
+from airflow_provider_campaigns.vendors.exotel.status import with_count
 from tests.connections import calls
 from tests.operators.exotel.campaigns import BUSY, FAILING, FLOW, NUMBERS, MakeContext, campaigns, create, killed
 
@@ -44,7 +44,7 @@ class TestList:
 
     def test_all_pages(self, sandbox: SandboxClient) -> None:
         self.fill(1001)
-        found = ListExotelCampaignsOperator(task_id="list", sort_by="name:desc").execute({})
+        found: Any = ListExotelCampaignsOperator(task_id="list", sort_by="name:desc").execute({})
         assert [one["name"] for one in found] == [f"Campaign {number:04}" for number in reversed(range(1001))]
         assert {one["from"] for one in found} == {2}
         requests = [one for one in sandbox.received("exotel")["requests"] if one["call"] == "list_campaigns"]
@@ -66,12 +66,12 @@ class TestList:
         self.fill(3)
         paused = campaigns(sandbox)[1]["id"]
         UpdateExotelCampaignOperator(task_id="pause", campaign_id=paused, action="pause").execute({})
-        found = ListExotelCampaignsOperator(task_id="list", status=status).execute({})
+        found: Any = ListExotelCampaignsOperator(task_id="list", status=status).execute({})
         assert [one["id"] for one in found] == [paused]
 
     def test_name(self, sandbox: SandboxClient) -> None:
         self.fill(3)
-        found = ListExotelCampaignsOperator(task_id="list", name="Campaign 0002").execute({})
+        found: Any = ListExotelCampaignsOperator(task_id="list", name="Campaign 0002").execute({})
         assert [one["name"] for one in found] == ["Campaign 0002"]
 
     def test_to_a_file(self, sandbox: SandboxClient, tmp_path: Path) -> None:
@@ -83,8 +83,8 @@ class TestList:
         assert [(line["name"], line["from"]) for line in lines] == [(f"Campaign 000{n}", NUMBERS) for n in range(2)]
 
     def test_numbers_in_one_text_are_counted_too(self) -> None:
-        assert described({"from": ",".join(NUMBERS)}) == {"from": 2}
-        assert described({"lists": ["a"]}) == {"lists": ["a"]}
+        assert with_count({"from": ",".join(NUMBERS)}) == {"from": 2}
+        assert with_count({"lists": ["a"]}) == {"lists": ["a"]}
 
 
 class TestUpdate:
@@ -97,9 +97,9 @@ class TestUpdate:
         return UpdateExotelCampaignOperator(task_id="update", campaign_id=campaign_id, action=action).execute({})
 
     def test_actions(self, campaign_id: str) -> None:
-        told = [self.update(campaign_id, action) for action in ("pause", "resume", "pause", "complete", "archive")]
-        assert [one["status"] for one in told] == ["Paused", "Created", "Paused", "Completed", "Archived"]
-        assert {one["from"] for one in told} == {2}
+        reported = [self.update(campaign_id, action) for action in ("pause", "resume", "pause", "complete", "archive")]
+        assert [one["status"] for one in reported] == ["Paused", "Created", "Paused", "Completed", "Archived"]
+        assert {one["from"] for one in reported} == {2}
 
     @pytest.mark.parametrize(
         ("actions", "status"),
@@ -131,14 +131,14 @@ class TestUpdate:
         self, campaign_id: str, sandbox: SandboxClient
     ) -> None:
         operator = UpdateExotelCampaignOperator(task_id="update", campaign_id=campaign_id, action="complete")
-        look = operator.hook.get_campaign
+        poll = operator.hook.get_campaign
 
-        def look_and_wait(campaign_id: str) -> dict[str, Any]:
-            campaign = look(campaign_id)
+        def poll_and_wait(campaign_id: str) -> dict[str, Any]:
+            campaign = poll(campaign_id)
             sandbox.clock(advance=3600)
             return campaign
 
-        operator.hook.get_campaign = look_and_wait  # type: ignore[method-assign]
+        operator.hook.get_campaign = poll_and_wait  # type: ignore[method-assign]
         assert operator.execute({})["status"] == "Completed"
 
     @pytest.mark.parametrize("fault", ["drop", "500-after", "reset"])

@@ -173,7 +173,7 @@ class TestAge:
         ({"send_window": WINDOW, "numbers": ["no number"]}, "numbers, row 1"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_created(
+def test_mistakes_are_reported_before_anything_is_created(
     sandbox: SandboxClient, make_context: MakeContext, closed: Any, fields: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):

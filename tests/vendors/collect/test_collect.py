@@ -170,13 +170,26 @@ class TestOneReply:
         end = single({"request": None, "errors": errors})
         assert end == ContactReply("rejected", reason="refused by the vendor", message=message)
 
-    def test_errors_beside_a_request_refuse_it_and_its_id_is_kept(self) -> None:
-        end = single({**SAMPLES["reply"], "errors": ["message not sent"]})
-        assert (end.status, end.vendor_id, end.message) == ("rejected", "nw42MmBsJoccgutST", "message not sent")
+    @pytest.mark.parametrize(
+        ("errors", "message"),
+        [
+            (["message not sent"], "message not sent"),
+            ("jo@example.com gets no message", "*** gets no message"),
+            ([{"message": "no such sample"}, {"code": 7}], 'no such sample; {"code": 7}'),
+            ([], None),
+        ],
+    )
+    def test_errors_beside_a_request_that_was_made_are_kept_as_its_message(
+        self, errors: Any, message: str | None
+    ) -> None:
+        end = single({**SAMPLES["reply"], "errors": errors})
+        assert (end.status, end.vendor_id, end.url, end.message) == ("accepted", "nw42MmBsJoccgutST", PORTAL, message)
 
     def test_a_request_whose_sending_failed_is_rejected(self) -> None:
         end = single(reply_with(status="error"))
         assert (end.status, end.message) == ("rejected", "sending failed")
+        end = single({**reply_with(status="error"), "errors": ["no such address"]})
+        assert (end.status, end.message) == ("rejected", "no such address")
 
     @pytest.mark.parametrize("reply", [{}, [], {"request": None, "errors": []}, {"request": {}}, {"request": "R-1"}])
     def test_a_reply_without_a_request_is_unknown(self, reply: Any) -> None:
@@ -190,7 +203,6 @@ class TestOneReply:
                 continue
             if end.status == "accepted":
                 assert end.vendor_id == str(body["request"]["_id"])
-                assert not body.get("errors")
 
 
 class TestManyRequests:
@@ -206,7 +218,18 @@ class TestManyRequests:
             send = SendCollectRequest(COLLECT, CAMPAIGN, samples=samples)
             assert sent(send, {"contactId": "C-1"}, {"contactId": "C-2"}).json["samples"] == [sample]
 
-    @pytest.mark.parametrize("extra", [{"data": {"invoice": 7}}, {"created_by": "U-1"}])
+    @pytest.mark.parametrize(
+        "extra",
+        [
+            {"data": {"invoice": 7}},
+            {"created_by": "U-1"},
+            {"esign_docs": [{"itemId": "I-1"}]},
+            {"esign_triggers": {"when": "completed"}},
+            {"send_completion_message": False},
+            {"send_rejection_message": True},
+            {"send_reopen_message": False},
+        ],
+    )
     def test_what_it_cannot_take_is_sent_contact_by_contact(self, extra: dict[str, Any]) -> None:
         assert SendCollectRequest(COLLECT, CAMPAIGN, **extra).batch_limit == 1
 
@@ -214,7 +237,7 @@ class TestManyRequests:
         samples = [{"itemId": str(number), "url": "https://example.com"} for number in (1, 2)]
         send = SendCollectRequest(COLLECT, CAMPAIGN, samples=samples)
         assert sent(send, ROW).path == "/v1/requests"
-        with pytest.raises(InputError, match="samples: expected one sample when data or created_by is given"):
+        with pytest.raises(InputError, match="samples: expected one sample when created_by is given"):
             SendCollectRequest(COLLECT, CAMPAIGN, samples=samples, created_by="U-1")
 
     @pytest.mark.parametrize("parameter", [{"items": "doc-1"}, {"data": "{'brand': 'Acme'}"}, {"samples": "[]"}])
@@ -223,17 +246,51 @@ class TestManyRequests:
             SendCollectRequest(COLLECT, CAMPAIGN, **parameter)
 
     @pytest.mark.parametrize("campaign_id", ["", "  ", "None", None, 5, True])
-    def test_no_campaign_is_told_at_once(self, campaign_id: Any) -> None:
+    def test_no_campaign_is_refused_at_once(self, campaign_id: Any) -> None:
         with pytest.raises(InputError, match=r"^campaign_id: expected the id of a campaign"):
             SendCollectRequest(COLLECT, campaign_id)
 
     @pytest.mark.parametrize(
         "wrong",
-        [{"items": 5}, {"data": [1]}, {"samples": 5}, {"samples": [5]}, {"created_by": 5}, {"assigned_to": ["x"]}],
+        [
+            *({"items": 5}, {"data": [1]}, {"samples": 5}, {"samples": [5]}, {"created_by": 5}, {"assigned_to": ["x"]}),
+            *({"esign_docs": "I-1"}, {"esign_triggers": 5}, {"overrides": ["x"]}),
+            *(
+                {"overrides": {"contact": "C-1"}},
+                {"overrides": {"esignDocs": []}},
+                {"overrides": {"sendMessage": True}},
+            ),
+        ],
     )
     def test_what_is_no_list_object_or_text_is_refused_at_once(self, wrong: dict[str, Any]) -> None:
         with pytest.raises(InputError, match=f"^{next(iter(wrong))}: expected"):
             SendCollectRequest(COLLECT, CAMPAIGN, **wrong)
+
+    def test_the_newest_pages_fields_and_overrides(self) -> None:
+        send = SendCollectRequest(
+            COLLECT,
+            CAMPAIGN,
+            send_completion_message=False,
+            send_rejection_message=True,
+            send_reopen_message=False,
+            esign_docs=[{"itemId": "I-1"}],
+            esign_triggers={"when": "completed"},
+            overrides={"reminders": 3},
+        )
+        assert sent(send, ROW).json == {
+            "campaignId": CAMPAIGN,
+            "contact": ROW,
+            "esignDocs": [{"itemId": "I-1"}],
+            "esignTriggers": {"when": "completed"},
+            "sendCompletionMessage": False,
+            "sendRejectionMessage": True,
+            "sendReopenMessage": False,
+            "reminders": 3,
+        }
+
+    def test_overrides_go_with_the_call_for_many_too(self) -> None:
+        send = SendCollectRequest(COLLECT, CAMPAIGN, overrides={"reminders": 3})
+        assert sent(send, {"contactId": "C-1"}, {"contactId": "C-2"}).json["reminders"] == 3
 
     def test_values_that_json_cannot_hold_make_a_contact_invalid(self) -> None:
         itself: dict[str, Any] = {}
@@ -293,6 +350,34 @@ class TestManyReplies:
         _, al = many({"requests": [made("jo@example.com")], "errors": [error]}, "jo@example.com", "al@example.com")
         assert al.status == status
 
+    @pytest.mark.parametrize(
+        ("errors", "statuses"),
+        [
+            # Named by one of them; a person who is not in the batch; nobody, so all; one named and one not.
+            ([{"contact": "b@example.com"}], ["unknown", "rejected"]),
+            (["b@example.com is blocked"], ["unknown", "rejected"]),
+            ({"email": "B@example.com", "message": "blocked"}, ["unknown", "rejected"]),
+            ([{"contact": "a@example.com"}, {"contact": "b@example.com"}], ["rejected", "rejected"]),
+            ([{"contact": "c@example.com"}], ["unknown", "unknown"]),
+            (["c@example.com is blocked"], ["unknown", "unknown"]),
+            ([{"contactId": "WmTjsFknzHdmfs3Ra"}], ["unknown", "unknown"]),
+            (["plan limit reached"], ["rejected", "rejected"]),
+            ([{"code": 7}], ["rejected", "rejected"]),
+            ([{"contact": "b@example.com"}, "plan limit reached"], ["rejected", "rejected"]),
+        ],
+    )
+    @pytest.mark.parametrize("requests", [[], None])
+    def test_errors_without_a_request_concern_those_they_name(
+        self, requests: Any, errors: Any, statuses: list[str]
+    ) -> None:
+        ends = many({"requests": requests, "errors": errors}, "a@example.com", "b@example.com")
+        assert [end.status for end in ends] == statuses
+
+    def test_errors_that_name_a_contact_whose_request_was_made_are_its_message(self) -> None:
+        reply = {"requests": [made("jo@example.com")], "errors": [{"contact": "jo@example.com", "message": "no SMS"}]}
+        jo, al = many(reply, "jo@example.com", "al@example.com")
+        assert (jo.status, jo.message, al.status) == ("accepted", "no SMS", "unknown")
+
     @pytest.mark.parametrize("requests", [[], None])
     def test_errors_and_no_request_at_all_refuse_everybody(self, requests: Any) -> None:
         ends = many({"requests": requests, "errors": ["plan limit reached"]}, "jo@example.com", "C-1")
@@ -326,7 +411,7 @@ class TestContacts:
     def test_two_spellings_of_an_email_are_one_person(self) -> None:
         one, other = (SEND.contact({"email": email}) for email in ("Jo@Example.com", "jo@example.com"))
         assert one.key == "Jo@Example.com"
-        assert one.identity == other.identity == "jo@example.com"
+        assert one.identity == other.identity == "email:jo@example.com"
 
     def test_the_email_goes_out_as_it_is_written(self) -> None:
         contact = SEND.contact({"email": "Jo@Example.com"})
@@ -435,11 +520,14 @@ class TestReading:
             made("al@example.com", 4, createdAt="2024-12-04T07:20:06Z"),
             made("jo@example.com", 5, createdAt="soon"),
             made("jo@example.com", 6),
+            made("jo@example.com", 7, createdAt="2024-12-04T07:20:06Z", campaignId="another"),
+            made("jo@example.com", 8, createdAt="2024-12-04T07:20:06Z", campaignId=CAMPAIGN),
             None,
         ]
         script = Script([(200, listed)])
-        found = script.play(COLLECT.find_requests(CAMPAIGN, "jo@example.com", since))
-        assert [request["_id"] for request in found] == ["R-1", "R-2"]
+        # The vendor's dates have no fractions: a request that was made after .5 reads as if before.
+        found = script.play(COLLECT.find_requests(CAMPAIGN, "jo@example.com", since + timedelta(seconds=0.5)))
+        assert [request["_id"] for request in found] == ["R-1", "R-2", "R-8"]
         assert script.requests[0].params["search"] == "jo@example.com"
         assert script.pages == []
 

@@ -23,5 +23,5 @@ from airflow_provider_campaigns.vendors.common.addresses import addresses
         ({"note": "write to jo@example.com", "email": ""}, ()),
     ],
 )
-def test_addresses_are_found_by_name_or_by_look(row: dict[str, Any], found: tuple[str, ...]) -> None:
+def test_addresses_are_found_by_name_or_by_form(row: dict[str, Any], found: tuple[str, ...]) -> None:
     assert addresses(row) == found

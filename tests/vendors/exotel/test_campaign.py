@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
-from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign, check_number
+from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign, read_number
 
 PHONE = "+447700900123"
 URL = "http://my.exotel.com/example1/exoml/start_voice/4"
@@ -76,7 +76,7 @@ def test_everything_in_the_pages_order() -> None:
 def test_lists_and_a_text() -> None:
     body = campaign(url=None, numbers=(), lists=["l1", "l2"], read_via_text="Hello @@Name").body()
     assert body["lists"] == ["l1", "l2"]
-    assert body["read_via_text"] == "Hello @@Name"
+    assert (body["flow_type"], body["read_via_text"]) == ("greeting", "Hello @@Name")
     assert not {"from", "url"} & set(body)
 
 
@@ -161,7 +161,7 @@ def test_a_wrong_number_fails_before_anything_is_sent_and_is_not_shown() -> None
     ],
 )
 def test_numbers_are_sent_as_given(number: Any, region: str | None) -> None:
-    assert check_number(number, region) == str(number).strip()
+    assert read_number(number, region).text == str(number).strip()
     assert campaign(numbers=[number], region=region and region.lower()).body()["from"] == [str(number).strip()]
 
 
@@ -171,18 +171,18 @@ def test_numbers_are_sent_as_given(number: Any, region: str | None) -> None:
         ("", None),
         (None, None),
         (True, None),
-        (4.477e11, None),
+        (4.5, None),
         ("12345", None),
         ("1" * 16, None),
         ("+44", None),
         ("+999123456789", None),
         ("123", "GB"),
         ("0", "GB"),
-        ("+44 7700 900123", None),
+        ("+44 7700 900123, +44 7700 900124", None),
         ("7700900123 ext 5", "GB"),
         ("CALLME", "GB"),
     ],
 )
 def test_other_numbers_are_invalid(number: Any, region: str | None) -> None:
     with pytest.raises(InvalidContactError, match="number: expected a phone number"):
-        check_number(number, region)
+        read_number(number, region)

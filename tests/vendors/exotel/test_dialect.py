@@ -22,6 +22,7 @@ from airflow_provider_campaigns.exceptions import (
 )
 from airflow_provider_campaigns.protocol.dialect import RetryPolicy
 from airflow_provider_campaigns.protocol.messages import Conversation, NoReplyError, Response
+from airflow_provider_campaigns.vendors.exotel import account
 from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign
 from airflow_provider_campaigns.vendors.exotel.dialect import ACTIONS, Exotel
 from airflow_provider_campaigns.vendors.exotel.status import normalise
@@ -74,6 +75,32 @@ class TestListing:
         script = Script([listing(total=9)])
         assert script.play(ACCOUNT.list_campaigns()) == 0
         assert script.pages == []
+
+    @pytest.mark.parametrize("order", [(0, 0), (0, 2, 0), (0, 2, 4, 2)])
+    def test_a_page_that_comes_again_ends_it_with_an_error(self, order: tuple[int, ...]) -> None:
+        pages = [listing({"id": n, "stats": place}, {"id": n + 1}, total=99) for place, n in enumerate(order)]
+        script = Script(pages)
+        with pytest.raises(VendorUnavailableError, match="has been there before"):
+            script.play(ACCOUNT.list_campaigns(page_size=2))
+        assert len(script.requests) == len(order)
+        assert len(script.items) == 2 * (len(order) - 1)
+
+    def test_calls_that_look_alike_are_a_page_that_comes_again(self) -> None:
+        call = {"number": "+447700900123", "status": "completed"}
+        with pytest.raises(VendorUnavailableError, match="at offset 1 has been there before"):
+            drive(ACCOUNT.call_details("c1", page_size=1), listing(call, total=3), listing(call, total=3))
+
+    def test_a_list_without_an_end_is_left_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(account, "MOST_PAGES", 3)
+        pages = [listing({"id": number}, total=10**30) for number in range(4)]
+        with pytest.raises(VendorUnavailableError, match="more than 3 pages"):
+            drive(ACCOUNT.list_campaigns(page_size=1), *pages)
+
+    @pytest.mark.parametrize("total", [True, "9", None, -1])
+    def test_a_total_that_is_none(self, total: Any) -> None:
+        page = listing({"id": 0})
+        page[1]["metadata"] = {"total": total}
+        assert drive(ACCOUNT.list_campaigns(), page)[0] == 1
 
     def test_limit_is_the_total(self) -> None:
         script = Script([listing({"id": 0}, {"id": 1}, total=9), listing({"id": 2}, {"id": 3}, total=9)])
@@ -129,8 +156,11 @@ class TestListing:
         account = Exotel(api_key="k", api_token="t", account_sid="a/b")
         _, (request,) = drive(account.get_campaign("1/../2?x"), listing({"id": "1"}))
         assert request.path == "/v2/accounts/a%2Fb/campaigns/1%2F..%2F2%3Fx"
-        with pytest.raises(InputError):
-            drive(ACCOUNT.get_campaign(""))
+
+    @pytest.mark.parametrize("campaign_id", ["", ".", ".."])
+    def test_what_is_no_id_is_refused(self, campaign_id: str) -> None:
+        with pytest.raises(InputError, match="id: expected the id of a campaign or list"):
+            drive(ACCOUNT.get_campaign(campaign_id))
 
 
 class TestErrors:
@@ -142,8 +172,9 @@ class TestErrors:
             (402, CallRefusedError),
             (403, CallRefusedError),
             (404, CallRefusedError),
-            (409, RequestRejectedError),
-            ("409", RequestRejectedError),
+            # Something on the way may have sent it twice: it is looked up.
+            (409, OutcomeUnknownError),
+            ("409", OutcomeUnknownError),
             (500, OutcomeUnknownError),
             (503, OutcomeUnknownError),
         ],
@@ -153,10 +184,11 @@ class TestErrors:
         reply = {
             "line": (int(code), {}),
             "http_code": (200, {"http_code": code}),
-            "item": (207, failure(code, {"message": "No"}, http_code=207)),
+            "item": (207, failure(code, {"message": "No", "code": 1001}, http_code=207)),
         }[where]
-        with pytest.raises(kind):
+        with pytest.raises(kind) as caught:
             drive(ACCOUNT.create_campaign(CAMPAIGN), reply)
+        assert caught.value.status == int(code)
 
     @pytest.mark.parametrize("reply", [(429, {}), (200, {"http_code": 429}), (200, failure(429))])
     def test_too_many_requests_are_waited_for(self, reply: tuple[int, Any]) -> None:
@@ -262,6 +294,7 @@ class TestWatching:
             ("Archived", LONG_AGO, "done"),
             ("Failed", IN_THE_FUTURE, "failed"),
             ("canceled", IN_THE_FUTURE, "failed"),
+            ("Cancelled", IN_THE_FUTURE, "failed"),
             ("Deleted", IN_THE_FUTURE, "failed"),
             ("Created", LONG_AGO, "running"),
             ("in-progress", LONG_AGO, "running"),

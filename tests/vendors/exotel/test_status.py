@@ -63,6 +63,19 @@ def test_an_empty_page_ends_it(total: int | None) -> None:
     assert read(page(total=total), hours=3) == ([], [0])
 
 
+def test_of_a_campaign_its_numbers_are_not_kept() -> None:
+    reply = page(1, total=1)
+    reply[1]["response"][0]["data"] |= {"from": ["+447700900123"] * 5_000, "status": "Completed", "custom_field": "x"}
+    script = Script([reply])
+    (campaign,) = script.play(EXOTEL.recent_campaigns(NOW - timedelta(hours=3)))
+    assert campaign == {"id": "c-1", "status": "Completed", "date_created": (NOW - timedelta(hours=1)).isoformat()}
+
+
+def test_a_page_that_comes_again_is_an_error() -> None:
+    with pytest.raises(VendorUnavailableError, match="has been there before"):
+        read(page(1, 2, total=9), page(1, 2, total=9), hours=3)
+
+
 def test_a_page_that_cannot_be_read_is_an_error() -> None:
     with pytest.raises(VendorUnavailableError):
         read((200, {"response": "soon"}), hours=3)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import date
+from contextlib import nullcontext, suppress
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from airflow_provider_campaigns.exceptions import (
     InputError,
     OutcomeUnknownError,
     RequestRejectedError,
+    VendorError,
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.protocol.dialect import RetryPolicy
@@ -31,7 +32,7 @@ from airflow_provider_campaigns.protocol.messages import (
     SignIn,
     Sleep,
 )
-from airflow_provider_campaigns.vendors.ozonetel.dialect import TOKEN_LIFETIME, Ozonetel
+from airflow_provider_campaigns.vendors.ozonetel.dialect import INDIA, TOKEN_LIFETIME, Ozonetel, check_call_day
 from tests.vendors.conversations import Script, drive
 from tests.vendors.malformed import damaged_replies
 
@@ -149,7 +150,7 @@ class TestSigningIn:
         assert [sleep.throttled for sleep in script.sleeps] == [False]
 
     @pytest.mark.parametrize("failure", [NoReplyError("time-out"), NotSentError("refused"), (429, {})])
-    def test_attempts_end_and_never_look_like_a_sent_contact(self, failure: Any) -> None:
+    def test_attempts_end_and_are_never_taken_for_a_sent_contact(self, failure: Any) -> None:
         script = Script([failure] * 4)
         with pytest.raises(VendorUnavailableError, match="no token"):
             script.play(ACCOUNT.sign_in(""))
@@ -336,11 +337,11 @@ class TestCallRecords:
         with pytest.raises(VendorUnavailableError, match="page 2 of the calls is the one before it again"):
             script.play(ACCOUNT.call_records(self.DAY, page_size=2))
 
-    def test_calls_that_are_counted_and_not_handed_over_are_told(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_calls_that_are_counted_and_not_returned_are_logged(self, caplog: pytest.LogCaptureFixture) -> None:
         script = Script([calls(1, 2, total=5), calls(total=5)])
         with caplog.at_level(logging.WARNING):
             assert script.play(ACCOUNT.call_records(self.DAY, page_size=2)) == 2
-        assert "2 calls were handed over, and 5 counted" in caplog.text
+        assert "2 calls were returned, of 5 that the vendor counts" in caplog.text
 
     @pytest.mark.parametrize("total", [None, 0])
     def test_a_day_without_calls(self, total: Any) -> None:
@@ -348,9 +349,60 @@ class TestCallRecords:
         assert script.play(ACCOUNT.call_records(self.DAY)) == 0
         assert "campaignName" not in script.requests[0].json
 
-    def test_a_reply_without_calls_is_an_error(self) -> None:
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            {"status": "success", "message": ""},
+            {"status": "SUCCESS", "message": "No records", "details": None},
+            {"status": "Success", "totalCount": 0},
+        ],
+    )
+    def test_a_success_without_details_is_no_calls(self, reply: dict[str, Any]) -> None:
+        script = Script([(200, reply)])
+        assert script.play(ACCOUNT.call_records(self.DAY)) == 0
+        assert script.pages == []
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            {"message": ""},
+            {"status": "success", "totalCount": 3},
+            {"status": "success", "details": "none"},
+            {"status": "done", "details": {}},
+        ],
+    )
+    def test_another_reply_without_calls_is_an_error(self, reply: dict[str, Any]) -> None:
         with pytest.raises(VendorUnavailableError):
-            drive(ACCOUNT.call_records(self.DAY), (200, {"status": "success", "message": ""}))
+            Script([(200, reply)] * 4).play(ACCOUNT.call_records(self.DAY))
+
+    @pytest.mark.parametrize(
+        ("mode", "words", "hinted"),
+        [
+            ("basic", "userName or apiKey is Invalid", True),
+            ("token", "userName or apiKey is Invalid", True),
+            ("basic", "Missing userName or apiKey", True),
+            ("basic", "Invalid action.", True),
+            ("basic", "Token Should Not be Null or Empty.", True),
+            ("basic", "Token Expired", True),
+            ("token", "Missing fromDate and toDate", False),
+            ("basic", "Invalid User Details", False),
+        ],
+    )
+    @pytest.mark.parametrize("http_status", [200, 401])
+    def test_the_wrong_auth_mode_is_hinted_at(self, mode: Any, words: str, hinted: bool, http_status: int) -> None:
+        account = Ozonetel(user_name="example-user", api_key="example-key", auth_mode=mode)
+        with pytest.raises(VendorError) as caught:
+            Script([(http_status, {"status": "false", "message": words})] * 2).play(account.call_records(self.DAY))
+        assert ("extra auth_mode" in str(caught.value)) == hinted
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "given"), [(-2, False), (-1, True), (0, True), (1, True), (15, True), (16, False), (400, False)]
+)
+def test_only_the_last_15_days_are_asked_for(days_ago: int, given: bool) -> None:
+    day = datetime.now(INDIA).date() - timedelta(days=days_ago)
+    with nullcontext() if given else pytest.raises(InputError, match="day: expected one of the last 15 days in India"):
+        check_call_day(day)
 
 
 class TestCheck:

@@ -24,6 +24,7 @@ from airflow_provider_campaigns.protocol.dialect import RetryPolicy
 from airflow_provider_campaigns.protocol.messages import NoReplyError, NotSentError, Response, SignIn
 from airflow_provider_campaigns.protocol.send import ContactReply, Send
 from airflow_provider_campaigns.vendors.ozonetel.dialect import Ozonetel
+from airflow_provider_campaigns.vendors.ozonetel.replies import SENT_BEFORE
 from airflow_provider_campaigns.vendors.ozonetel.send import AddCampaignBulkData, AddCampaignLead
 from tests.vendors.conversations import Script, drive
 from tests.vendors.malformed import damaged_replies
@@ -35,8 +36,10 @@ RESPONSES: list[dict[str, str]] = json.loads((PAGES / "ozonetel-add-campaign-dat
 
 ACCOUNT = Ozonetel(user_name="example-user", api_key="example-key")
 LEAD = AddCampaignLead(ACCOUNT, "Spring")
+UNCHECKED = AddCampaignLead(ACCOUNT, "Spring", check_duplicate=False)
 BULK = AddCampaignBulkData(ACCOUNT, "Spring")
 PHONE = "+447700900123"
+SECOND = ("SuccessFully Updated", "Number Already Exist")
 ADDED = {"status": "SUCCESS", "message": "SuccessFully Updated"}
 THERE = {"status": "SUCCESS", "message": "Number Already Exist"}
 
@@ -152,7 +155,17 @@ class TestReplies:
         "body", [{}, [], {"status": "true"}, {"status": "perhaps", "message": "Updated"}, {"message": "SuccessFully"}]
     )
     def test_nothing_but_success_is_accepted(self, body: Any) -> None:
-        assert send(LEAD, (200, body)).status == "unknown"
+        assert send(UNCHECKED, (200, body)).status == "unknown"
+
+    @pytest.mark.parametrize(
+        "body", [{}, [], {"status": "true"}, {"status": "perhaps", "message": "Updated"}, {"message": "SuccessFully"}]
+    )
+    def test_what_the_reply_does_not_say_is_asked_for_again_when_that_is_safe(self, body: Any) -> None:
+        assert send(LEAD, (200, body), (200, ADDED)).status == "accepted"
+        reply = send(LEAD, (200, body), (200, THERE))
+        assert (reply.status, reply.reason) == ("duplicate", SENT_BEFORE)
+        with pytest.raises(OutcomeUnknownError):
+            send(LEAD, (200, body), (200, body))
 
     def test_an_existing_number_is_a_duplicate_even_if_the_status_fails(self) -> None:
         assert send(LEAD, (200, THERE | {"status": "FAIL"})).status == "duplicate"
@@ -163,22 +176,25 @@ class TestRepeating:
         assert send(LEAD, NoReplyError("time-out"), (200, ADDED)).status == "accepted"
 
     @pytest.mark.parametrize("lost", [NoReplyError("reset"), (502, {}), Response(200, b"<html>")])
-    def test_there_after_an_unanswered_send_is_accepted(self, lost: Any) -> None:
+    def test_there_after_an_unanswered_send_may_be_ours_or_not_and_is_a_duplicate(self, lost: Any) -> None:
         reply = send(LEAD, lost, (200, THERE))
-        assert (reply.status, reply.reason) == ("accepted", "confirmed by the duplicate check")
+        assert (reply.status, reply.reason) == ("duplicate", SENT_BEFORE)
 
     @pytest.mark.parametrize("refused", [NotSentError("refused"), (429, {}), (200, {"message": "Max limit exceeded"})])
     def test_there_after_a_send_that_never_arrived_is_a_duplicate(self, refused: Any) -> None:
         assert send(LEAD, refused, (200, THERE)).status == "duplicate"
 
-    def test_there_after_an_earlier_try_of_the_task_is_accepted(self) -> None:
-        assert send(LEAD, (200, THERE), resent=True).status == "accepted"
+    def test_there_after_an_earlier_try_of_the_task_is_a_duplicate(self) -> None:
+        reply = send(LEAD, (200, THERE), resent=True)
+        assert (reply.status, reply.reason) == ("duplicate", SENT_BEFORE)
+
+    def test_there_after_a_send_that_was_answered_is_a_duplicate_for_sure(self) -> None:
+        assert send(LEAD, (200, THERE)).reason is None
 
     def test_without_the_check_an_unanswered_send_is_unknown(self) -> None:
-        unchecked = AddCampaignLead(ACCOUNT, "Spring", check_duplicate=False)
-        assert unchecked.safe_to_resend == ""
+        assert UNCHECKED.safe_to_resend == ""
         with pytest.raises(OutcomeUnknownError):
-            send(unchecked, NoReplyError("time-out"))
+            send(UNCHECKED, NoReplyError("time-out"))
 
 
 class TestFields:
@@ -204,10 +220,10 @@ class TestFields:
         )
         rows = ({"phoneNumber": PHONE, "skill": "Care", "priority": 9, "agentId": ""}, {"phoneNumber": PHONE})
         sent = [drive(lead.request([lead.contact(row)]), (200, ADDED))[1][0].json for row in rows]
+        assert [body.pop("action", None) for body in sent] == ["STOP", None]
         common = {
             "campaignName": "Spring",
             "phoneNumber": PHONE,
-            "action": "stop",
             "agentId": "Bobby",
             "expiryDate": "2026-12-31",
             "checkDuplicate": "FALSE",
@@ -239,12 +255,14 @@ class TestFields:
     @pytest.mark.parametrize(
         ("given", "sent", "identity"),
         [
-            (PHONE, PHONE, "447700900123"),
-            ("447700900123", "447700900123", "447700900123"),
-            (447700900123, "447700900123", "447700900123"),
-            (" 0012 ", "0012", "0012"),
-            ("123", "123", "123"),
-            ("1" * 16, "1" * 16, "1" * 16),
+            (PHONE, PHONE, "phone:+447700900123"),
+            ("447700900123", "447700900123", "phone:+447700900123"),
+            (447700900123, "447700900123", "phone:+447700900123"),
+            (" +44 7700-900123", PHONE, "phone:+447700900123"),
+            (447700900123.0, "447700900123", "phone:+447700900123"),
+            (" 0123 ", "0123", "phone:0123"),
+            ("123", "123", "phone:123"),
+            ("1" * 16, "1" * 16, f"phone:{'1' * 16}"),
         ],
     )
     def test_phone_numbers(self, given: Any, sent: str, identity: str) -> None:
@@ -253,7 +271,7 @@ class TestFields:
         assert contact.identity == identity
 
     @pytest.mark.parametrize(
-        "given", ["12", "1" * 17, "+44 7700 900123", "++123", "abc", "٣٣٣٣", "123\n4", 4.477e11, True, ["123"], -1234]
+        "given", ["12", "1" * 17, "++123", "abc", "٣٣", "123\n4", True, ["123"], -1234, f"{PHONE} {PHONE}"]
     )
     def test_other_phone_numbers_are_invalid(self, given: Any) -> None:
         with pytest.raises(InvalidContactError, match="phoneNumber: expected 3 to 16 digits"):
@@ -346,7 +364,7 @@ class TestBulk:
     def test_the_key_is_added_when_the_request_is_signed_and_not_before(self) -> None:
         request = next(BULK.request([BULK.contact({"phoneNumber": PHONE})]))
         assert isinstance(request, SignIn)
-        assert BULK._frame == {"campaignName": "Spring", "checkDuplicate": "TRUE", "userName": "example-user"}
+        assert BULK._frame(None) == {"campaignName": "Spring", "checkDuplicate": "TRUE", "userName": "example-user"}
 
     def test_success_is_queued(self) -> None:
         contacts = [BULK.contact({"phoneNumber": f"44770090000{n}"}) for n in range(3)]
@@ -370,17 +388,65 @@ class TestBulk:
             "junk",
         ]
         contacts = [BULK.contact({"phoneNumber": number}) for number in numbers]
-        replies, _ = drive(BULK.request(contacts), (200, top | {"message": results}))
+        unchecked = AddCampaignBulkData(ACCOUNT, "Spring", check_duplicate=False)
+        replies, _ = drive(unchecked.request(contacts), (200, top | {"message": results}))
         statuses = ["accepted", "accepted", "duplicate", "rejected", "unknown", "unknown", "unknown"]
         assert [reply.status for reply in replies] == statuses
         assert replies[3].message == "*** is unsuccessful"
-        replies, _ = drive(BULK.request(contacts, resent=True), (200, top | {"message": results}))
-        assert replies[2].status == "accepted"
+        assert replies[2].reason is None
+        replies, _ = drive(unchecked.request(contacts, resent=True), (200, top | {"message": results}))
+        assert replies[2].reason == SENT_BEFORE
+
+    def test_rows_that_the_reply_leaves_out_are_sent_once_more_when_that_is_safe(self) -> None:
+        numbers = [f"+44770090000{n}" for n in range(4)]
+        contacts = [BULK.contact({"phoneNumber": number}) for number in numbers]
+        first = {"message": [{"PhoneNumber": numbers[0], "Status": "SuccessFully Updated"}]}
+        second = {"message": [{"PhoneNumber": n, "Status": s} for n, s in zip(numbers[1:], SECOND, strict=False)]}
+        replies, requests = drive(BULK.request(contacts), (200, first), (200, second))
+        assert [row[0] for row in requests[1].json["bulkData"]["data"]] == numbers[1:]
+        assert [reply.status for reply in replies] == ["accepted", "accepted", "duplicate", "unknown"]
+
+    @pytest.mark.parametrize("failure", [NotSentError("refused"), NoReplyError("reset"), (402, {}), (400, {})])
+    def test_what_is_known_of_some_rows_is_kept_when_the_others_cannot_be_sent_again(self, failure: Any) -> None:
+        impatient = Ozonetel(user_name="u", api_key="k", policy=RetryPolicy(retry_limit=0, max_wait=0))
+        bulk = AddCampaignBulkData(impatient, "Spring")
+        contacts = [bulk.contact({"phoneNumber": f"+44770090000{n}"}) for n in range(2)]
+        rows = {"message": [{"PhoneNumber": "+447700900000", "Status": "SuccessFully Updated"}]}
+        replies, _ = drive(bulk.request(contacts), (200, rows), failure)
+        assert [reply.status for reply in replies] == ["accepted", "unknown"]
+
+    @pytest.mark.parametrize("failure", [NotSentError("refused"), NoReplyError("reset"), (402, {}), (400, {})])
+    def test_a_batch_of_which_nothing_is_known_is_open(self, failure: Any) -> None:
+        impatient = Ozonetel(user_name="u", api_key="k", policy=RetryPolicy(retry_limit=0, max_wait=0))
+        bulk = AddCampaignBulkData(impatient, "Spring")
+        with pytest.raises(OutcomeUnknownError):
+            drive(bulk.request([bulk.contact({"phoneNumber": PHONE})]), (200, {"status": "?"}), failure)
 
     @pytest.mark.parametrize("body", [{}, [], {"status": "perhaps"}, {"message": "SuccessFully Updated"}])
     def test_a_reply_that_says_nothing_is_unknown(self, body: Any) -> None:
-        replies, _ = drive(BULK.request([BULK.contact({"phoneNumber": PHONE})]), (200, body))
+        unchecked = AddCampaignBulkData(ACCOUNT, "Spring", check_duplicate=False)
+        replies, _ = drive(unchecked.request([BULK.contact({"phoneNumber": PHONE})]), (200, body))
         assert [reply.status for reply in replies] == ["unknown"]
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "no user found",
+            "No User Found",
+            "api_key or campaign_name is invalid or not found",
+            "Passed campaign are invalid",
+            "Authentication failed",
+            "Please provide valid data",
+            "Authentication failed.",
+            "Error: please provide valid data!",
+        ],
+    )
+    @pytest.mark.parametrize("status", ["failure", "false", "Error"])
+    @pytest.mark.parametrize("http_status", [200, 400, 500])
+    def test_words_that_refuse_the_call_for_every_lead(self, http_status: int, status: str, words: str) -> None:
+        contacts = [BULK.contact({"phoneNumber": f"+44770090000{n}"}) for n in range(10)]
+        with pytest.raises(CallRefusedError, match=f"(?i){words}"):
+            drive(BULK.request(contacts), (http_status, {"status": status, "message": words}))
 
     def test_a_refused_batch_is_raised(self) -> None:
         with pytest.raises(RequestRejectedError, match="Please provide valid skill"):
@@ -407,10 +473,17 @@ class TestBulk:
             BULK.contact({"phoneNumber": PHONE, "Name": name})
 
     def test_a_row_of_more_than_2000_characters_is_invalid(self) -> None:
-        overhead = len(json.dumps([PHONE, ""]))
+        overhead = len(json.dumps([PHONE, ""])) + len(json.dumps(["PhoneNumber", "Note"]))
         assert BULK.contact({"phoneNumber": PHONE, "Note": "x" * (2000 - overhead)})
-        with pytest.raises(InvalidContactError, match="at most 2,000 characters, got 2,001"):
+        with pytest.raises(InvalidContactError, match="at most 2,000 characters, headers included, got 2,001"):
             BULK.contact({"phoneNumber": PHONE, "Note": "x" * (2001 - overhead)})
+
+    @pytest.mark.parametrize(
+        "row", [{"x" * 1900: "y" * 100}, {f"column {n:02} of many": "value" for n in range(80)}, {"é" * 2000: "z"}]
+    )
+    def test_headers_count_too(self, row: dict[str, str]) -> None:
+        with pytest.raises(InvalidContactError, match="headers included"):
+            BULK.contact({"phoneNumber": PHONE, **row})
 
 
 @pytest.mark.parametrize("resent", [False, True])

@@ -21,7 +21,8 @@ from airflow_provider_campaigns.exceptions import (
 from airflow_provider_campaigns.protocol.messages import Keep, NoReplyError, Response, SignIn
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply
 from airflow_provider_campaigns.vendors.xebo.dialect import Xebo
-from airflow_provider_campaigns.vendors.xebo.send import CONTRADICTED, NO_LINK, TriggerSurvey, read_reply
+from airflow_provider_campaigns.vendors.xebo.replies import CONTRADICTED, NO_LINK, read_reply
+from airflow_provider_campaigns.vendors.xebo.send import TriggerSurvey
 from tests.vendors.conversations import Script, drive
 from tests.vendors.malformed import WRONG, damaged, page
 
@@ -218,7 +219,7 @@ class TestSendRequest:
             ("medium", ["sms"]),
         ],
     )
-    def test_what_cannot_be_sent_is_told_at_once(self, field: str, wrong: Any) -> None:
+    def test_what_cannot_be_sent_is_refused_at_once(self, field: str, wrong: Any) -> None:
         with pytest.raises(InputError, match=f"^{field}: expected"):
             TriggerSurvey(**{"dialect": KEY, "collector_id": COLLECTOR, field: wrong})
 
@@ -241,7 +242,7 @@ class TestRefusals:
         assert caught.value.code == "Unauthorized"
 
     @pytest.mark.parametrize("status", [500, 400, 200])
-    def test_a_server_error_leaves_a_send_unknown(self, status: int) -> None:
+    def test_a_server_error_makes_a_send_unknown(self, status: int) -> None:
         send = TriggerSurvey(KEY, COLLECTOR, medium="sms")
         with pytest.raises(OutcomeUnknownError, match="We were not able to process your request"):
             drive(send.request([send.contact({"mobile": "+447700900123"})]), (status, SAMPLES["server_error"]))
@@ -280,7 +281,7 @@ class TestReplies:
         assert [reply.url for reply in replies] == ["https://s2ccx.com/1", "https://s2ccx.com/2"]
 
     @pytest.mark.parametrize("text", ["see https://s2ccx.com/x.", "(https://s2ccx.com/x)", "<https://s2ccx.com/x>, go"])
-    def test_a_link_ends_where_the_sentence_goes_on(self, text: str) -> None:
+    def test_a_link_ends_where_the_sentence_continues(self, text: str) -> None:
         reply = {"data": [{"extUniqueId": "1", "message": text}]}
         assert read_reply(contacts("1"), reply, links=True)[0].url == "https://s2ccx.com/x"
 
@@ -301,6 +302,69 @@ class TestReplies:
         batch = [LINKS.contact({"extUniqueId": name, "email": "home@example.com"}) for name in ("1", "2")]
         item = {"extUniqueId": "2", "email": "home@example.com", "message": "https://s2ccx.com/2"}
         assert statuses(read_reply(batch, {"data": [item]}, links=True)) == ["unknown", "accepted"]
+
+    @pytest.mark.parametrize(
+        ("row", "item"),
+        [
+            ({"email": "Jo@example.com"}, {"extUniqueId": "Jo@example.com"}),
+            ({"email": "Jo@example.com"}, {"extUniqueId": "jo@example.com"}),
+            ({"email": "Jo@example.com"}, {"extUniqueId": "given-by-xebo", "email": "jo@example.com"}),
+            ({"email": "Jo@example.com", "mobile": "+447700900123"}, {"mobile": "+447700900123"}),
+            ({"mobile": "+447700900123"}, {"extUniqueId": "+447700900123"}),
+            ({"mobile": "+447700900123"}, {"mobile": "+447700900123"}),
+            ({"extUniqueId": "C-1", "email": "jo@example.com"}, {"email": "jo@example.com"}),
+        ],
+    )
+    def test_links_of_rows_without_an_id_are_found(self, row: dict[str, str], item: dict[str, str]) -> None:
+        batch = [LINKS.contact(row), *contacts("2")]
+        reply = {"data": [{**item, "message": "https://s2ccx.com/1"}]}
+        assert statuses(read_reply(batch, reply, links=True)) == ["accepted", "unknown"]
+
+    def test_links_are_asked_for_by_the_key_where_a_row_has_no_id(self) -> None:
+        rows = ({"email": "jo@example.com", "city": "Pune"}, {"mobile": "+447700900123"}, {"extUniqueId": "C-1"})
+        _, (request,) = drive(LINKS.request([LINKS.contact(row) for row in rows]), (200, links_reply()))
+        assert request.json["contacts"] == [
+            {"extUniqueId": "jo@example.com", "email": "jo@example.com", "city": "Pune"},
+            {"extUniqueId": "+447700900123", "mobile": "+447700900123"},
+            {"extUniqueId": "C-1"},
+        ]
+
+    def test_a_send_needs_no_id(self) -> None:
+        send = TriggerSurvey(KEY, COLLECTOR, medium="email")
+        assert send.contact({"email": "jo@example.com"}).body == {"email": "jo@example.com"}
+
+    SHARED = "+447700900123"
+
+    @pytest.mark.parametrize(
+        ("data", "rejected", "counts", "expected"),
+        [
+            # By the number that a and b share: neither is decided; c goes by its own item, or by the counts.
+            ([], [SHARED], {}, ["unknown", "unknown", "unknown"]),
+            ([], [{"mobile": SHARED, "message": "no"}], {}, ["unknown", "unknown", "unknown"]),
+            (["c"], [{"mobile": SHARED}], {}, ["unknown", "unknown", "accepted"]),
+            ([], [SHARED, SHARED], {"accepted": 1, "rejected": 2}, ["unknown", "unknown", "accepted"]),
+            ([], [SHARED], {"accepted": 2, "rejected": 1}, ["unknown", "unknown", "accepted"]),
+            ([], [SHARED], {"accepted": 1, "rejected": 2}, ["unknown", "unknown", "rejected"]),
+            ([], [SHARED], {"accepted": 3, "rejected": 0}, ["unknown", "unknown", "unknown"]),
+            # By the id: it is decided, and the other is not.
+            ([], [{"extUniqueId": "a", "mobile": SHARED}], {}, ["rejected", "unknown", "unknown"]),
+            (["a"], [SHARED], {}, ["accepted", "unknown", "unknown"]),
+            (["a"], ["b"], {}, ["accepted", "rejected", "unknown"]),
+        ],
+    )
+    def test_an_item_that_fits_two_contacts_decides_neither(
+        self, data: list[str], rejected: list[Any], counts: dict[str, int], expected: list[str]
+    ) -> None:
+        send = TriggerSurvey(KEY, COLLECTOR, medium="sms")
+        rows = [{"extUniqueId": name, "mobile": self.SHARED} for name in "ab"]
+        batch = [send.contact(row) for row in (*rows, {"extUniqueId": "c", "mobile": "+447700900124"})]
+        replies = read_reply(batch, links_reply(data, rejected, **counts), links=False)
+        assert statuses(replies) == expected
+
+    def test_an_id_that_is_another_contacts_number_fits_both(self) -> None:
+        rows = ({"extUniqueId": "15550100001"}, {"extUniqueId": "C-1", "mobile": "15550100001"})
+        batch = [LINKS.contact(row) for row in rows]
+        assert statuses(read_reply(batch, links_reply([], ["15550100001"]), links=True)) == ["unknown", "unknown"]
 
     def test_who_is_not_in_the_reply_is_unknown(self) -> None:
         replies = read_reply(contacts("1", "2"), links_reply(["1"], accepted=1, rejected=0), links=True)
@@ -348,7 +412,7 @@ class TestReplies:
         reply = {"accepted": 0, "rejected": 2}
         assert statuses(read_reply(contacts("1", "2"), reply, links=False)) == ["rejected", "rejected"]
 
-    def test_a_count_that_contradicts_the_list_leaves_a_send_unknown_but_not_a_link_in_hand(self) -> None:
+    def test_a_count_that_contradicts_the_list_makes_a_send_unknown_but_not_a_link_in_hand(self) -> None:
         reply = links_reply(["1", "2"], accepted=1, rejected=1)
         assert ends(read_reply(contacts("1", "2"), reply, links=False)) == [("unknown", CONTRADICTED)] * 2
         assert statuses(read_reply(contacts("1", "2"), reply, links=True)) == ["accepted", "accepted"]
@@ -419,7 +483,7 @@ class TestContacts:
         send = TriggerSurvey(KEY, COLLECTOR)
         one, other = (send.contact({"email": email}) for email in ("Jo@Example.com", "jo@example.com"))
         assert one.key == "Jo@Example.com"
-        assert one.identity == other.identity == "jo@example.com"
+        assert one.identity == other.identity == "email:jo@example.com"
 
     def test_other_columns_go_along_and_empty_ones_do_not(self) -> None:
         contact = LINKS.contact(
@@ -446,7 +510,7 @@ class TestContacts:
             ("whatsapp", {"email": "jo@example.com"}, "mobile"),
             (None, {"extUniqueId": "1", "email": "jo at example.com"}, "email"),
             (None, {"extUniqueId": "1", "email": "jo@example.com, al@example.com"}, "email"),
-            ("sms", {"mobile": "+44 7700 900123"}, "mobile"),
+            ("sms", {"mobile": "+44 7700 900123, +44 7700 900124"}, "mobile"),
             ("sms", {"mobile": "+44770090012345678"}, "mobile"),
             ("sms", {"mobile": True}, "mobile"),
             (None, {"extUniqueId": 1.5}, "extUniqueId"),
@@ -525,7 +589,9 @@ class TestResponses:
 
     def test_a_vendor_that_does_not_turn_the_page_is_not_asked_for_ever(self) -> None:
         script = Script([(200, [1, 2])] * 2)
-        assert script.play(KEY.responses(self.SURVEY, page_size=2)) == 2
+        with pytest.raises(VendorUnavailableError, match="page 2 of the list has been there before"):
+            script.play(KEY.responses(self.SURVEY, page_size=2))
+        assert script.items == [1, 2]
 
     @pytest.mark.parametrize(
         "body",
@@ -591,7 +657,7 @@ class TestCheck:
             (400, SAMPLES["unauthorized"]),
             (403, {"error": {"name": "Forbidden", "message": "no"}}),
             Response(404, b"<html>no such page</html>"),
-            Response(302, b""),
+            Response(308, b""),
         ],
     )
     def test_anything_else_proves_nothing(self, reply: Any) -> None:

@@ -134,7 +134,7 @@ class TestRequest:
             ExecuteCampaign(PUSH, "CAMPAIGNID", **{name: ["a"]})  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("campaign_id", ["", " ", "None", None, 7.5, True])
-    def test_no_campaign_is_told_at_once(self, campaign_id: Any) -> None:
+    def test_no_campaign_is_refused_at_once(self, campaign_id: Any) -> None:
         with pytest.raises(InputError, match=r"^campaign_id: expected the id of a live campaign"):
             ExecuteCampaign(PUSH, campaign_id)
 
@@ -241,7 +241,7 @@ class TestContacts:
         send = ExecuteCampaign(PUSH, 1, target_by="email")
         one, other = (send.contact({"email": email}) for email in ("Jo@Example.com", "jo@example.com"))
         assert one.key == "Jo@Example.com"
-        assert one.identity == other.identity == "jo@example.com"
+        assert one.identity == other.identity == "email:jo@example.com"
 
     def test_other_columns_are_variables_and_empty_ones_are_left_out(self) -> None:
         contact = SEND.contact({"user_id": "1", "fname": "Alex", "since": datetime(2021, 1, 1, tzinfo=UTC), "x": ""})
@@ -328,7 +328,7 @@ class TestWatching:
         assert request.json["select"] == ["id", "title", "active"]
 
     @pytest.mark.parametrize("model", [{"active": 0}, {"active": "0"}, {"active": None}, {"active": []}, {}, None, []])
-    def test_any_other_goes_on(self, model: Any) -> None:
+    def test_any_other_is_waited_for(self, model: Any) -> None:
         progress, _ = drive(PUSH.poll_campaign("17"), (200, {**DONE, "model": model}))
         assert (progress.state, progress.status) == ("running", "not live")
 

@@ -12,7 +12,7 @@ from airflow_provider_campaigns.delivery.plan.sources.files import ContactsFile
 from airflow_provider_campaigns.delivery.plan.sources.json_file import open_json_array, open_json_lines
 from airflow_provider_campaigns.delivery.plan.sources.parquet_file import open_parquet
 from airflow_provider_campaigns.delivery.plan.sources.rows import Fields, Row, Source, rows_of
-from airflow_provider_campaigns.delivery.storage import is_path
+from airflow_provider_campaigns.delivery.storage import check_root, is_path
 from airflow_provider_campaigns.exceptions import InputError
 
 __all__ = ["Fields", "Row", "Source", "open_source"]
@@ -45,7 +45,7 @@ def open_source(contacts: Any, name: str = "contacts", *, plain: bool = False) -
             raise InputError(
                 name,
                 "a list, a path, or the output of an upstream task (`upstream.output`)",
-                "text that starts with '[' and is not JSON; set render_template_as_native_obj=True on the DAG",
+                "text that starts with '[' and is not JSON; end the template's expression with `| tojson`",
             ) from None
     if is_path(contacts):
         return _open_file(str(contacts), name, plain)
@@ -59,4 +59,5 @@ def _open_file(path: str, name: str, plain: bool) -> Source:
     suffix = PurePosixPath(path).suffix.lower()
     if suffix not in FORMATS:
         raise InputError(name, f"a file that ends in {', '.join(FORMATS)}", path)
+    check_root(path, name)
     return FORMATS[suffix](ContactsFile(path, f"{name} ({path})"), plain)

@@ -96,7 +96,7 @@ def _records(lines: Any, where: str) -> Iterator[list[str] | str]:
         except csv.Error as error:
             number += 1
             if lines.line_num > line + 1 or str(error) == _ENDS_IN_QUOTES:
-                # A quote that was not closed in its line has swallowed others, nobody knows how many.
+                # A quote that was not closed in its line has swallowed others, an unknown number.
                 raise InputError(where, "CSV", f"row {number}: {error}") from None
             yield f"not CSV: {error}"
         else:

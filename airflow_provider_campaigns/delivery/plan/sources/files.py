@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from airflow_provider_campaigns.delivery.storage import LocalPath, as_text, locate
+from airflow_provider_campaigns.delivery.storage import LocalPath, as_text, locate, open_regular
 from airflow_provider_campaigns.exceptions import InputError
 
 
@@ -17,7 +17,7 @@ class ContactsFile:
     """
     A file of contacts that must stay as it was when it was opened first: what was checked is what is sent.
 
-    A local one is looked at each time that something was read of it, one in object storage when it is opened and when
+    A local one is checked each time that something was read of it, one in object storage when it is opened and when
     it has been read to its end. What is wrong with it becomes an ``InputError`` about ``where``.
 
     :param path: local path or URL.
@@ -52,7 +52,7 @@ class ContactsFile:
 
     def check(self, version: Any) -> None:
         """
-        Compare what tells this file from another one with what it was at first.
+        Compare the version of this file with the one that was opened first.
 
         :raises InputError: it is another.
         """
@@ -79,7 +79,7 @@ class _Watched(io.FileIO):
     """A local file that is compared with what it was at first before anything that was read of it is used."""
 
     def __init__(self, path: Path, file: ContactsFile) -> None:
-        super().__init__(path)
+        super().__init__(path, opener=open_regular)
         self._file = file
 
     def readinto(self, buffer: Any) -> int | None:
@@ -99,6 +99,6 @@ class _Watched(io.FileIO):
 
 
 def _stored(path: Any) -> tuple[Any, ...]:
-    """Return what tells an object from the one that takes its place."""
+    """Return the version of an object, different for the one that takes its place."""
     stat = path.stat()
     return stat.st_size, stat.st_mtime, *(stat.get(name) for name in ("ETag", "etag", "created"))

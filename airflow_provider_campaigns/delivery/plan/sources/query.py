@@ -35,7 +35,7 @@ class Query:
 
     @property
     def digest(self) -> str:
-        """What tells this statement from another one."""
+        """A digest that is different for another statement."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
     def lines(self) -> Iterator[bytes]:
@@ -66,7 +66,7 @@ class Query:
 
 
 def _cursor(connection: Any) -> Any:
-    """Return a cursor that leaves the result at the server, with the drivers that would fetch all of it by default."""
+    """Return a cursor that keeps the result at the server, with the drivers that would fetch all of it by default."""
     drivers = {kind.__module__.partition(".")[0] for kind in type(connection).__mro__}
     if drivers & {"psycopg", "psycopg2"}:
         return connection.cursor(name="contacts")
@@ -76,7 +76,7 @@ def _cursor(connection: Any) -> Any:
 
 
 def _line(columns: list[str], row: Any) -> bytes:
-    # Some drivers can be told to return dicts.
+    # Some drivers can be configured to return dicts.
     fields = dict(zip(columns, row.values() if isinstance(row, dict) else row, strict=True))
     try:
         return json_line(fields)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.identity import UnreadableError, read_email, read_phone
+from airflow_provider_campaigns.masking import mask
 
 Fields = Mapping[str, Any]
 
-_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+|\+\d{6,15}|\d{10,15}")
+PLAIN = ""
+"""The column of a row that is a plain value; no table has one of that name."""
 
-# How many rows are looked at for a column that a source without a header may have.
+# How many rows are read to find out which columns a source without a header has.
 ROWS_TO_KNOW_COLUMNS = 100
+# Characters of a header that a message shows.
+LONGEST_HEADER_SHOWN = 80
 
 
 class Row(NamedTuple):
@@ -51,23 +56,27 @@ class Source:
     columns: Sequence[str] | None = None
     count: Callable[[], int] | None = None
 
-    def rows_with(self, groups: Iterable[Sequence[str]]) -> Iterator[Row]:
+    def rows_with(
+        self, groups: Iterable[Sequence[str]], names: Callable[[Iterable[str]], Iterable[str]] = iter
+    ) -> Iterator[Row]:
         """
         Return a new stream of rows, having checked that of each group of columns the source has at least one.
 
-        :raises InputError: a group is missing, or the source holds nothing at all.
+        :param names: returns what the columns of a row are called in ``groups``; default as they are named.
+        :raises InputError: a group is missing, or the source holds nothing at all; what ``names`` raises.
         """
         rows = self.read()
         first = list(islice(rows, ROWS_TO_KNOW_COLUMNS))
         if not first:
             raise InputError(self.name, "at least one contact", "none")
-        columns = self.columns or list(dict.fromkeys(name for row in first for name in row.fields))
+        headers: Iterable[Iterable[str]] = [self.columns] if self.columns else (row.fields for row in first)
+        columns = list(dict.fromkeys(name for header in headers for name in names(header)))
         if not columns and any(row.problem for row in first):
             raise InputError(self.name, "rows that can be read", f"row {first[0].number}: {first[0].problem}")
         for group in groups:
             if not set(group) & set(columns):
                 wanted = f"a column {' or '.join(map(repr, group))}"
-                raise InputError(self.name, wanted, f"columns {', '.join(map(repr, columns))}")
+                raise InputError(self.name, wanted, f"columns {_shown(columns)}")
         return chain(first, rows)
 
 
@@ -85,8 +94,14 @@ def row_of(number: int, value: Any, plain: bool = False) -> Row:
     if isinstance(value, Mapping):
         return Row(number, {str(name): content for name, content in value.items()})
     if plain and isinstance(value, (str, int)):
-        return Row(number, {"contact": value})
+        return Row(number, {PLAIN: value})
     return Row(number, {}, f"expected an object, got {type(value).__name__}")
+
+
+def _shown(columns: Iterable[str]) -> str:
+    """Return names of columns for a message: masked and cut, as any text of a file may stand in a header's place."""
+    text = mask(", ".join(map(repr, columns)))
+    return text if len(text) <= LONGEST_HEADER_SHOWN else f"{text[:LONGEST_HEADER_SHOWN]}..."
 
 
 def checked_columns(columns: Sequence[str], where: str) -> list[str]:
@@ -96,11 +111,22 @@ def checked_columns(columns: Sequence[str], where: str) -> list[str]:
     :param where: the source's name, for messages.
     :raises InputError: a name is missing, or there twice, or one is an address: these are no names but a contact.
     """
+    if any("\0" in column for column in columns):
+        raise InputError(where, "UTF-8 text", "NUL characters, as in UTF-16 text without a byte order mark")
     repeated = sorted({column for column in columns if columns.count(column) > 1})
     if repeated:
-        raise InputError(where, "each column once", f"{', '.join(map(repr, repeated))} more than once")
-    if any(map(_ADDRESS.fullmatch, columns)):
-        raise InputError(where, "a header", f"columns {', '.join(map(repr, columns))}")
+        raise InputError(where, "each column once", f"{_shown(repeated)} more than once")
+    if any(map(_is_address, columns)):
+        raise InputError(where, "a header", f"columns {_shown(columns)}")
     if not all(column.strip() for column in columns):
-        raise InputError(where, "a name for each column", f"columns {', '.join(map(repr, columns))}")
+        raise InputError(where, "a name for each column", f"columns {_shown(columns)}")
     return list(columns)
+
+
+def _is_address(name: str) -> bool:
+    """Whether a column's name is a person: an e-mail address, or a phone number of ten digits, with ``+`` of six."""
+    for read in (read_email, read_phone):
+        with suppress(UnreadableError):
+            person = read(name)
+            return person.kind == "email" or len(person.text) >= (7 if person.text.startswith("+") else 10)
+    return False

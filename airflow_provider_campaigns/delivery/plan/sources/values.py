@@ -18,6 +18,38 @@ def json_value(value: object) -> Any:
     return to_jsonable_python(_decimal(value), inf_nan_mode="null", fallback=_text)
 
 
+def is_storable(fields: Mapping[str, object]) -> bool:
+    """Whether the names and texts of a row can be written down everywhere: no NUL characters, no lone surrogates."""
+    try:
+        # Nearly all rows are text.
+        return _is_storable("".join(fields.values()) + "".join(fields))  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    try:
+        return _is_storable("".join(fields)) and all(map(_holds_storable, fields.values()))
+    except RecursionError:
+        # What is nested so deeply is not taken by the vendors' models either, which say so.
+        return True
+
+
+def _holds_storable(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return is_storable({str(name): content for name, content in value.items()})
+    if isinstance(value, (list, tuple)):
+        return all(map(_holds_storable, value))
+    return not isinstance(value, str) or _is_storable(value)
+
+
+def _is_storable(text: str) -> bool:
+    if "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def json_line(fields: Mapping[str, object]) -> bytes:
     """
     Return a row as a line of JSON, its values as ``json_value`` makes them.

@@ -113,3 +113,49 @@ def test_a_delivery_stops_and_a_retry_goes_on_when_the_file_is_there_again(tmp_p
     assert receipt["accepted"] == 5_000
     assert set(ends(outcomes)) == {"accepted"}
     assert world.contacted == phones(5_000)
+
+
+# -- what may be no contacts at all
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "link to a device"])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    """A pipe would be waited for, and a device never ends."""
+    path = tmp_path / "contacts.jsonl"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else "/dev/null")
+    with pytest.raises(InputError, match="expected a file that can be read, got it is no regular file"):
+        list(open_source(str(path)).read())
+
+
+@pytest.mark.parametrize("name", ["contacts", "exclude"])
+def test_a_file_outside_the_roots_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / "contacts.csv").write_text("phone\n+447700900100\n")
+    monkeypatch.setenv("AIRFLOW__CAMPAIGNS__CONTACTS_ROOTS", str(tmp_path / "root"))
+    with pytest.raises(InputError, match=f"{name}: expected a path or URL below one of"):
+        open_source(str(tmp_path / "contacts.csv"), name)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["root:x:0:0:root:/root:/bin/bash " * 9, "secret" * 40, ",".join(f"secret{number}" for number in range(99))],
+)
+def test_of_a_header_that_is_none_a_message_shows_little(tmp_path: Path, header: str) -> None:
+    (tmp_path / "contacts.csv").write_text(f"{header}\nmore secrets\n")
+    with pytest.raises(InputError) as caught:
+        open_source(str(tmp_path / "contacts.csv")).rows_with([("phone",)])
+    shown = str(caught.value).partition(", got columns ")[2]
+    assert shown.endswith("...")
+    assert len(shown) <= 83
+    assert "more secrets" not in shown
+
+
+def test_an_address_in_a_long_header_is_masked_before_it_is_cut(tmp_path: Path) -> None:
+    (tmp_path / "contacts.csv").write_text(f"{'x' * 60},somebody@example.com,b\n1,2,3\n")
+    with pytest.raises(InputError) as caught:
+        open_source(str(tmp_path / "contacts.csv"))
+    assert "somebody" not in str(caught.value)

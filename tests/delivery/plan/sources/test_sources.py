@@ -11,7 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_campaigns.delivery.plan.sources import open_source
-from airflow_provider_campaigns.delivery.plan.sources.rows import ROWS_TO_KNOW_COLUMNS
+from airflow_provider_campaigns.delivery.plan.sources.rows import PLAIN, ROWS_TO_KNOW_COLUMNS
 from airflow_provider_campaigns.delivery.storage import locate
 from airflow_provider_campaigns.exceptions import InputError
 from tests.delivery.plan.sources.reading import JO, fields, file_with, problems
@@ -110,7 +110,7 @@ def test_plain_items_become_rows_where_they_are_allowed(tmp_path: Path) -> None:
 
     source = open_source(path, "exclude", plain=True)
 
-    assert fields(source)[:2] == [{"contact": "+447700900000"}, {"contact": 447700900001}]
+    assert fields(source)[:2] == [{PLAIN: "+447700900000"}, {PLAIN: 447700900001}]
     assert problems(source)[2] == (3, "expected an object, got NoneType")
 
 
@@ -124,7 +124,7 @@ def test_neither_a_list_nor_a_path(contacts: Any) -> None:
     "text", ["[{'phone': '+447700900000'}]", "[object", "[" * 100_000], ids=["repr", "cut", "deep"]
 )
 def test_a_list_rendered_into_text_is_told_how_to_stay_a_list(text: str) -> None:
-    with pytest.raises(InputError, match="render_template_as_native_obj=True") as caught:
+    with pytest.raises(InputError, match=r"\| tojson`") as caught:
         open_source(text)
 
     assert "+447700900000" not in str(caught.value)
