@@ -164,7 +164,7 @@ def outside(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, echo_url: s
     for name, value in connections(sandbox.url, echo_url).items():
         monkeypatch.setenv(name, value)
     keep_tokens_in_memory(monkeypatch)
-    monkeypatch.setattr(idempotent_create, "LOOKUP_DELAYS", (0,))
+    monkeypatch.setattr(idempotent_create, "lookup_delays", lambda timeout: [0.0])
 
 
 @pytest.mark.usefixtures("outside")

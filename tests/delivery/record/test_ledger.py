@@ -103,11 +103,17 @@ def test_a_later_try_knows_what_was_settled_what_was_not_and_what_never_arrived(
     assert second.counts == {"accepted": 6, "requests": 2}
 
 
-def test_one_write_settles_and_intends(store: Store) -> None:
+def test_one_write_settles_and_intends(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first = began(store)
     intend(first, Rows(1, 3))
-    writes = []
-    store.set = lambda key, value, write=store.set: writes.append(key) or write(key, value)  # type: ignore[method-assign]
+    writes: list[str] = []
+    write = store.set
+
+    def note(key: str, value: Any) -> None:
+        writes.append(key)
+        write(key, value)
+
+    monkeypatch.setattr(store, "set", note)
 
     intended = [Rows(4, 6), Rows(7, 9)]
     first.record(Change([Rows(1, 3)], COUNTS, intended=intended, checkpoint=Checkpoint(9, "up to 9")))
@@ -338,8 +344,9 @@ def test_retries_of_a_delivery_that_is_sent_again_know_of_it_alone(store: Store)
     send(began(store), Rows(1, 9))
     send(began(store, 5, resend="if_cleared"), Rows(1, 3))
 
-    for resend in ("if_cleared", "no"):
-        retry = began(store, 5, resend=resend)  # type: ignore[arg-type]
+    choices: tuple[Resend, ...] = ("if_cleared", "no")
+    for resend in choices:
+        retry = began(store, 5, resend=resend)
         assert (retry.generation, retry.resend) == (2, 5)
         assert rows_of(retry) == ([Rows(1, 3)], [])
 

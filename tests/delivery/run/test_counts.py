@@ -47,7 +47,7 @@ def test_a_contact_is_sent_to_again_as_often_as_allowed_over_all_tries(
 def test_resends_are_counted_whatever_step_a_process_is_killed_at(kept: Path | None, most: int) -> None:
     for step in count(1):
         world = World()
-        world.answer = lambda number, keys, world=world: NoReplyError(f"{world.accept(keys)} got lost")  # type: ignore[misc]
+        world.answer = lambda number, keys, world=world: NoReplyError(f"{world.accept(keys)} got lost")
         folder = kept and kept / str(step)
         plan = Plan(phones(3), folder, batch_size=2, on_unknown="resend", max_resends=most, max_concurrency=9)
         for _ in range(6):

@@ -42,7 +42,7 @@ from airflow_provider_campaigns.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.protocol.pace import StoppedError
-from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply, ReplyStatus, Send
 
 # `make soak` sets more.
 CRASH_POINTS = int(os.environ.get("CRASH_POINTS", "2000"))
@@ -181,7 +181,7 @@ class FakeSenders:
         self.process.step()
         if trouble == "drop":
             return Answer(ticket, error=OutcomeUnknownError("fake", "cut"))
-        status = "accepted" if ticket.resent else "duplicate"
+        status: ReplyStatus = "accepted" if ticket.resent else "duplicate"
         return Answer(ticket, [ContactReply(status if key in there else "accepted") for key in keys])
 
 
