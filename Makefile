@@ -33,7 +33,7 @@ DAY-3.3 := 2026-09-17
 DAY-3.2 := 2026-05-29
 DAY-3.1 := 2026-03-11
 DAY-2.11 := 2026-03-14
-GROUPS-$(NEWEST) := --group browser
+GROUPS-$(NEWEST) := --group browser --group docs
 # Beyond a release's own day: the lowest versions that pyproject.toml allows, and the newest packages, on the newest
 # Python. A pre-release of Airflow is tested with whatever is there on the day.
 EXTREMES := lowest highest
@@ -62,7 +62,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: help check format test matrix integration browser soak bench demo demo-live standalone constraints clean \
+.PHONY: help check format test matrix integration browser soak bench docs demo demo-live standalone constraints clean \
 	resolution wheel lowest highest prerelease newest-packages $(TESTABLE:%=test-%) $(VERSIONS:%=resolution-%) \
 	$(VERSIONS:%=matrix-%) $(VERSIONS:%=integration-%) $(VERSIONS:%=soak-%)
 
@@ -81,7 +81,7 @@ check: .venv/.installed ## Lint, formatting, types, and who may import whom
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 
-format: .venv/.installed ## Mend what ruff can mend
+format: .venv/.installed ## Fix what ruff can fix
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
@@ -145,6 +145,11 @@ browser: .venv/.browser ## The UI in a real browser, against the sandbox; as roo
 	@home=$$(mktemp -d -t airflow-browser.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
 	AIRFLOW_HOME="$$home" SCREENSHOTS=$(SCREENSHOTS) .venv/bin/python -m pytest tests/browser --timeout=600 $(PYTEST_ARGS)
 
+docs: .venv/.docs .venv/home/airflow.db ## Build the documentation site in build/docs; a warning, such as a broken link, fails it
+	@home=$$(mktemp -d -t airflow-docs.XXXXXX) && trap 'rm -rf "$$home"' EXIT && cp .venv/home/airflow.db "$$home" && \
+	AIRFLOW_HOME="$$home" AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR \
+	.venv/bin/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs build/docs && echo build/docs/index.html
+
 bench: .venv/.installed ## Measure, against other ways of doing the same; writes benchmarks/results.md (SECTIONS: only these, writes nothing)
 	PYTHONPATH=scripts .venv/bin/python -m benchmarks $(SECTIONS)
 
@@ -199,6 +204,10 @@ endef
 
 .venv/.installed: constraints/airflow-$(NEWEST).txt pyproject.toml
 	$(install)
+
+.venv/.docs: constraints/airflow-$(NEWEST).txt .venv/.installed
+	.venv/bin/uv pip install --quiet --python .venv/bin/python --constraint $< --group docs
+	touch $@
 
 .venv/.browser: constraints/airflow-$(NEWEST).txt .venv/.installed
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --constraint $< --group browser

@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found = dag_runs.load_dags(options.dags)
         dags = {dag_id: dag for dag_id, dag in found.items() if LIVE not in dag.tags}
         for dag_id in sorted(found.keys() - dags.keys()):
-            print(f"{dag_id}: only in an Airflow that goes on (make demo-live)", flush=True)
+            print(f"{dag_id}: only in an Airflow that keeps running (make demo-live)", flush=True)
         examples = [run(dags[dag_id], SandboxClient(sandbox.url), logs) for dag_id in sorted(dags)]
     examples += missing(options.dags, dags, logs)
     report(examples, time.monotonic() - started)
@@ -177,8 +177,8 @@ def report(examples: Sequence[Example], seconds: float) -> None:
             print(*example.log.read_text(errors="replace").splitlines()[-LAST_LINES:], sep="\n", end="\n\n")
     contacts = sum(int(row[4]) for example in examples for row in example.rows)
     wrong = sum(bool(example.problems) for example in examples)
-    told = f"{wrong} went wrong" if wrong else "the sandbox received what the receipts say, contact by contact"
-    print(f"{len(examples)} DAGs, {contacts} contacts, {seconds:.0f} s: {told}")
+    summary = f"{wrong} went wrong" if wrong else "the sandbox received what the receipts say, contact by contact"
+    print(f"{len(examples)} DAGs, {contacts} contacts, {seconds:.0f} s: {summary}")
 
 
 @contextmanager
@@ -248,18 +248,15 @@ def _remember_numbers(dag: Any) -> Numbers:
 
 
 def _dialled(campaign: Mapping[str, Any], numbers: Sequence[str]) -> tuple[dict[str, Any], list[Contacted]]:
-    """Return the receipt of an Exotel campaign, and its contacts: a number that is repeated is rung once."""
-    seen: set[str] = set()
-    contacts = []
-    for number in numbers:
-        contacts.append(Contacted("exotel", campaign["id"], number, "duplicate" if number in seen else "accepted"))
-        seen.add(number)
+    """Return the receipt of an Exotel campaign, and its contacts: a number that is repeated is sent and rung once."""
+    rung = dict.fromkeys(numbers)
+    contacts = [Contacted("exotel", campaign["id"], number, "accepted") for number in rung]
     receipt = {
         "vendor": "exotel",
         "campaign": campaign["name"],
         "contacts": len(numbers),
-        "accepted": len(seen),
-        "duplicate": len(numbers) - len(seen),
+        "accepted": len(rung),
+        "duplicate": len(numbers) - len(rung),
     }
     return receipt, contacts
 

@@ -33,6 +33,8 @@ _UNSEEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
 
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
 # Left out of addresses: a delivery continues when a port is entered that is the default anyway.
 USUAL_PORTS = {"http": 80, "https": 443}
 
@@ -67,6 +69,10 @@ class ConnectionFields:
             extras = None
         if not isinstance(extras, dict):
             raise self.wrong("extra", "a JSON object", "something else")
+        # Airflow's log masker cannot take a lone surrogate on 2.11.
+        for name, value in extras.items():
+            if _LONE_SURROGATE.search(json.dumps([name, value], ensure_ascii=False)):
+                raise self.unseen(name if name.isascii() else "extra")
         mask_secret(extras)
         if self.known_extras is None:
             return extras
@@ -93,6 +99,10 @@ class ConnectionFields:
         """Return the error for a field of this connection."""
         return InputError(f"{name} of connection {self.connection.conn_id!r}", expected, got)
 
+    def unseen(self, name: str) -> InputError:
+        """Return the error for a field with characters that are not seen; it may be a secret, so it is not shown."""
+        return self.wrong(name, "text without control or zero-width characters", "some with them; enter it again")
+
     def text(self, name: str, *, required: str = "") -> str:
         """
         Return a standard field or an extra as text, empty when it is not set.
@@ -106,8 +116,7 @@ class ConnectionFields:
         if required and not value:
             raise self.wrong(name, required, "nothing")
         if _UNSEEN.search(value):
-            # The value may be a secret, so it is not shown.
-            raise self.wrong(name, "text without control or zero-width characters", "some with them; enter it again")
+            raise self.unseen(name)
         return value
 
     def secret(self, name: str, *, required: str = "") -> str:

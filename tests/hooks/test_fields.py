@@ -184,6 +184,13 @@ def test_a_character_that_is_not_seen_is_no_part_of_a_credential(name: str, char
     assert "top" not in str(caught.value)
 
 
+@pytest.mark.parametrize("extra", [{"any": ["\ud800"]}, {"password": {"any": "\ud800"}}, {"\ud800": "any"}])
+def test_a_lone_surrogate_anywhere_in_the_extras_is_named(extra: Mapping[str, Any]) -> None:
+    connection = SimpleNamespace(conn_id="mine", extra=json.dumps(extra))
+    with pytest.raises(InputError, match="of connection 'mine': expected text without control"):
+        ConnectionFields(cast("Connection", connection)).extras  # noqa: B018
+
+
 def test_blanks_around_a_credential_are_left_out() -> None:
     assert fields(password=" top secret\n").secret("password") == "top secret"
 
