@@ -49,7 +49,8 @@ def tables(text: str) -> Iterator[tuple[str, list[dict[str, str]]]]:
     """Yield the tables of a page: the line before each, and its rows by the names of their columns."""
     for match in _TABLE.finditer(text):
         names = _cells(match["header"])
-        yield match["lead"], [dict(zip(names, _cells(row), strict=True)) for row in match["rows"].splitlines()]
+        # Markdown lets a row have fewer cells than the header.
+        yield match["lead"], [dict(zip(names, _cells(row), strict=False)) for row in match["rows"].splitlines()]
 
 
 def parameter_rows() -> list[ParameterRow]:
