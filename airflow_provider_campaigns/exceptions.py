@@ -31,6 +31,10 @@ class InputError(CampaignError, ValueError):
         super().__init__(f"{field}: expected {expected}, got {one_line(mask(str(got)))}")
 
 
+class PersonalDataWarning(UserWarning):
+    """Airflow stores personal data of a DAG in clear."""
+
+
 class InvalidContactError(InputError):
     """One row of the contacts cannot be sent; the row becomes ``invalid``, the others are sent."""
 

@@ -231,8 +231,8 @@ def _sent(receipt: Mapping[str, Any], xcoms: Mapping[str, Any]) -> Iterator[Cont
 def _remember_numbers(dag: Any) -> Numbers:
     """Return a dict that gets the numbers of each task that creates an Exotel campaign, by task and map index."""
     from airflow_provider_campaigns.operators._exotel.recipients import recipients
-    from airflow_provider_campaigns.operators.base.hidden_field import unwrap
     from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
+    from airflow_provider_campaigns.templating.hidden_field import unwrap
 
     numbers: Numbers = {}
 
@@ -248,18 +248,15 @@ def _remember_numbers(dag: Any) -> Numbers:
 
 
 def _dialled(campaign: Mapping[str, Any], numbers: Sequence[str]) -> tuple[dict[str, Any], list[Contacted]]:
-    """Return the receipt of an Exotel campaign, and its contacts: a number that is repeated is rung once."""
-    seen: set[str] = set()
-    contacts = []
-    for number in numbers:
-        contacts.append(Contacted("exotel", campaign["id"], number, "duplicate" if number in seen else "accepted"))
-        seen.add(number)
+    """Return the receipt of an Exotel campaign, and its contacts: a number that is repeated is sent and rung once."""
+    rung = dict.fromkeys(numbers)
+    contacts = [Contacted("exotel", campaign["id"], number, "accepted") for number in rung]
     receipt = {
         "vendor": "exotel",
         "campaign": campaign["name"],
         "contacts": len(numbers),
-        "accepted": len(seen),
-        "duplicate": len(numbers) - len(seen),
+        "accepted": len(rung),
+        "duplicate": len(numbers) - len(rung),
     }
     return receipt, contacts
 

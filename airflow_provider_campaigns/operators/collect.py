@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError
 from airflow_provider_campaigns.links.collect import CollectPortalLink
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
-from airflow_provider_campaigns.operators.base.hidden_field import HiddenField, unwrap
 from airflow_provider_campaigns.parameters import parse_bool, parse_list
+from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class SendCollectRequestOperator(CampaignDeliveryOperator["CollectHook"]):
                 CollectPortalLink.store(context, outcome["url"])
 
 
-class UpdateCollectRequestOperator(WithHook["CollectHook"], BaseOperator):
+class UpdateCollectRequestOperator(WithHook["CollectHook"], TemplatedOperator):
     """
     Modify a request; what is not given stays as it is.
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError, RequestRejectedError
 from airflow_provider_campaigns.operators._exotel.create import CreateExotelCampaignOperator
 from airflow_provider_campaigns.operators.base.exports import write_lines
 from airflow_provider_campaigns.parameters import parse_positive_int
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ LEADS_TO = {
 }
 
 
-class _ExotelOperator(WithHook["ExotelHook"], BaseOperator):
+class _ExotelOperator(WithHook["ExotelHook"], TemplatedOperator):
     """Base of the operators that make one call."""
 
     hook_class = "airflow_provider_campaigns.hooks.exotel.ExotelHook"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.base.exports import write_lines
 from airflow_provider_campaigns.parameters import parse_bool, parse_date
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator["OzonetelHook"]):
         )
 
 
-class _OzonetelOperator(WithHook["OzonetelHook"], BaseOperator):
+class _OzonetelOperator(WithHook["OzonetelHook"], TemplatedOperator):
     """Base of the operators that deliver nothing."""
 
     hook_class = "airflow_provider_campaigns.hooks.ozonetel.OzonetelHook"

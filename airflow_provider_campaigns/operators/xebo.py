@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_campaigns.compat import mask_secret
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.base.exports import write_lines
 from airflow_provider_campaigns.parameters import parse_list
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ class TriggerSurveyOperator(CampaignDeliveryOperator["XeboHook"]):
         return TriggerSurvey(self.hook.dialect, self.collector_id, self.collector_token, self.medium, region)
 
 
-class ExportXeboResponsesOperator(WithHook["XeboHook"], BaseOperator):
+class ExportXeboResponsesOperator(WithHook["XeboHook"], TemplatedOperator):
     """
     Write the responses to a survey to a file, one JSON object per line, as Xebo returns them.
 
@@ -137,11 +136,13 @@ class ExportXeboResponsesOperator(WithHook["XeboHook"], BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Export the responses."""
+        statuses = parse_list("response_status", self.response_status)
         responses = self.hook.responses(
             self.survey_id,
             collector_ids=parse_list("collector_ids", self.collector_ids) if self.collector_ids else None,
             since=self.since,
             until=self.until,
-            response_status=parse_list("response_status", self.response_status),
+            # A template renders to text.
+            response_status=[int(status) if str(status).isdecimal() else status for status in statuses],
         )
         return write_lines(responses, self.output_path)

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnVa
 
 from airflow_provider_campaigns.protocol.polling import MAX_POLL_FAILURES
 from airflow_provider_campaigns.sensors.wait import CampaignFailed, CampaignWait, check_max_poll_failures
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import Hook_co, WithHook
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["CampaignFailed", "CampaignSensor"]
 
 
-class CampaignSensor(WithHook[Hook_co], BaseSensorOperator):
+class CampaignSensor(WithHook[Hook_co], TemplatedOperator, BaseSensorOperator):
     """
     Base of the vendors' sensors.
 

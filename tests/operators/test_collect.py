@@ -318,6 +318,7 @@ class TestAsTask:
         assert str(operator.contacts) == "data/people.csv"
         assert operator.hook.conn_id == "collect_fr"
 
+    @pytest.mark.filterwarnings("ignore::airflow_provider_campaigns.exceptions.PersonalDataWarning")
     def test_it_can_be_mapped(self) -> None:
         with DAG("campaigns", schedule=None):
             mapped = SendCollectRequestOperator.partial(task_id="send", outcomes_path="/tmp/outcomes").expand_kwargs(

@@ -445,6 +445,7 @@ class TestAsTask:
         assert str(operator.contacts) == "1 contacts"
         assert operator.hook.conn_id == "ozonetel_in"
 
+    @pytest.mark.filterwarnings("ignore::airflow_provider_campaigns.exceptions.PersonalDataWarning")
     def test_mapping(self, sandbox: SandboxClient, make_context: MakeContext) -> None:
         with DAG("campaigns", schedule=None):
             mapped = AddCampaignLeadOperator.partial(task_id="send", campaign_name="Demo").expand(

@@ -247,6 +247,7 @@ class TestAsTask:
         assert operator.columns == {"email": "E-mail"}
         assert operator.hook.conn_id == "xebo_in"
 
+    @pytest.mark.filterwarnings("ignore::airflow_provider_campaigns.exceptions.PersonalDataWarning")
     def test_it_can_be_mapped(self) -> None:
         with DAG("campaigns", schedule=None):
             mapped = TriggerSurveyOperator.partial(

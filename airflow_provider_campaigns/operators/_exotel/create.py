@@ -11,14 +11,12 @@ from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowSensorTimeout,
     AirflowSkipException,
-    BaseOperator,
     conf,
 )
 
 from airflow_provider_campaigns.exceptions import CampaignError, InputError
 from airflow_provider_campaigns.links.exotel import ExotelCampaignLink, ExotelReportLink, store_links
 from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
-from airflow_provider_campaigns.operators.base.hidden_field import HiddenField, unwrap
 from airflow_provider_campaigns.operators.base.idempotent_create import IdempotentCreate, task_digest
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt
 from airflow_provider_campaigns.parameters import parse_bool, parse_positive_int
@@ -32,6 +30,8 @@ from airflow_provider_campaigns.sensors.wait import (
     make_trigger,
 )
 from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared, clearing
+from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ NOUN = "campaign"
 FAILED_IN_TRIGGERER = "__fail__"
 
 
-class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], BaseOperator):
+class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], TemplatedOperator):
     """
     Create a voice campaign that rings phone numbers, or the contacts of up to 5 lists; once, whatever crashes.
 
@@ -152,6 +152,7 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], BaseOp
     )
 
     numbers = HiddenField("numbers")
+    lists = HiddenField("lists", personal=False)
     contacts = HiddenField("contacts")
 
     def __init__(
@@ -285,7 +286,7 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], BaseOp
 
         @cache
         def whom() -> Recipients:
-            given = {"numbers": unwrap(self.numbers), "lists": self.lists, "contacts": unwrap(self.contacts)}
+            given = {name: unwrap(getattr(self, name)) for name in ("numbers", "lists", "contacts")}
             return recipients(self.hook, **given, region=self.region)
 
         ti = context.get("ti")

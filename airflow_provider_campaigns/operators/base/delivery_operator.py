@@ -8,16 +8,17 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_campaigns.exceptions import DeliveryError, InputError, LedgerError, SendWindowClosedError
 from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.operators.base.contacts import check_given, check_number, open_contacts, open_reading
-from airflow_provider_campaigns.operators.base.hidden_field import HiddenField, unwrap
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt
 from airflow_provider_campaigns.operators.base.task_records import TaskRecords, open_task_records
 from airflow_provider_campaigns.parameters import parse_bool, parse_positive_int
 from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared
+from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import Hook_co, WithHook
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ SINGLE_CONCURRENCY = 16
 BATCH_CONCURRENCY = 2
 
 
-class CampaignDeliveryOperator(WithHook[Hook_co], BaseOperator):
+class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
     """
     Base of the operators that deliver contacts to a campaign.
 

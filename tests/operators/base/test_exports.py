@@ -225,9 +225,15 @@ class TestXeboResponses:
         spring = json.dumps([export_id("spring")])
         exported = [
             export_responses(tmp_path, **options).execute({})["count"]
-            for options in ({}, {"response_status": (0, 1)}, {"collector_ids": spring}, {"response_status": "[0]"})
+            for options in (
+                {},
+                {"response_status": (0, 1)},
+                {"collector_ids": spring},
+                {"response_status": "[0]"},
+                {"response_status": ["0"]},
+            )
         ]
-        assert exported == [8, 12, 3, 4]
+        assert exported == [8, 12, 3, 4, 4]
 
     @pytest.mark.parametrize(
         ("options", "field"),

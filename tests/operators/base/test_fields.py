@@ -11,8 +11,8 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
-from airflow_provider_campaigns.operators.base.hidden_field import unwrap
 from airflow_provider_campaigns.protocol.messages import Response
+from airflow_provider_campaigns.templating.hidden_field import unwrap
 from tests.delivery.world import World, phones
 from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext
 

@@ -203,6 +203,7 @@ class TestInADag:
         assert str(create().numbers) == "2 numbers"
         assert str(create(numbers=None, contacts=[{"number": NUMBERS[0]}]).contacts) == "1 contacts"
 
+    @pytest.mark.filterwarnings("ignore::airflow_provider_campaigns.exceptions.PersonalDataWarning")
     def test_mapping(self, sandbox: SandboxClient, make_context: MakeContext) -> None:
         with DAG("campaigns", schedule=None):
             mapped = CreateExotelCampaignOperator.partial(

@@ -45,7 +45,7 @@ def open_source(contacts: Any, name: str = "contacts", *, plain: bool = False) -
             raise InputError(
                 name,
                 "a list, a path, or the output of an upstream task (`upstream.output`)",
-                "text that starts with '[' and is not JSON; set render_template_as_native_obj=True on the DAG",
+                "text that starts with '[' and is not JSON; end the template's expression with `| tojson`",
             ) from None
     if is_path(contacts):
         return _open_file(str(contacts), name, plain)
