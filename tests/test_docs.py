@@ -114,8 +114,11 @@ def faults(kind: type, rows: Iterable[ParameterRow]) -> list[str]:
             wrong.append(f"{name}: default {row.default} in {row.page}")
         if row.templated != ("yes" if name in templated else "no"):
             wrong.append(f"{name}: templated {row.templated} in {row.page}")
-        if f":param {name}:" not in docstrings:
+        described = re.search(rf":param {name}:(.*?)(?=\n\s*:\w|\Z)", docstrings, re.DOTALL)
+        if described is None:
             wrong.append(f"{name}: in no docstring")
+        elif ("(templated)" in described[1]) != (name in templated):
+            wrong.append(f"{name}: the docstring is wrong about (templated)")
     return wrong
 
 
@@ -138,7 +141,12 @@ def test_delivery_has_every_parameter_of_a_delivering_operator_in_one_table() ->
 
 
 class Undocumented:
-    """A class of which the pages say something else: :param size: and :param path:."""
+    """
+    A class whose docstring and rows are incomplete.
+
+    :param size: a number.
+    :param path: not said to be templated.
+    """
 
     __module__ = f"{PACKAGE}.operators.undocumented"
     template_fields = ("path",)
@@ -162,10 +170,13 @@ def test_what_a_page_says_of_a_parameter_is_compared(default: str, templated: st
     assert faults(Undocumented, [row]) == ([fault, *missing] if fault else missing)
 
 
-def test_a_parameter_without_a_docstring_is_found() -> None:
+def test_docstrings_are_compared_too() -> None:
     names = ("size", "path", "secret")
     rows = [ParameterRow(name, frozenset({"Undocumented"}), "5", "no", "here.md") for name in names]
-    assert "secret: in no docstring" in faults(Undocumented, rows)
+    found = faults(Undocumented, rows)
+    assert "secret: in no docstring" in found
+    assert "path: the docstring is wrong about (templated)" in found
+    assert not any("size" in fault for fault in found)
 
 
 def connection_fields(name: str) -> dict[str, tuple[str, object]]:

@@ -69,14 +69,15 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
     :param outcomes_path: folder, path or URL, below which a folder ``<dag>/<run>/<task>[/<map index>]`` gets the
         outcomes; must be shared between the machines that run this task. Required above 500 contacts; without it the
         outcomes go to the XCom ``outcomes`` (templated)
-    :param max_recipients: refuse to send at all when there are more contacts; default no limit.
+    :param max_recipients: refuse to send at all when there are more contacts; default no limit (templated)
     :param max_rejected: stop when the vendor rejected more: a number of contacts (int) or a share of those sent
-        (float, looked at from the hundredth on); default no limit.
+        (float, from the hundredth on); default no limit (templated)
     :param allow_repeats: send again to a contact that the source repeats; default False: it ends as ``duplicate``.
-    :param on_unknown: contacts of which nobody knows whether they were reached (a time-out, a crash): ``"fail"``
-        (default) delivers the rest, then fails for good; ``"skip"`` leaves them; ``"resend"`` sends to them again.
+    :param on_unknown: contacts of which it is not known whether they were reached (a time-out, a crash): ``"fail"``
+        (default) delivers the rest, then fails for good; ``"skip"`` keeps them ``unknown``; ``"resend"`` sends to them
+        again (templated)
     :param on_cleared: a cleared task: ``"resume"`` (default) sends only what was not sent; ``"resend"`` sends to
-        everybody again.
+        everybody again (templated)
     :param send_window: hours at which contacts may be sent: ``"09:00-20:00 Asia/Kolkata"``, or a dict with ``start``,
         ``end``, ``timezone`` and perhaps ``days`` (``["mon", "tue"]``). A delivery that is under way when it closes
         ends there; what is left goes on when it opens. Default: at any hour (templated)
