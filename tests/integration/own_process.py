@@ -14,8 +14,6 @@ from airflow_provider_campaigns.state import task_state as state
 class StateFolder:
     """The durable state of a task instance in files, each written whole."""
 
-    fenced = False
-
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 

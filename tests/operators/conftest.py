@@ -43,7 +43,6 @@ class FakeTaskStateStore:
     """Airflow's task state store, over a dict of JSON texts that outlives a try."""
 
     values: dict[str, str] = field(default_factory=dict)
-    fenced: bool = False
 
     def get(self, key: str) -> Any:
         return json.loads(self.values.get(key, "null"))

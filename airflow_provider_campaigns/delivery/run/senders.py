@@ -32,6 +32,8 @@ class Ticket:
     :param others: the outcomes of the batch's other rows.
     :param resends: how often it may still be sent again within this try.
     :param looks_up_since: ask the vendor what became of it since then, and send nothing; None sends.
+    :param intended: the ledger has its intent already.
+    :param counted: sending it counts as one of the resends that ``max_resends`` limits.
     """
 
     batch: Batch
@@ -40,6 +42,8 @@ class Ticket:
     resent: bool = False
     resends: int = 0
     looks_up_since: float | None = None
+    intended: bool = False
+    counted: bool = False
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def test_nothing_leaves_after_closing_and_a_later_try_sends_the_rest(tmp_path: P
 
     with pytest.raises(SendWindowClosedError):
         delivery.deliver(HEADER)
-    left = delivery.leave()
+    left = delivery.report_unsent()
 
     assert len(world.requests) == requests
     assert (left["accepted"], left["unsent"], left["unknown"]) == (2 * requests, 20 - 2 * requests, 0)
@@ -64,7 +64,7 @@ def test_nothing_leaves_that_was_intended_while_it_closed(tmp_path: Path) -> Non
     world.set = slow_once_something_was_sent  # type: ignore[method-assign]
     with pytest.raises(SendWindowClosedError):
         delivery.deliver(HEADER)
-    left = delivery.leave()
+    left = delivery.report_unsent()
 
     assert len(transport.sent) == 1
     assert (left["unsent"], left["unknown"]) == (18, 2)
@@ -96,7 +96,7 @@ def test_what_is_in_flight_at_closing_gets_the_time_it_needs(tmp_path: Path) -> 
 
     assert waits == [60.0, None]
     # In this world a request leaves when its answer is waited for, so that it was stopped in time.
-    assert (world.requests, delivery.leave()["unsent"]) == ([], 20)
+    assert (world.requests, delivery.report_unsent()["unsent"]) == ([], 20)
 
 
 def test_without_a_window_it_waits_for_answers_as_long_as_it_takes(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_the_unsent_of_an_earlier_try_are_not_told_while_a_later_one_may_send_th
     fail_try(world, Plan(phones(3), tmp_path), CallRefusedError)
     world.start_process()
     seen: list[list[Outcome]] = []
-    delivery = new_try(world, Plan(phones(3), tmp_path), 2)
+    delivery = new_try(world, Plan(phones(3), tmp_path))
     world.answer = lambda number, keys: seen.append(list(delivery.outcomes.read())) or world.accept(keys)
 
     delivery.deliver(Plan([]).header)
@@ -156,7 +156,7 @@ def test_what_fails_before_there_is_a_request_was_not_sent(tmp_path: Path, monke
     with pytest.raises(TypeError, match="oops"):
         delivery.deliver(plan.header)
 
-    assert [delivery.leave()[name] for name in ("accepted", "unsent", "unknown")] == [1, 2, 0]
+    assert [delivery.report_unsent()[name] for name in ("accepted", "unsent", "unknown")] == [1, 2, 0]
     assert run_try(world, plan, 2)[0]["accepted"] == 3
 
 
@@ -344,7 +344,7 @@ def test_a_disk_that_fills_up_after_a_request_leaves_it_unknown(
     with pytest.raises(OSError, match="No space left"):
         delivery.deliver(plan.header)
 
-    receipt = delivery.leave()
+    receipt = delivery.report_unsent()
 
     assert ends(list(delivery.outcomes.read())) == ["accepted", "unknown", "unsent"]
     assert (receipt["contacts"], receipt["accepted"], receipt["unknown"], receipt["unsent"]) == (3, 1, 1, 1)

@@ -51,11 +51,11 @@ class Store(MemoryStore):
         super().set(key, value)
 
 
-def new_try(sandbox: SandboxClient, store: Store, folder: Path, number: int = 1) -> Delivery:
+def new_try(sandbox: SandboxClient, store: Store, folder: Path) -> Delivery:
     dialect = Xtremepush(app_token=account.APP_TOKEN)
     send = ExecuteCampaign(dialect, 7345)
     settings = TransportSettings(f"{sandbox.url}/xtremepush")
-    ledger = Ledger(store, number)
+    ledger = Ledger.open(store)
     ledger.begin()
     return Delivery(
         send=send,
@@ -90,7 +90,7 @@ def when_received(sandbox: SandboxClient, number: int, do: Any) -> threading.Thr
 
 def finish(sandbox: SandboxClient, store: Store, folder: Path) -> Mapping[str, Any]:
     """Run a second try to its end, and check that everybody was contacted once."""
-    receipt = new_try(sandbox, store, folder, 2).deliver(HEADER)
+    receipt = new_try(sandbox, store, folder).deliver(HEADER)
     assert sorted(contacted(sandbox, "xtremepush")) == sorted(user["user_id"] for user in USERS)
     return receipt
 
@@ -110,7 +110,7 @@ def test_told_to_end_it_waits_for_those_in_flight_and_sends_nothing_more(
 
     assert time.monotonic() - began < engine.STOP_GRACE
     ending.join()
-    receipt = delivery.leave()
+    receipt = delivery.report_unsent()
     received = len(calls(sandbox, "xtremepush"))
     assert received == 1 + CONCURRENCY
     assert (receipt["accepted"], receipt["unknown"], receipt["unsent"]) == (received, 0, len(USERS) - received)
@@ -134,7 +134,7 @@ def test_told_to_end_it_gives_up_on_a_vendor_that_takes_too_long(
         delivery.deliver(HEADER)
 
     ending.join()
-    receipt = delivery.leave()
+    receipt = delivery.report_unsent()
     unsent = len(USERS) - 1 - CONCURRENCY
     assert (receipt["accepted"], receipt["unknown"], receipt["unsent"]) == (1, CONCURRENCY, unsent)
 
@@ -172,13 +172,13 @@ def test_a_store_that_fails_in_the_middle_stops_it_and_a_later_try_settles_from_
 
     received = len(calls(sandbox, "xtremepush"))
     assert 1 < received < len(USERS), "nothing more was sent"
-    receipt = delivery.leave()
+    receipt = delivery.report_unsent()
     assert receipt["contacts"] == len(USERS)
     assert (receipt["accepted"], receipt["unknown"], receipt["unsent"]) == (received, 0, len(USERS) - received)
     assert count(delivery.outcomes.read()) == {"accepted": received, "unsent": len(USERS) - received}
 
     store.fails = False
-    last = new_try(sandbox, store, tmp_path, 2).deliver(HEADER)
+    last = new_try(sandbox, store, tmp_path).deliver(HEADER)
 
     reached = contacted(sandbox, "xtremepush")
     assert len(reached) == len(set(reached)) == last["accepted"], "nobody twice"

@@ -26,7 +26,6 @@ class DeadlyStore:
     """
 
     def __init__(self, store: Any, moment: str, what: str) -> None:
-        self.fenced = store.fenced
         self._store = store
         self._moment = moment
         self._what = what

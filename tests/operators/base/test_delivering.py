@@ -103,7 +103,12 @@ def test_without_a_place_for_it_the_delivery_goes_on(
         ({}, "campaigns/manual__2026-03-01/send"),
         ({"map_index": 0}, "campaigns/manual__2026-03-01/send/0"),
         ({"map_index": 12}, "campaigns/manual__2026-03-01/send/12"),
-        ({"dag_id": "a.b", "run_id": "x/../y", "task_id": "group.send"}, "a.b/x_.._y/group.send"),
+        ({"dag_id": "a.b", "run_id": "x/../y", "task_id": "group.send"}, "a.b/x%2F..%2Fy/group.send"),
+        ({"run_id": "a/b"}, "campaigns/a%2Fb/send"),
+        ({"run_id": "a_b"}, "campaigns/a_b/send"),
+        ({"run_id": "a%2Fb"}, "campaigns/a%252Fb/send"),
+        ({"run_id": "..", "task_id": "."}, "campaigns/%2E%2E/%2E"),
+        ({"run_id": "scheduled__2026-03-01T00:00:00+00:00"}, "campaigns/scheduled__2026-03-01T00:00:00+00:00/send"),
     ],
 )
 def test_each_task_instance_has_a_folder_of_its_own(
