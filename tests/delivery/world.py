@@ -28,7 +28,7 @@ from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response, Sleep, T
 from airflow_provider_campaigns.protocol.pace import Pace, paced
 from airflow_provider_campaigns.protocol.retry import exchange
-from airflow_provider_campaigns.protocol.send import Contact, ContactReply, LooksUp, Send
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply, LooksUp, ReplyStatus, Send
 
 HEADER = {"vendor": "acme", "campaign": "spring"}
 
@@ -118,7 +118,8 @@ class World:
                 else:
                     step = conversation.send(reply)
         except StopIteration as end:
-            return end.value
+            result: T = end.value
+            return result
 
     def _reply(self, request: Any) -> Response:
         assert isinstance(request, Request)
@@ -179,7 +180,7 @@ class AcmeSend(Send):
         request = Request("POST", "/send", "write", json=body, safe_to_resend=self.safe_to_resend)
         response = yield from exchange(_Acme(policy=RetryPolicy(retry_limit=0)), request)
         statuses = response.json()
-        there = "accepted" if resent or response.repeated else "duplicate"
+        there: ReplyStatus = "accepted" if resent or response.repeated else "duplicate"
         replies = {"accepted": ContactReply("accepted"), "duplicate": ContactReply(there)}
         return [replies.get(status, ContactReply(status, "refused", message="no such number")) for status in statuses]
 

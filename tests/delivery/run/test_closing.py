@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_campaigns.delivery.run.engine import Delivery
-from airflow_provider_campaigns.delivery.run.senders import ThreadedSenders
+from airflow_provider_campaigns.delivery.run.senders import Answer, ThreadedSenders
 from airflow_provider_campaigns.exceptions import SendWindowClosedError
 from tests.delivery.run.test_senders import Transport
 from tests.delivery.world import HEADER, AcmeSend, Plan, World, new_try, phones, run_try
@@ -78,7 +78,7 @@ def test_closing_when_all_was_sent_is_a_success(tmp_path: Path) -> None:
     assert (receipt["accepted"], receipt["unsent"]) == (20, 0)
 
 
-def test_what_is_in_flight_at_closing_gets_the_time_it_needs(tmp_path: Path) -> None:
+def test_what_is_in_flight_at_closing_gets_the_time_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The vendor's answer is waited for without a limit: nobody is in a hurry to end the task."""
     world = World()
     delivery = new_try(world, Plan(phones(20), tmp_path, batch_size=2, max_concurrency=1))
@@ -86,11 +86,11 @@ def test_what_is_in_flight_at_closing_gets_the_time_it_needs(tmp_path: Path) -> 
     collect = delivery.senders.collect
     delivery.closes_in = lambda: -1.0 if waits else 60.0
 
-    def slow(timeout: float | None, least: int = 1) -> list[object]:
+    def slow(timeout: float | None, least: int = 1) -> list[Answer]:
         waits.append(timeout)
         return collect(timeout, least) if timeout is None else []
 
-    delivery.senders.collect = slow
+    monkeypatch.setattr(delivery.senders, "collect", slow)
     with pytest.raises(SendWindowClosedError):
         delivery.deliver(HEADER)
 

@@ -55,7 +55,7 @@ def test_each_row_ends_as_what_became_of_it(kept: Path | None) -> None:
         unknown=0,
         requests=1,
         normalised=0,
-        outcomes_path=kept and str(kept),
+        outcomes_path=str(kept) if kept else None,
     )
 
 
@@ -102,7 +102,7 @@ def test_a_refused_call_leaves_the_rest_unsent_and_a_retry_sends_it(
     assert receipt["requests"] == 3
 
 
-def test_the_unsent_of_an_earlier_try_are_not_told_while_a_later_one_may_send_them(tmp_path: Path) -> None:
+def test_the_unsent_of_an_earlier_try_are_not_reported_while_a_later_one_may_send_them(tmp_path: Path) -> None:
     world = World()
     world.answer = answers(world, r1=refuse(402))
     fail_try(world, Plan(phones(3), tmp_path), CallRefusedError)
@@ -259,7 +259,7 @@ def test_contacts_behind_thousands_that_are_left_out_are_sent(tmp_path: Path) ->
 # -- the folder
 
 
-def test_outcomes_that_cannot_be_written_are_told_before_the_first_request(tmp_path: Path) -> None:
+def test_outcomes_that_cannot_be_written_are_reported_before_the_first_request(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     world = World()
     world.start_process()

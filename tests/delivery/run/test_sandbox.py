@@ -1,4 +1,4 @@
-"""Deliveries to the sandbox that are told to end in the middle, or whose store fails in the middle."""
+"""Deliveries to the sandbox that are asked to end in the middle, or whose store fails in the middle."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from airflow_provider_campaigns.delivery.plan.sources import open_source
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import count
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
+from airflow_provider_campaigns.delivery.record.receipt import Receipt
 from airflow_provider_campaigns.delivery.run import engine
 from airflow_provider_campaigns.delivery.run.engine import Delivery
 from airflow_provider_campaigns.delivery.run.limits import Limits
@@ -88,14 +89,14 @@ def when_received(sandbox: SandboxClient, number: int, do: Any) -> threading.Thr
     return thread
 
 
-def finish(sandbox: SandboxClient, store: Store, folder: Path) -> Mapping[str, Any]:
+def finish(sandbox: SandboxClient, store: Store, folder: Path) -> Receipt:
     """Run a second try to its end, and check that everybody was contacted once."""
     receipt = new_try(sandbox, store, folder).deliver(HEADER)
     assert sorted(contacted(sandbox, "xtremepush")) == sorted(user["user_id"] for user in USERS)
     return receipt
 
 
-def test_told_to_end_it_waits_for_those_in_flight_and_sends_nothing_more(
+def test_asked_to_end_it_waits_for_those_in_flight_and_sends_nothing_more(
     sandbox: SandboxClient, tmp_path: Path
 ) -> None:
     store = Store()
@@ -121,7 +122,7 @@ def test_told_to_end_it_waits_for_those_in_flight_and_sends_nothing_more(
     assert (receipt["accepted"], receipt["requests"]) == (len(USERS), len(USERS))
 
 
-def test_told_to_end_it_gives_up_on_a_vendor_that_takes_too_long(
+def test_asked_to_end_it_gives_up_on_a_vendor_that_takes_too_long(
     sandbox: SandboxClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "STOP_GRACE", 0.2)
