@@ -79,7 +79,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
     :param outcomes_path: folder, path or URL, below which a folder ``<dag>/<run>/<task>[/<map index>]`` gets the
         outcomes; must be shared between the machines that run this task. Required above 500 contacts; without it the
         outcomes go to the XCom ``outcomes`` (templated)
-    :param max_recipients: refuse to send at all when there are more contacts; default no limit.
+    :param max_recipients: refuse to send at all when there are more contacts; default no limit (templated)
     :param max_rejected: stop when the vendor rejected more: a number of contacts (int) or a share of those sent
         (float, from the hundredth on); default no limit (templated)
     :param max_invalid: fail when more contacts are invalid: a number (int) or a share of all (float, from the tenth
