@@ -158,5 +158,5 @@ class LooksUp(Protocol):
 
         Not finding one is no proof that it was not sent: it is never a reason to send.
 
-        :param since: when the first request with them was about to leave, seconds since the epoch.
+        :param since: when the first request with them was about to be sent, seconds since the epoch.
         """

@@ -175,7 +175,7 @@ class _Protocol(ResponseHandler):
         super().data_received(data)
 
     def begin(self) -> None:
-        """Note that a request is about to leave."""
+        """Note that a request is about to be sent."""
         self.used, self.idle = True, False
 
     def may_be_used(self) -> bool:

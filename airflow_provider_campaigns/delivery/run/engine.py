@@ -108,7 +108,7 @@ class Delivery:
     :param limits: what makes a failure of a delivery.
     :param whole: look at all contacts before the first request, however many there are.
     :param progress: given the counts after every round.
-    :param closes_in: seconds from now after which no request may leave.
+    :param closes_in: seconds from now after which no request may be sent.
     :param conclude: does what is left once every contact was sent, and returns a warning for the receipt.
     """
 
@@ -246,7 +246,7 @@ class Delivery:
 
     def end(self, why: str) -> None:
         """
-        Let no further request leave, and end when those in flight have; may be called from a signal handler.
+        Send no further request, and end when those in flight have; may be called from a signal handler.
 
         :param why: for the log and the error.
         """
@@ -430,7 +430,7 @@ class Delivery:
             self._stop(reason)
 
     def _until_closing(self) -> float:
-        """Return the seconds until no request may leave, infinity when that is of no matter (any more)."""
+        """Return the seconds until no request may be sent, infinity when that is of no matter (any more)."""
         return math.inf if self._error else max(0.0, self.closes_in())
 
     def _patience(self) -> float:

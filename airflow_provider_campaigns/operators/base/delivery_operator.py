@@ -60,8 +60,8 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
     Base of the operators that deliver contacts to a campaign.
 
     Whatever crashes, a retry or a cleared task never sends to a contact again by itself: before each request the
-    operator stores what it is about to send, and afterwards what became of it. Requests leave evenly, at most as many a
-    minute as the connection's ``requests_per_minute`` says, or else the vendor's page of the call.
+    operator stores what it is about to send, and afterwards what became of it. Requests are sent evenly, at most as
+    many a minute as the connection's ``requests_per_minute`` says, or else the vendor's page of the call.
 
     :param contacts: who is contacted: a list of dicts (also an upstream task's output), or the path or URL of a .csv,
         .jsonl, .json or .parquet file; this, or ``sql`` (templated)
@@ -251,7 +251,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         return self._finish(receipt, delivery, context)
 
     def on_kill(self) -> None:
-        """Let no further request leave; those in flight are still settled."""
+        """Send no further request; those in flight are still settled."""
         # It may come while the contacts are still looked through.
         self._killed = True
         if self._delivering:
@@ -274,7 +274,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         concurrency = parse_positive_int("max_concurrency", self.max_concurrency) or default
         per_minute = self.hook.requests_per_minute(send.requests_per_minute)
         if per_minute:
-            self.log.info("Requests leave evenly, at most %g a minute", per_minute)
+            self.log.info("Requests are sent evenly, at most %g a minute", per_minute)
         return Delivery(
             send=send,
             reading=reading,

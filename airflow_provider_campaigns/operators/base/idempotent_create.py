@@ -107,7 +107,7 @@ class IdempotentCreate:
         :raises AirflowFailException: it is not known whether it was created, or it was made for other recipients.
         :raises LedgerError: the record of an earlier try is missing or damaged, or another process has begun.
         """
-        record = CreationRecord(self.store, self.noun, clearing.max_tries, anew=clearing.anew)
+        record = CreationRecord(self.store, self.noun, clearing.max_tries, start_again=clearing.start_again)
         began = bool(record.values.get("id")) or record.claim()
         if created_id := record.values.get("id"):
             self._check_recipients(record, clearing)
@@ -116,7 +116,7 @@ class IdempotentCreate:
         if intended := record.values.get("intended"):
             self._check_recipients(record, clearing)
             return self._adopt(intended, "an earlier try ended while it was being created", record), record
-        if clearing.cleared and not clearing.anew and not began:
+        if clearing.cleared and not clearing.start_again and not began:
             reason = "the task was cleared, and there is no record of its earlier tries"
             return self._adopt(name(record.generation), reason, record), record
         return self._create(name(record.generation), record), record
