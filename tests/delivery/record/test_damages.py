@@ -34,7 +34,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-FALSY = [None, False, 0, 0.0, "", [], {}]
+FALSY: list[Any] = [None, False, 0, 0.0, "", [], {}]
 
 
 def half_done(folder: Path | None) -> tuple[World, Plan]:

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.usefixtures("no_fsync")
 
 HEADER = {"campaign": "spring", "host": "https://api.example.com"}
 COUNTS = {"accepted": 3}
+RESENDS: tuple[Resend, Resend] = ("if_cleared", "no")
 
 
 class Store:
@@ -106,9 +107,14 @@ def test_a_later_try_knows_what_was_settled_what_was_not_and_what_never_arrived(
 def test_one_write_settles_and_intends(store: Store) -> None:
     first = began(store)
     intend(first, Rows(1, 3))
-    writes = []
-    store.set = lambda key, value, write=store.set: writes.append(key) or write(key, value)  # type: ignore[method-assign]
+    writes: list[str] = []
+    keep = store.set
 
+    def write(key: str, value: Any) -> None:
+        writes.append(key)
+        keep(key, value)
+
+    store.set = write  # type: ignore[method-assign]
     intended = [Rows(4, 6), Rows(7, 9)]
     first.record(Change([Rows(1, 3)], COUNTS, intended=intended, checkpoint=Checkpoint(9, "up to 9")))
 
@@ -338,8 +344,8 @@ def test_retries_of_a_delivery_that_is_sent_again_know_of_it_alone(store: Store)
     send(began(store), Rows(1, 9))
     send(began(store, 5, resend="if_cleared"), Rows(1, 3))
 
-    for resend in ("if_cleared", "no"):
-        retry = began(store, 5, resend=resend)  # type: ignore[arg-type]
+    for resend in RESENDS:
+        retry = began(store, 5, resend=resend)
         assert (retry.generation, retry.resend) == (2, 5)
         assert rows_of(retry) == ([Rows(1, 3)], [])
 

@@ -109,7 +109,12 @@ def test_the_unsent_of_an_earlier_try_are_not_reported_while_a_later_one_may_sen
     world.start_process()
     seen: list[list[Outcome]] = []
     delivery = new_try(world, Plan(phones(3), tmp_path))
-    world.answer = lambda number, keys: seen.append(list(delivery.outcomes.read())) or world.accept(keys)
+
+    def answer(number: int, keys: list[str]) -> Response:
+        seen.append(list(delivery.outcomes.read()))
+        return world.accept(keys)
+
+    world.answer = answer
 
     delivery.deliver(Plan([]).header)
 

@@ -21,7 +21,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -181,7 +181,7 @@ class FakeSenders:
         self.process.step()
         if trouble == "drop":
             return Answer(ticket, error=OutcomeUnknownError("fake", "cut"))
-        status = "accepted" if ticket.resent else "duplicate"
+        status: Literal["accepted", "duplicate"] = "accepted" if ticket.resent else "duplicate"
         return Answer(ticket, [ContactReply(status if key in there else "accepted") for key in keys])
 
 

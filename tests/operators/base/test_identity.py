@@ -419,7 +419,7 @@ def test_a_choice_for_another_task_run_or_index_changes_nothing(
 ) -> None:
     state: dict[str, str] = {}
     acme().execute(make_context(state=state))
-    others = [{"dag_id": "x"}, {"run_id": "x"}, {"task_id": "x"}, {"map_index": 0}]
+    others: list[dict[str, Any]] = [{"dag_id": "x"}, {"run_id": "x"}, {"task_id": "x"}, {"map_index": 0}]
     choose(airflow_variables, *({**other, "on_cleared": "resend"} for other in others))
 
     acme().execute(make_context(2, max_tries=1, state=state))
