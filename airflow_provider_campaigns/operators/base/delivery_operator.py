@@ -53,8 +53,13 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
     operator stores what it is about to send, and afterwards what became of it. Requests leave evenly, at most as many a
     minute as the connection's ``requests_per_minute`` says, or else the vendor's page of the call.
 
-    :param contacts: who is contacted: a list of dicts (also an upstream task's output), or the path or URL of a .csv,
-        .jsonl, .json or .parquet file; this, or ``sql`` (templated)
+    :param contacts: who is contacted: a list of dicts (also an upstream task's output); a table (pandas, polars,
+        pyarrow); the path or URL of a file (.csv, .tsv, .txt, .jsonl, .json, also as .gz or .zip; .parquet, .xlsx), of a
+        folder of part files, or a pattern (``*``) that fits some; or a list of such paths. This, or ``sql`` (templated)
+    :param encoding: of text files that are neither UTF-8 nor begin with a byte order mark, e.g. ``"cp1252"``; in
+        ``exclude`` it counts for files that are no UTF-8 (templated)
+    :param delimiter: between the columns of text files; default: found from the file. Not for ``exclude`` (templated)
+    :param on_empty: no contacts at all: ``"fail"`` (default), or ``"skip"`` the task (templated)
     :param sql: a query that returns one contact per row, or the path of a .sql file with one. The first try copies the
         result to where the outcomes are kept, and later tries read the copy. Shown as it is in the Rendered Templates
         view, so no place for personal data (templated)
@@ -96,6 +101,9 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         "contacts",
         "sql",
         "sql_conn_id",
+        "encoding",
+        "delimiter",
+        "on_empty",
         "columns",
         "exclude",
         "outcomes_path",
@@ -119,6 +127,9 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         contacts: Any = None,
         sql: str | None = None,
         sql_conn_id: str | None = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        on_empty: OnEmpty = "fail",
         columns: Mapping[str, str] | None = None,
         exclude: Any = None,
         batch_size: int | None = None,
@@ -139,6 +150,9 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         self.contacts = contacts
         self.sql = sql
         self.sql_conn_id = sql_conn_id
+        self.encoding = encoding
+        self.delimiter = delimiter
+        self.on_empty = on_empty
         self.columns = columns
         self.exclude = exclude
         self.batch_size = batch_size
@@ -273,6 +287,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         if self.on_unknown not in get_args(OnUnknown):
             raise InputError("on_unknown", " or ".join(get_args(OnUnknown)), repr(self.on_unknown))
         check_on_cleared(self.on_cleared)
+        check_on_empty(self.on_empty)
         if self.columns is None:
             return
         if not isinstance(self.columns, Mapping):
