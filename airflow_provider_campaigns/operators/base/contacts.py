@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_campaigns.exceptions import InputError, NoContactsError
 from airflow_provider_campaigns.parameters import parse_positive_int
@@ -48,6 +51,21 @@ def check_on_empty(on_empty: Any) -> None:
     """
     if on_empty not in get_args(OnEmpty):
         raise InputError("on_empty", " or ".join(get_args(OnEmpty)), repr(on_empty))
+
+
+@contextmanager
+def skips_when_empty(on_empty: OnEmpty, *, sent: bool = False) -> Iterator[None]:
+    """
+    Skip the task if there are no contacts, and ``on_empty`` says so.
+
+    :param sent: contacts were there before, and some of them may have been sent to: that they are gone is an error.
+    """
+    try:
+        yield
+    except NoContactsError as error:
+        if on_empty == "skip" and not sent:
+            raise AirflowSkipException(f"{error} (on_empty is skip)") from None
+        raise
 
 
 def open_contacts(

@@ -12,7 +12,15 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_campaigns.exceptions import DeliveryError, InputError, LedgerError, SendWindowClosedError
 from airflow_provider_campaigns.masking import mask
-from airflow_provider_campaigns.operators.base.contacts import check_given, check_number, open_contacts, open_reading
+from airflow_provider_campaigns.operators.base.contacts import (
+    OnEmpty,
+    check_given,
+    check_number,
+    check_on_empty,
+    open_contacts,
+    open_reading,
+    skips_when_empty,
+)
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt
 from airflow_provider_campaigns.operators.base.task_records import TaskRecords, open_task_records
 from airflow_provider_campaigns.parameters import parse_bool, parse_positive_int
@@ -54,8 +62,8 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
     minute as the connection's ``requests_per_minute`` says, or else the vendor's page of the call.
 
     :param contacts: who is contacted: a list of dicts (also an upstream task's output); a table (pandas, polars,
-        pyarrow); the path or URL of a file (.csv, .tsv, .txt, .jsonl, .json, also as .gz or .zip; .parquet, .xlsx), of a
-        folder of part files, or a pattern (``*``) that fits some; or a list of such paths. This, or ``sql`` (templated)
+        pyarrow); the path or URL of a file (.csv, .tsv, .txt, .jsonl, .json, also as .gz or .zip; .parquet, .xlsx), or
+        of a folder of part files, or a pattern (``*``) of such; or a list of paths. This, or ``sql`` (templated)
     :param encoding: of text files that are neither UTF-8 nor begin with a byte order mark, e.g. ``"cp1252"``; in
         ``exclude`` it counts for files that are no UTF-8 (templated)
     :param delimiter: between the columns of text files; default: found from the file. Not for ``exclude`` (templated)
@@ -213,8 +221,9 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
             self.log.warning("An earlier try of this task came to the end of the contacts; nothing is sent again")
             return self._end(ledger.receipt, ledger, outcomes, context)
         window, closes_in = hours_of(self, context, waited=waited, send_at=self.sends_at())
-        delivery = self._delivery(send, records, closes_in)
-        rows = delivery.checked.rows
+        with skips_when_empty(self.on_empty, sent=ledger.sent):
+            delivery = self._delivery(send, records, closes_in)
+            rows = delivery.checked.rows
         self._check_number(delivery.checked, delivery.reading, delivery.source)
         self.log.info("Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, send.campaign)
         self._progress = delivery.progress = DeliveryProgress(rows, progress_note(context))
@@ -274,10 +283,20 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
 
         :param copy: makes a copy of a query's result, or finds the one that was made.
         """
+        from airflow_provider_campaigns.delivery.plan.sources.options import parse_options
+
         repeats = parse_bool("allow_repeats", self.allow_repeats)
         exclude = unwrap(self.exclude)
-        reading = open_reading(send, self.hook, columns=self.columns, exclude=exclude, allow_repeats=repeats)
-        return reading, open_contacts(unwrap(self.contacts), self.sql, self.sql_conn_id, copy)
+        options = parse_options(self.encoding, self.delimiter)
+        reading = open_reading(
+            send,
+            self.hook,
+            columns=self.columns,
+            exclude=exclude,
+            allow_repeats=repeats,
+            encoding=options.encoding,
+        )
+        return reading, open_contacts(unwrap(self.contacts), self.sql, self.sql_conn_id, copy, options)
 
     def _check_number(self, checked: PreflightResult, reading: Reading, source: Source) -> None:
         check_number(checked, reading, source, max_recipients=self.max_recipients, outcomes_path=self.outcomes_path)
@@ -367,7 +386,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         self._limits()
         send = self.make_send()
         size = self._batch_size(send)
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory() as folder, skips_when_empty(self.on_empty):
             reading, source = self._contacts(send, CopyFolder(Path(folder)).make)
             self._check_number(check(reading, source), reading, source)
             shown = preview(send, reading, source, size)

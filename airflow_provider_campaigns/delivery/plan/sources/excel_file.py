@@ -106,6 +106,14 @@ def _is_blank(values: list[Any]) -> bool:
 
 def _rows(file: ContactsFile, notes: Notes) -> Iterator[list[Any]]:
     """Yield the rows that are not blank."""
+    for row in _sheet_rows(file, notes):
+        if _is_blank(row):
+            notes.counts[BLANK_ROWS] += 1
+        else:
+            yield row
+
+
+def _sheet_rows(file: ContactsFile, notes: Notes) -> Iterator[list[Any]]:
     try:
         from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
     except ImportError:
@@ -117,15 +125,13 @@ def _rows(file: ContactsFile, notes: Notes) -> Iterator[list[Any]]:
         workbook = CalamineWorkbook.from_filelike(copy)
         names = [one.name for one in workbook.sheets_metadata if one.visible == SheetVisibleEnum.Visible]
         sheet = workbook.get_sheet_by_name(names[0])
+        # calamine panics at a sheet without cells.
+        rows = sheet.iter_rows() if sheet.start is not None else iter(())
     except (CalamineError, IndexError) as error:
         raise InputError(file.where, "an Excel workbook that can be read", error) from None
     if len(names) > 1:
         notes.forms[f"the first of {len(names)} sheets"] = None
-    for row in sheet.iter_rows():
-        if _is_blank(row):
-            notes.counts[BLANK_ROWS] += 1
-        else:
-            yield row
+    yield from rows
 
 
 def _checked_copy(raw: BinaryIO, where: str) -> io.BytesIO:

@@ -22,8 +22,8 @@ class Options:
 
     :param encoding: of files without a byte order mark; None: UTF-8.
     :param delimiter: between the values of a row; None: found from the file.
-    :param only_if_no_utf8: a file that is UTF-8 all the same is read as such: of two files, ``encoding`` may be said for
-        the other, and a text that was read in the wrong encoding is not understood as the same.
+    :param only_if_no_utf8: a file that is UTF-8 all the same is read as such: ``encoding`` may be said of another file,
+        and persons whose text was read in the wrong encoding are not found.
     """
 
     encoding: str | None = None
