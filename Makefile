@@ -73,7 +73,7 @@ help: ## List the targets
 	@echo '           WORKERS ($(WORKERS): processes that share the tests of one run, 0 for none),'
 	@echo '           VERSIONS, SOAK_KILLS ($(SOAK_KILLS)), SOAK_SENDS (for example: xebo exotel), SOAK_SEED,'
 	@echo '           SOAK_CRASH_POINTS ($(SOAK_CRASH_POINTS)),'
-	@echo '           SCREENSHOTS ($(SCREENSHOTS): where make browser leaves them; docs/images for the docs)'
+	@echo '           SCREENSHOTS ($(SCREENSHOTS): where make browser stores them; docs/images for the docs)'
 
 check: .venv/.installed ## Lint, formatting, types, and who may import whom
 	.venv/bin/ruff check
@@ -139,7 +139,7 @@ $(VERSIONS:%=integration-%): integration-%: $$(call venv,$$*)/home/airflow.db
 	@echo 'Airflow $*'
 	@$(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS='tests/postgres $(PYTEST_ARGS)'
 
-# Where the tests leave what the browser showed: docs/images renews the pictures of the docs.
+# Where the tests store screenshots: docs/images replaces the images of the docs.
 browser: .venv/.browser ## The UI in a real browser, against the sandbox; as root it installs Chromium (Debian)
 	@scripts/chromium.sh
 	@home=$$(mktemp -d -t airflow-browser.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \

@@ -14,13 +14,21 @@ from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.migrated import copy_database
 
-# Files whose tests share an Airflow, and so a worker; these and the other processes of tests/integration come first,
-# since they take longest. Of any other file, the tests stay together.
+INTEGRATION = "tests/integration/"
+# The Airflow that the tests of a file share with other files, and so a worker. These and the other processes of
+# tests/integration come first, since they take longest. Of any other file, the tests stay together.
 SHARED_AIRFLOW = {
-    f"tests/integration/{name}.py": airflow
+    f"{INTEGRATION}{name}.py": airflow
     for airflow, names in {
         "scheduler": ("test_scheduler", "test_scheduled_campaigns"),
-        "dag.test()": ("test_dag_runs", "test_create_and_wait", "test_sources"),
+        # First what searches all that was logged.
+        "dag.test()": (
+            "test_nothing_leaks",
+            "test_dag_runs",
+            "test_create_and_wait",
+            "test_sources",
+            "test_shared_account",
+        ),
     }.items()
     for name in names
 }
@@ -38,17 +46,14 @@ if "MIGRATED_DATABASE" in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
     make_airflow_home(os.environ.get("PYTEST_XDIST_WORKER", "main"))
 
 
-def _together(nodeid: str) -> str:
-    """Return what of the tests stays on one worker."""
-    file = nodeid.partition("::")[0]
-    return SHARED_AIRFLOW.get(file, file)
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest."""
-    groups = [*dict.fromkeys(SHARED_AIRFLOW.values()), *sorted({_together(item.nodeid) for item in items})]
-    rank = {group: number for number, group in reversed([*enumerate(groups)])}
-    items.sort(key=lambda item: (not item.nodeid.startswith("tests/integration/"), rank[_together(item.nodeid)]))
+    order = {file: number for number, file in enumerate(SHARED_AIRFLOW)}
+    items.sort(key=lambda item: (not item.nodeid.startswith(INTEGRATION), order.get(_file(item.nodeid), len(order))))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -58,7 +63,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return _together(nodeid)
+            return SHARED_AIRFLOW.get(_file(nodeid), _file(nodeid))
 
     return Scheduling(config, log)
 

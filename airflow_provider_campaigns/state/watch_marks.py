@@ -31,7 +31,7 @@ class MarkStore(ABC):
         try:
             await self._write(value)
         except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the watcher goes on
-            log.warning("What was told of Exotel's campaigns could not be stored, and may be told again: %s", error)
+            log.warning("The published Exotel campaigns could not be stored, and may be published again: %s", error)
 
     async def load(self) -> None:
         """Read the mark, or raise what Airflow raises: without it, old campaigns would count as new."""

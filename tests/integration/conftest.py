@@ -20,6 +20,7 @@ from dag_runs import DagRun
 
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
+from tests.integration import leaks
 from tests.integration.scheduler import ScheduledAirflow
 from tests.migrated import copy_database
 
@@ -56,15 +57,13 @@ class AirflowProcess:
 
     :param folder: an empty folder for all it makes.
     :param sandbox_url: where the connections lead to.
-    :param shared: it has a twin.
     :param settings: environment variables of Airflow.
     """
 
-    def __init__(self, folder: Path, sandbox_url: str, *, shared: bool = False, **settings: str) -> None:
+    def __init__(self, folder: Path, sandbox_url: str, **settings: str) -> None:
         self.home = folder / "home"
         self.dags = folder / "dags"
         self.log = folder / "output.log"
-        self._arguments = ["shared"] if shared else []
         self._numbers = count(1)
         self.home.mkdir()
         self.dags.mkdir()
@@ -84,14 +83,18 @@ class AirflowProcess:
         twin.log = self.log.with_name("output of the twin.log")
         return twin
 
-    def run(self, tasks: str) -> DagRun:
-        """Run a DAG of these ``tasks``, Python code that may use every operator and sensor, to its end."""
+    def run(self, tasks: str, *, alone: bool = True) -> DagRun:
+        """
+        Run a DAG of these ``tasks``, Python code that may use every operator and sensor, to its end.
+
+        :param alone: the twin, if there is one, runs nothing meanwhile.
+        """
         dag_id = f"dag_{next(self._numbers)}"
         file = self.dags / f"{dag_id}.py"
         file.write_text(HEADER.format(dag_id=dag_id) + indent(tasks, "    "))
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(f"{file}\n")
+        self._process.stdin.write(json.dumps({"file": str(file), "alone": alone}) + "\n")
         self._process.stdin.flush()
         before = len(self.output())
         answer = json.loads(self._process.stdout.readline() or '{"error": "Airflow ended"}')
@@ -108,7 +111,7 @@ class AirflowProcess:
     def __enter__(self) -> Self:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("driver.py")), *self._arguments],
+                [sys.executable, str(Path(__file__).with_name("driver.py"))],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -123,9 +126,19 @@ class AirflowProcess:
 
 
 @pytest.fixture(scope="session")
-def airflow(tmp_path_factory: pytest.TempPathFactory, sandbox_server: SandboxServer) -> Iterator[AirflowProcess]:
-    """An Airflow whose connections lead to the sandbox."""
-    with AirflowProcess(tmp_path_factory.mktemp("airflow"), sandbox_server.url) as process:
+def echo_url() -> Iterator[str]:
+    """A vendor that repeats what it was sent."""
+    with leaks.echo() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def airflow(
+    tmp_path_factory: pytest.TempPathFactory, sandbox_server: SandboxServer, echo_url: str
+) -> Iterator[AirflowProcess]:
+    """An Airflow whose connections lead to the sandbox, and that logs all it can."""
+    settings = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG", **leaks.connections(sandbox_server.url, echo_url)}
+    with AirflowProcess(tmp_path_factory.mktemp("airflow"), sandbox_server.url, **settings) as process:
         yield process
 
 

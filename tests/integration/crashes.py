@@ -42,7 +42,7 @@ _creations = count()
 
 @dataclass
 class Send:
-    """A run of a send under way, and what it was told to send."""
+    """A run of a send under way, and what it is to send."""
 
     kind: SendKind
     sandbox: SandboxClient

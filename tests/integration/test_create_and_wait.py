@@ -57,7 +57,7 @@ def test_it_is_created_once_and_waited_for(airflow: AirflowProcess, sandbox: San
     assert create.xcoms["_link_ExotelReportLink"] == campaign["report_url"]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ["poke", "deferrable"])
 def test_the_campaign_is_told_to_the_dags_that_its_outlets_start(
     airflow: AirflowProcess, sandbox: SandboxClient, way: str
 ) -> None:

@@ -18,12 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, TaskDeferred
-from airflow.serialization import serialized_objects
+from airflow.providers.common.compat.sdk import DAG, BaseOperator, TaskDeferred
 
 from airflow_provider_campaigns.operators.base import idempotent_create
 from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
-from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.sensors.ozonetel import OzonetelCampaignSensor
 from airflow_provider_campaigns.sensors.xebo import XeboResponsesSensor
@@ -38,14 +36,14 @@ from tests.integration.leaks import (
     RECIPIENTS,
     SECRETS,
     connections,
-    echo,
     files,
     found,
     probing_operators,
     rows,
 )
-from tests.operators.conftest import make_context
+from tests.operators.conftest import MakeContext, make_context
 from tests.operators.deliveries import write_csv
+from tests.stored_dags import stored_dag
 
 __all__ = ["make_context"]
 
@@ -68,26 +66,10 @@ FAILURES = {
 }
 # Those that Airflow itself runs: each way that an error takes idempotent_create.
 IN_DAGS = ("none", "unauthorized", "drop", "echo in a 400", "echo in HTML", "echo when signing in")
-# At DEBUG Airflow 3 logs what a task and its supervisor tell each other: what to mask (only in dag.test()), what to
+# At DEBUG Airflow 3 logs the messages between a task and its supervisor: what to mask (only in dag.test()), what to
 # store (which is looked for where it is stored).
 AIRFLOWS_OWN = re.compile(r"msg=(MaskSecret|(Put|Set|Get)?(Variable|XCom|TaskStateStore)(Result)?)\(")
 OPERATORS = [operator.task_id for operator in probing_operators("sandbox", [], [], None)]
-
-
-@pytest.fixture(scope="module")
-def echo_url() -> Iterator[str]:
-    with echo() as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def airflow(
-    tmp_path_factory: pytest.TempPathFactory, sandbox_server: SandboxServer, echo_url: str
-) -> Iterator[AirflowProcess]:
-    """An Airflow that logs all it can."""
-    settings = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG", **connections(sandbox_server.url, echo_url)}
-    with AirflowProcess(tmp_path_factory.mktemp("airflow"), sandbox_server.url, **settings) as process:
-        yield process
 
 
 @pytest.fixture
@@ -182,7 +164,7 @@ def outside(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, echo_url: s
     for name, value in connections(sandbox.url, echo_url).items():
         monkeypatch.setenv(name, value)
     keep_tokens_in_memory(monkeypatch)
-    monkeypatch.setattr(idempotent_create, "LOOKUP_DELAYS", (0,))
+    monkeypatch.setattr(idempotent_create, "lookup_delays", lambda timeout: [0.0])
 
 
 @pytest.mark.usefixtures("outside")
@@ -193,7 +175,7 @@ def test_an_operator_keeps_nothing(
     sandbox: SandboxClient,
     people: tuple[str, str],
     tmp_path: Path,
-    make_context: Callable[..., dict[str, Any]],
+    make_context: MakeContext,
     logs: Callable[[], str],
     failure: str,
     name: str,
@@ -221,7 +203,8 @@ def test_an_operator_keeps_nothing(
         assert found(text, SECRETS) == [], place
 
 
-DEFERRING = {
+WAITING: dict[str, Any] = {"task_id": "wait", "deferrable": True}
+DEFERRING: dict[str, Callable[[], BaseOperator]] = {
     "ozonetel": lambda: OzonetelCampaignSensor(campaign_name="Demo", ozonetel_conn_id="ozonetel_sandbox", **WAITING),
     "xebo": lambda: XeboResponsesSensor(survey_id="s", minimum_responses=1, xebo_conn_id="xebo_sandbox", **WAITING),
     "xtremepush": lambda: XtremepushCampaignSensor(
@@ -238,12 +221,11 @@ DEFERRING = {
         **WAITING,
     ),
 }
-WAITING = {"task_id": "wait", "deferrable": True}
 
 
 @pytest.mark.usefixtures("outside")
 @pytest.mark.parametrize("vendor", DEFERRING)
-def test_a_trigger_carries_nothing(make_context: Callable[..., dict[str, Any]], vendor: str) -> None:
+def test_a_trigger_carries_nothing(make_context: MakeContext, vendor: str) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         DEFERRING[vendor]().execute(make_context())
 
@@ -256,7 +238,7 @@ def test_a_serialized_dag_holds_no_literal_contacts() -> None:
     with DAG("probe", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
         probing_operators("sandbox", CONTACTS, NUMBERS, None)
 
-    stored = getattr(serialized_objects, "DagSerialization", serialized_objects.SerializedDAG).to_json(dag)
+    stored = stored_dag(dag)
 
     assert "10 contacts" in stored
     assert found(stored, [*SECRETS, *RECIPIENTS]) == []

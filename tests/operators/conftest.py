@@ -16,11 +16,13 @@ from airflow_provider_campaigns.state import task_state as operator_state
 from tests.operators.hours import OPEN
 from tests.versions import AIRFLOW_V_3_3_PLUS
 
+MakeContext = Callable[..., Any]
+
 
 @dataclass
 class FakeTaskInstance:
     """
-    What operators look at in a task instance.
+    What operators read of a task instance.
 
     :param max_tries: as Airflow counts: the task's retries, and more once it was cleared.
     :param pushed: the XComs that were pushed, by key.
@@ -43,7 +45,6 @@ class FakeTaskStateStore:
     """Airflow's task state store, over a dict of JSON texts that outlives a try."""
 
     values: dict[str, str] = field(default_factory=dict)
-    fenced: bool = False
 
     def get(self, key: str) -> Any:
         return json.loads(self.values.get(key, "null"))

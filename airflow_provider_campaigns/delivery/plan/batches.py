@@ -58,9 +58,12 @@ class Fingerprint:
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
+        self.row = 0
+        """The last row that was added."""
 
     def add(self, row: int, contact: Contact | Outcome) -> None:
         """Take in the next row."""
+        self.row = row
         key = contact["key"] if isinstance(contact, dict) else contact.key
         self._hash.update(f"{row}\0{key}\n".encode())
 
@@ -300,7 +303,12 @@ class Reading:
     # --- batches
 
     def batches(
-        self, source: Source, size: int, settled: RowSet | None = None, unresolved: RowSet | None = None
+        self,
+        source: Source,
+        size: int,
+        settled: RowSet | None = None,
+        unresolved: RowSet | None = None,
+        fingerprint: Fingerprint | None = None,
     ) -> Iterator[Batch]:
         """
         Yield the batches that are still to be dealt with, in the order of the source.
@@ -309,8 +317,9 @@ class Reading:
         :param size: contacts a batch takes at the most; ``MOST_ROWS`` rows close one, too.
         :param settled: rows that are done; none by default.
         :param unresolved: rows that come in batches of their own, marked ``earlier``.
+        :param fingerprint: gets all rows, as they are read; new by default.
         """
-        fingerprint = Fingerprint()
+        fingerprint = fingerprint or Fingerprint()
         batch = _OpenBatch(size)
         for row, contact in self.entries(source.read()):
             state = _state(row, settled, unresolved)

@@ -92,7 +92,11 @@ def test_what_is_asked_for_is_done_also_when_enough_is_there(mailbox: Mailbox[in
 
 
 def test_many_items_of_another_thread_all_arrive(mailbox: Mailbox[int]) -> None:
-    writer = in_another_thread(lambda: [mailbox.put(number) for number in range(20_000)])
+    def put_all() -> None:
+        for number in range(20_000):
+            mailbox.put(number)
+
+    writer = in_another_thread(put_all)
 
     found: list[int] = []
     while len(found) < 20_000:

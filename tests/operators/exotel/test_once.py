@@ -218,7 +218,7 @@ class TestLookUp:
 
     @pytest.mark.parametrize("carried_out", [True, False])
     def test_a_conflict_is_looked_up(
-        self, carried_out: bool, sandbox: SandboxClient, make_context: MakeContext
+        self, carried_out: bool, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, make_context: MakeContext
     ) -> None:
         operator = create()
         request = operator.hook.create_campaign
@@ -229,7 +229,7 @@ class TestLookUp:
             reply = {"response": [{"code": 409, "status": "failure", "error_data": {"message": "Duplicate"}}]}
             return drive(operator.hook.dialect.create_campaign(campaign), (200, reply))[0]
 
-        operator.hook.create_campaign = conflict  # type: ignore[method-assign]
+        monkeypatch.setattr(operator.hook, "create_campaign", conflict)
         with nullcontext() if carried_out else pytest.raises(AirflowFailException, match="Duplicate"):
             assert operator.execute(make_context())["from"] == 2
         assert posts(sandbox) == carried_out
@@ -325,7 +325,7 @@ class TestKilled:
         assert create().execute(make_context(2, 1, state=state))["from"] == 2
 
     def test_during_the_request_it_pauses_the_campaign_afterwards(
-        self, sandbox: SandboxClient, make_context: MakeContext
+        self, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, make_context: MakeContext
     ) -> None:
         operator = create(wait_for_completion=True, pause_on_kill=True, timeout=0.01, poke_interval=0.01)
         request = operator.hook.create_campaign
@@ -335,7 +335,7 @@ class TestKilled:
             operator.on_kill()
             return created
 
-        operator.hook.create_campaign = request_and_kill  # type: ignore[method-assign]
+        monkeypatch.setattr(operator.hook, "create_campaign", request_and_kill)
         with pytest.raises(AirflowSensorTimeout):
             operator.execute(make_context())
         assert [campaign["status"] for campaign in campaigns(sandbox)] == ["Paused"]

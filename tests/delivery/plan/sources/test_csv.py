@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_campaigns.delivery.plan.sources import csv_file, open_source
-from airflow_provider_campaigns.delivery.plan.sources.csv_file import LONGEST_FIELD
+from airflow_provider_campaigns.delivery.plan.sources.delimiters import LONGEST_FIELD
 from airflow_provider_campaigns.exceptions import InputError
 from tests.delivery.plan.sources.reading import fields, file_with, problems
 
