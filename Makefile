@@ -114,7 +114,7 @@ $(VERSIONS:%=resolution-%): resolution-%: wheel
 	@install='.venv/bin/uv pip install --quiet --python build/resolution/$*/bin/python --exclude-newer $(DAY-$*)' && \
 	$$install apache-airflow==$(RELEASE-$*) && \
 	.venv/bin/uv pip freeze --quiet --python build/resolution/$*/bin/python >build/resolution/$*/airflow.txt && \
-	$$install --constraint build/resolution/$*/airflow.txt "$$(echo build/dist/*.whl)[sandbox,parquet]"
+	$$install --constraint build/resolution/$*/airflow.txt "$$(echo build/dist/*.whl)[sandbox,parquet,excel]"
 	@home=$$(mktemp -d -t airflow-smoke.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
 	AIRFLOW_HOME="$$home" AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR build/resolution/$*/bin/python -I -W ignore scripts/smoke.py
 
@@ -198,7 +198,7 @@ clean: ## Remove everything that these targets made
 define install
 test -x $(@D)/bin/uv || { $(or $(PYTHON-$*),$(PYTHON)) -m venv --clear $(@D) && $(@D)/bin/pip install --quiet --constraint $< uv; }
 $(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --exact --constraint $< --build-constraint $< \
-	--editable '.[sandbox,parquet]' --group dev
+	--editable '.[sandbox,parquet,excel]' --group dev
 touch $@
 endef
 
@@ -222,7 +222,7 @@ $(EXTREMES:%=.venv-%/.installed): .venv-%/.installed: constraints/%.txt pyprojec
 .venv-prerelease/.installed: newest-packages
 	test -x $(@D)/bin/uv || { $(PYTHON) -m venv --clear $(@D) && $(@D)/bin/pip install --quiet uv; }
 	$(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --upgrade --prerelease if-necessary-or-explicit \
-		apache-airflow==$(PRERELEASE) --editable '.[sandbox,parquet]' --group dev
+		apache-airflow==$(PRERELEASE) --editable '.[sandbox,parquet,excel]' --group dev
 	touch $@
 
 define migrate
