@@ -204,3 +204,14 @@ def test_what_is_changed_is_logged_once(
     assert said.endswith(
         "2 columns without a name and values left out, 2 NUL characters removed, 2 blank rows left out"
     )
+
+
+def test_contacts_that_are_gone_after_some_were_sent_to_skip_nothing(tmp_path: Path, make_context: MakeContext) -> None:
+    path, state = tmp_path / "contacts.csv", dict[str, str]()
+    path.write_text(f"phoneNumber\n{A}\n")
+    add(str(path), on_empty="skip").execute(make_context(state=state))
+
+    path.write_text("phoneNumber\n")
+
+    with pytest.raises(InputError, match="at least one contact"):
+        add(str(path), on_empty="skip").execute(make_context(2, 1, state=state))
