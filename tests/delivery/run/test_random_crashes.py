@@ -197,6 +197,8 @@ def one_try(world: World, number: int, rows: list[dict], send: FakeSend, plan: d
     return Counter({status: receipt[status] for status in receipt if status != "contacts"})
 
 
+@pytest.mark.slow
+@pytest.mark.no_cover  # other tests take the same lines
 @pytest.mark.parametrize("seed", range(20))
 def test_whatever_moment_a_process_dies_at_nobody_is_contacted_twice_and_nobody_is_lost(seed):
     dice = random.Random(seed)

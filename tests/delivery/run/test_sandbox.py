@@ -95,6 +95,7 @@ def finish(sandbox: SandboxClient, store: Store, folder: Path) -> Mapping[str, A
     return receipt
 
 
+@pytest.mark.slow
 def test_told_to_end_it_waits_for_those_in_flight_and_sends_nothing_more(
     sandbox: SandboxClient, tmp_path: Path
 ) -> None:
