@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 import shutil
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -24,31 +25,27 @@ LOCKED_SECONDS = 60.0
 
 
 def lose_outcomes(send: Send, dice: random.Random) -> None:
-    """Remove the folder of outcomes while the send is killed."""
-    if send.kill(dice, 10):
+    """Kill the send, and remove its folder of outcomes."""
+    with _killed(send, dice):
         shutil.rmtree(send.run.airflow.home / "outcomes" / send.run.dag_id, ignore_errors=True)
 
 
 def shuffle_contacts(send: Send, dice: random.Random) -> None:
-    """Give the send its contacts in another order, until a try was refused; then as they were."""
-    contacts = send.contacts
-    before = contacts.read_bytes()
-    if not send.kill(dice, 10):
-        return
-    write_csv(contacts, [{send.kind.column: key} for key in dice.sample(send.people, len(send.people))])
+    """Kill the send, and give it its contacts in another order, until a try was refused; then as they were."""
+    before = send.contacts.read_bytes()
+    with _killed(send, dice):
+        write_csv(send.contacts, [{send.kind.column: key} for key in dice.sample(send.people, len(send.people))])
     _refused(send)
-    contacts.write_bytes(before)
+    send.contacts.write_bytes(before)
 
 
 def lose_record(send: Send, dice: random.Random) -> None:
-    """Take the record of a try out of the ledger, until a try was refused; then put it back."""
-    if not send.kill(dice, 10):
-        return
-    with _database(send) as database:
-        table, names, where = _records(send)
-        records = database.execute(f"SELECT {names} FROM {table} WHERE {where}").fetchall()
-        record = dice.choice(records)
-        database.execute(f"DELETE FROM {table} WHERE id = ?", (record[0],))
+    """Kill the send, and take the record of a try out of the ledger, until a try was refused; then put it back."""
+    table, names, where = _records(send)
+    with _killed(send, dice), _database(send) as database:
+        records = database.execute(f"SELECT id, {names} FROM {table} WHERE {where}").fetchall()
+        number, *record = dice.choice(records)
+        database.execute(f"DELETE FROM {table} WHERE id = ?", (number,))
         database.commit()
     _refused(send)
     with _database(send) as database:
@@ -86,23 +83,34 @@ DISTURBANCES: tuple[Callable[[Send, random.Random], None], ...] = (
 )
 
 
+@contextmanager
+def _killed(send: Send, dice: random.Random) -> Iterator[None]:
+    """Within ``with``, the process of the send stands still in the middle; then it is killed."""
+    send.wait_for_requests(send.requests() + dice.randint(1, 10))
+    pid = send.run.running().pid
+    assert pid
+    psutil.Process(pid).suspend()
+    yield
+    send.run.signal(signal.SIGKILL)
+    send.kills += 1
+
+
 def _refused(send: Send) -> None:
-    """Wait until two more tries have begun: the first of them ended without a request."""
-    number = send.run.task().try_number
-    requests = send.requests()
+    """Wait until two more tries have begun, and check that the first of them sent nothing."""
+    number, requests = send.run.task().try_number, send.requests()
     send.run.until("was refused", lambda task: task.state in FINISHED or task.try_number >= number + 2)
-    assert send.requests() <= requests + send.kind.max_concurrency, "only what was on its way when it was killed"
+    assert send.requests() == requests
 
 
 def _records(send: Send) -> tuple[str, str, str]:
     """Return the table of the ledger, its columns, and what is true of the records of tries."""
     run = send.run
     if AIRFLOW_V_3_3_PLUS:
-        names = "id, dag_run_id, task_id, map_index, key, dag_id, run_id, value, updated_at, expires_at"
+        names = "dag_run_id, task_id, map_index, key, dag_id, run_id, value, updated_at, expires_at"
         return "task_state_store", names, f"run_id = '{run.run_id}' AND key GLOB 'try-*'"
     identity = json.dumps([run.dag_id, run.run_id, "send", -1])
     ledger = f"campaigns_ledger_{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
-    return "variable", "id, key, val, description, is_encrypted", f"key GLOB '{ledger}_try-*'"
+    return "variable", "key, val, description, is_encrypted", f"key GLOB '{ledger}_try-*'"
 
 
 @contextmanager
