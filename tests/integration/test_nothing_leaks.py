@@ -167,6 +167,7 @@ def outside(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, echo_url: s
     monkeypatch.setattr(idempotent_create, "LOOKUP_DELAYS", (0,))
 
 
+@pytest.mark.newest_airflow
 @pytest.mark.usefixtures("outside")
 @pytest.mark.parametrize("name", OPERATORS)
 @pytest.mark.parametrize("failure", FAILURES)
