@@ -76,7 +76,7 @@ help: ## List the targets
 	@echo '           WORKERS ($(WORKERS): processes that share the tests of one run, 0 for none),'
 	@echo '           VERSIONS, SOAK_KILLS ($(SOAK_KILLS)), SOAK_SENDS (for example: xebo exotel), SOAK_SEED,'
 	@echo '           SOAK_CRASH_POINTS ($(SOAK_CRASH_POINTS)),'
-	@echo '           SCREENSHOTS ($(SCREENSHOTS): where make browser leaves them; docs/images for the docs)'
+	@echo '           SCREENSHOTS ($(SCREENSHOTS): where make browser stores them; docs/images for the docs)'
 
 check: .venv/.installed ## Lint, formatting, types, and who may import whom
 	.venv/bin/ruff check
@@ -122,7 +122,7 @@ $(VERSIONS:%=resolution-%): resolution-%: wheel
 	@install='.venv/bin/uv pip install --quiet --python build/resolution/$*/bin/python --exclude-newer $(DAY-$*)' && \
 	$$install apache-airflow==$(RELEASE-$*) && \
 	.venv/bin/uv pip freeze --quiet --python build/resolution/$*/bin/python >build/resolution/$*/airflow.txt && \
-	$$install --constraint build/resolution/$*/airflow.txt "$$(echo build/dist/*.whl)[sandbox,parquet]"
+	$$install --constraint build/resolution/$*/airflow.txt "$$(echo build/dist/*.whl)[sandbox,parquet,excel]"
 	@home=$$(mktemp -d -t airflow-smoke.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
 	AIRFLOW_HOME="$$home" AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR build/resolution/$*/bin/python -I -W ignore scripts/smoke.py
 
@@ -147,7 +147,7 @@ $(VERSIONS:%=integration-%): integration-%: $$(call venv,$$*)/home/airflow.db
 	@echo 'Airflow $*'
 	@$(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS='tests/postgres $(PYTEST_ARGS)'
 
-# Where the tests leave what the browser showed: docs/images renews the pictures of the docs.
+# Where the tests store screenshots: docs/images replaces the images of the docs.
 browser: .venv/.browser ## The UI in a real browser, against the sandbox; as root it installs Chromium (Debian)
 	@scripts/chromium.sh
 	@home=$$(mktemp -d -t airflow-browser.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
@@ -208,7 +208,7 @@ clean: ## Remove everything that these targets made
 define install
 test -x $(@D)/bin/uv || { $(or $(PYTHON-$*),$(PYTHON)) -m venv --clear $(@D) && $(@D)/bin/pip install --quiet --constraint $< uv; }
 $(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --exact --constraint $< --build-constraint $< \
-	--editable '.[sandbox,parquet]' --group dev
+	--editable '.[sandbox,parquet,excel]' --group dev
 touch $@
 endef
 
@@ -232,7 +232,7 @@ $(EXTREMES:%=.venv-%/.installed): .venv-%/.installed: constraints/%.txt pyprojec
 .venv-prerelease/.installed: newest-packages
 	test -x $(@D)/bin/uv || { $(PYTHON) -m venv --clear $(@D) && $(@D)/bin/pip install --quiet uv; }
 	$(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --upgrade --prerelease if-necessary-or-explicit \
-		apache-airflow==$(PRERELEASE) --editable '.[sandbox,parquet]' --group dev
+		apache-airflow==$(PRERELEASE) --editable '.[sandbox,parquet,excel]' --group dev
 	touch $@
 
 define migrate

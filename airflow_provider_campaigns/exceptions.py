@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from airflow_provider_campaigns.masking import mask, one_line
 
@@ -33,6 +33,10 @@ class InputError(CampaignError, ValueError):
 
 class PersonalDataWarning(UserWarning):
     """Airflow stores personal data of a DAG in clear."""
+
+
+class NoContactsError(InputError):
+    """The source of the contacts can be read, and holds none."""
 
 
 class InvalidContactError(InputError):
@@ -118,15 +122,25 @@ class DeliveryError(CampaignError):
 
     :param message: what happened and what to do.
     :param final: a retry of the task cannot help.
+    :param remedy: parameters that a person may choose, once, when the task is cleared: ``{"on_cleared": "resend"}``.
     """
 
-    def __init__(self, message: str, *, final: bool = False) -> None:
+    def __init__(self, message: str, *, final: bool = False, remedy: Mapping[str, str] | None = None) -> None:
         self.final = final
+        self.remedy = dict(remedy or {})
         super().__init__(message)
+
+    def add(self, sentence: str) -> None:
+        """Add a sentence to the message."""
+        self.args = (f"{str(self).rstrip('.')}. {sentence}",)
 
 
 class TooManyRejectedError(DeliveryError):
     """More contacts were rejected than ``max_rejected`` allows, or every one was."""
+
+
+class TooManyInvalidError(DeliveryError):
+    """More contacts were invalid than ``max_invalid`` allows."""
 
 
 class UnknownOutcomesError(DeliveryError):
@@ -142,4 +156,4 @@ class SendWindowClosedError(DeliveryError):
 
 
 class LedgerError(DeliveryError):
-    """The record of an earlier try is missing, or belongs to another delivery."""
+    """The record of an earlier try is missing or damaged, or belongs to another delivery."""

@@ -46,6 +46,38 @@ def parse_positive_int(name: str, value: int | str | None) -> int | None:
     return int(text)
 
 
+def parse_count(name: str, value: int | str | None, default: int) -> int:
+    """
+    Return a whole number of at least 0, given as such or as text; ``default`` for None and empty text.
+
+    :raises InputError: it is something else.
+    """
+    text = str("" if value is None else value).strip()
+    if not text:
+        return default
+    if isinstance(value, bool) or not text.isdecimal():
+        raise InputError(name, "a whole number from 0", repr(value))
+    return int(text)
+
+
+def parse_count_or_share(name: str, value: Any) -> float | None:
+    """
+    Return a number of contacts (int) or a share of them (float), given as such or as text; None for empty ones.
+
+    :raises InputError: it is something else.
+    """
+    if isinstance(value, str):
+        with suppress(ValueError):
+            value = int(value) if value.strip().isdecimal() else float(value)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        raise InputError(name, "a number of contacts (int) or a share of them (float)", repr(value))
+    if isinstance(value, float) and value > 1:
+        raise InputError(name, "a share of the contacts from 0.0 to 1.0, or a whole number", repr(value))
+    return value
+
+
 def parse_bool(name: str, value: bool | str) -> bool:
     """
     Return a choice, given as such or as the text of one: "False" in place of False would otherwise mean yes.

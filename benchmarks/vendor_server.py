@@ -46,7 +46,7 @@ class Limit:
         self.counts: dict[str, float] = {"requests": 0, "refused": 0, "seconds": 0.0}
 
     def allows(self) -> bool:
-        """Count a request, and tell whether it is within the limit."""
+        """Count a request, and return whether it is within the limit."""
         now = time.monotonic()
         self.first = self.first or now
         self.counts["requests"] += 1

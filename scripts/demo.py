@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found = dag_runs.load_dags(options.dags)
         dags = {dag_id: dag for dag_id, dag in found.items() if LIVE not in dag.tags}
         for dag_id in sorted(found.keys() - dags.keys()):
-            print(f"{dag_id}: only in an Airflow that goes on (make demo-live)", flush=True)
+            print(f"{dag_id}: only in an Airflow that keeps running (make demo-live)", flush=True)
         examples = [run(dags[dag_id], SandboxClient(sandbox.url), logs) for dag_id in sorted(dags)]
     examples += missing(options.dags, dags, logs)
     report(examples, time.monotonic() - started)
@@ -177,8 +177,8 @@ def report(examples: Sequence[Example], seconds: float) -> None:
             print(*example.log.read_text(errors="replace").splitlines()[-LAST_LINES:], sep="\n", end="\n\n")
     contacts = sum(int(row[4]) for example in examples for row in example.rows)
     wrong = sum(bool(example.problems) for example in examples)
-    told = f"{wrong} went wrong" if wrong else "the sandbox received what the receipts say, contact by contact"
-    print(f"{len(examples)} DAGs, {contacts} contacts, {seconds:.0f} s: {told}")
+    summary = f"{wrong} went wrong" if wrong else "the sandbox received what the receipts say, contact by contact"
+    print(f"{len(examples)} DAGs, {contacts} contacts, {seconds:.0f} s: {summary}")
 
 
 @contextmanager

@@ -74,8 +74,8 @@ def follow_up(airflow: RunningAirflow, sandbox: SandboxClient) -> Example:
     """Let a campaign end at Exotel, and see the run that its watcher starts."""
     with _example(airflow, FOLLOW_UP) as example:
         before = _contacts(sandbox)
-        # What is over before its first look starts nothing.
-        wait_for("a look of the watcher", lambda: _is_watched(sandbox), WAIT_SECONDS)
+        # What is over before its first poll starts nothing.
+        wait_for("a poll by the watcher", lambda: _is_watched(sandbox), WAIT_SECONDS)
         form = LiveRun(airflow, FORM, airflow.start_run(FORM, name="Renewals", numbers=NUMBERS))
         rung = account(example, form.end(), {("ring", -1): NUMBERS})
         wait_for("a run that the watcher starts", lambda: bool(_run_ids(airflow)), WAIT_SECONDS)
@@ -131,8 +131,8 @@ class LiveRun:
         """
         if self.airflow.call("GET", f"{self._path}/taskInstances/{task_id}")["state"] not in WAITING:
             return False
-        told = ("executor event", f"task_id='{task_id}'", f"run_id='{self.run_id}'")
-        return any(all(text in line for text in told) for line in self.airflow.printed().splitlines())
+        parts = ("executor event", f"task_id='{task_id}'", f"run_id='{self.run_id}'")
+        return any(all(text in line for text in parts) for line in self.airflow.printed().splitlines())
 
     def _task(self, task: dict[str, Any]) -> TaskRun:
         task_id, map_index = task["task_id"], task["map_index"]

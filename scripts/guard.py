@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psutil
 
-# Seconds between two looks whether all of them still run.
-BETWEEN_LOOKS = 1.0
+# Seconds between two checks whether all of them still run.
+CHECK_INTERVAL = 1.0
 
 
 def others() -> list[psutil.Process]:
@@ -40,18 +40,18 @@ def start(log: str, command: list[str]) -> subprocess.Popen[bytes]:
 
 
 def main() -> None:
-    """Start, wait, kill; look again each time: a process may have started another one meanwhile."""
+    """Start, wait, kill; list the processes again each time: one may have started another one meanwhile."""
     commands = json.loads(sys.stdin.readline())
     running = {log: start(log, command) for log, command in commands.items()}
-    while not select.select([sys.stdin], [], [], BETWEEN_LOOKS)[0]:
+    while not select.select([sys.stdin], [], [], CHECK_INTERVAL)[0]:
         for log, process in running.items():
             # As a service manager does: 3.1's scheduler ends when a task is cleared in the moment it is scheduled.
             if process.poll() is not None:
                 running[log] = start(log, commands[log])
     while left := others():
-        for process in left:
+        for other in left:
             with suppress(psutil.NoSuchProcess):
-                process.kill()
+                other.kill()
         psutil.wait_procs(left, timeout=1)
 
 

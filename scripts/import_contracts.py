@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output
 
 
-class RestrictedNames(Contract):  # type: ignore[misc, unused-ignore]
+class RestrictedNames(Contract):
     """
     Names that only one package may use: imported, read as an attribute, or spelled out as text.
 
@@ -22,8 +23,8 @@ class RestrictedNames(Contract):  # type: ignore[misc, unused-ignore]
     allowed = fields.StringField()
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
-        """Look for the names in every module of the root package outside ``allowed``."""
-        names = set(self.names)
+        """Search for the names in every module of the root package outside ``allowed``."""
+        names = set(cast("list[str]", self.names))
         found = [
             f"{module}:{line}: {name}"
             for module in sorted(_modules(graph))

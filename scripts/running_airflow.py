@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,7 +57,7 @@ class RunningAirflow:
     :param home: an empty folder, which gets its database (SQLite) and its logs.
     :param dags: folder of its DAGs.
     :param sandbox_url: where the connections ``<vendor>_default`` lead to.
-    :param settings: environment variables; None leaves one that would be set here to Airflow.
+    :param settings: environment variables; None does not set one that would be set here.
     """
 
     def __init__(self, home: Path, dags: Path, sandbox_url: str, **settings: str | None) -> None:
@@ -130,9 +131,9 @@ class RunningAirflow:
         answers = [self.asked(method, path, **body)]
 
         def is_answered() -> bool:
-            if answers[-1].status_code >= requests.codes.server_error:
+            if answers[-1].status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 answers.append(self.asked(method, path, **body))
-            return answers[-1].status_code < requests.codes.server_error
+            return answers[-1].status_code < HTTPStatus.INTERNAL_SERVER_ERROR
 
         wait_for(f"an answer to {method} {path}", is_answered, ANSWER_SECONDS)
         if not answers[-1].ok:
@@ -182,7 +183,7 @@ def running_examples(sandbox_url: str, poke_interval: float = 1.0, **settings: s
     Not all examples exist before Airflow 3.1, and this waits for each of them.
 
     :param sandbox_url: where the connections lead to.
-    :param poke_interval: seconds between two looks of the examples' sensors and watchers.
+    :param poke_interval: seconds between two polls of the examples' sensors and watchers.
     :param settings: environment variables.
     """
     with TemporaryDirectory(prefix="airflow-examples.") as folder:

@@ -33,7 +33,7 @@ def forms_of_airflow_3() -> dict[str, Any]:
             "extra": {name: label(field) for name, field in form.extra_fields.items()},
         }
         for form in HookMetaService.hook_meta_data()
-        if form.standard_fields and form.extra_fields
+        if form.connection_type and form.standard_fields and form.extra_fields
     }
 
 
@@ -41,7 +41,7 @@ def forms_of_airflow_2() -> dict[str, Any]:
     from airflow.providers_manager import ProvidersManager
 
     manager = ProvidersManager()
-    forms = {
+    forms: dict[str, dict[str, Any]] = {
         kind: {
             "name": hook.hook_name,
             "standard": {name: unwrap(None, hidden=True) for name in manager.field_behaviours[kind]["hidden_fields"]}

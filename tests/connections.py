@@ -23,7 +23,7 @@ CREDENTIALS: dict[str, dict[str, Any]] = {
 }
 # Nobody waits for the pace that the vendors' pages ask for: the sandbox is ours.
 QUICK = {"requests_per_minute": 600_000}
-EXTRAS = {"exotel": {"account_sid": exotel.ACCOUNT_SID, **QUICK}, "ozonetel": QUICK}
+EXTRAS: dict[str, dict[str, Any]] = {"exotel": {"account_sid": exotel.ACCOUNT_SID, **QUICK}, "ozonetel": QUICK}
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, vendor: str, **changes: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import cached_property
@@ -65,10 +64,6 @@ class CampaignHook(BaseHook):
 
         :raises InputError: a field is missing or wrong.
         """
-
-    @abstractmethod
-    def account(self) -> str:
-        """Return what is different for each account of the vendor; may be a secret: only its digest is kept."""
 
     @abstractmethod
     def check(self) -> Conversation[str]:
@@ -167,9 +162,8 @@ class CampaignHook(BaseHook):
 
     @property
     def identity(self) -> dict[str, str]:
-        """The account a delivery goes to, in a form that a ledger may keep: its name as a digest."""
-        account = hashlib.sha256(self.account().encode()).hexdigest()[:16]
-        return {"vendor": self.conn_type, "host": self.fields.settings.base_url, "account": account}
+        """The account a delivery goes to: the connection and its host, never a key, which may be rotated."""
+        return {"vendor": self.conn_type, "connection": self.conn_id, "host": self.fields.settings.base_url}
 
     @property
     def secrets(self) -> tuple[str, ...]:

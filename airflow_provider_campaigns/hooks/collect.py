@@ -41,10 +41,6 @@ class CollectHook(CampaignHook):
             policy=fields.policy,
         )
 
-    def account(self) -> str:
-        """Return the API key, the only thing that identifies a user."""
-        return self.dialect.api_key
-
     def check(self) -> Conversation[str]:
         """Ask for the team."""
         return self.dialect.check()

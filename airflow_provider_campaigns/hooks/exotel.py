@@ -50,10 +50,6 @@ class ExotelHook(CampaignHook):
             policy=fields.policy,
         )
 
-    def account(self) -> str:
-        """Return the account SID."""
-        return self.dialect.account_sid
-
     def campaign_url(self, campaign_id: str) -> str:
         """Return the address of the campaign's page; see the extra ``campaign_url``."""
         account_sid, page = self.dialect.account_sid, self.fields.text("campaign_url")

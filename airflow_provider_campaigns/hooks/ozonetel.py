@@ -53,10 +53,6 @@ class OzonetelHook(CampaignHook):
         name = variable_name(self.conn_type, self.dialect.user_name, self.dialect.api_key)
         return SharedTokens(name, claim_lifetime=self.fields.settings.timeout + CLAIM_MARGIN)
 
-    def account(self) -> str:
-        """Return the user name."""
-        return self.dialect.user_name
-
     def check(self) -> Conversation[str]:
         """Ask for a campaign's status."""
         return self.dialect.check()

@@ -50,10 +50,6 @@ class XeboHook(CampaignHook):
             policy=fields.policy,
         )
 
-    def account(self) -> str:
-        """Return the user's e-mail, or the API key."""
-        return self.dialect.api_key or self.dialect.email
-
     def check(self) -> Conversation[str]:
         """Log in, or have the API key checked."""
         return self.dialect.check()

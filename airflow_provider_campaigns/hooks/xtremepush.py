@@ -41,10 +41,6 @@ class XtremepushHook(CampaignHook):
             policy=fields.policy,
         )
 
-    def account(self) -> str:
-        """Return the app token, which is all that identifies a project."""
-        return self.dialect.app_token
-
     def check(self) -> Conversation[str]:
         """Ask for one campaign of the list."""
         return self.dialect.check()

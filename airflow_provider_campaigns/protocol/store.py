@@ -8,9 +8,6 @@ from typing import Any, Protocol
 class Store(Protocol):
     """Durable key-value state of one task instance; values are JSON."""
 
-    fenced: bool
-    """Whether it refuses the writes of a try that has a successor."""
-
     def get(self, key: str) -> Any:
         """Return the value, None when there is none; raise when it cannot be read."""
 

@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Key of the note that tells people how far a delivery is; a ledger has no such key.
+# Key of the note that shows people how far a delivery is; a ledger has no such key.
 PROGRESS = "progress"
 
 
 class TaskStateStore:
     """State in ``context["task_state_store"]``, kept until Airflow deletes the task instance."""
-
-    fenced = True
 
     def __init__(self, accessor: Any) -> None:
         self._accessor = accessor
@@ -51,8 +49,6 @@ class VariableStore:
     :param prefix: start of the Variables' names.
     """
 
-    fenced = False
-
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
 
@@ -62,12 +58,20 @@ class VariableStore:
             text = variables.read(f"{self._prefix}_{key}")
         except variables.UnreadableVariableError as error:
             raise LedgerError(str(error)) from error
-        return json.loads(text) if text else None
+        if text is None:
+            return None
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = None
+        if value is None:
+            raise LedgerError(f"Airflow Variable {self._prefix}_{key} is damaged; it is part of a task's record")
+        return value
 
     def set(self, key: str, value: Any) -> None:
         """Store the value, or raise."""
         text = json.dumps(value, separators=(",", ":"))
-        variables.write(f"{self._prefix}_{key}", text, "what a task keeps for its next try")
+        variables.write(f"{self._prefix}_{key}", text, "what a task stores for its next try")
 
     def delete(self, key: str) -> None:
         """Delete the value, if there is one."""
@@ -76,8 +80,6 @@ class VariableStore:
 
 class MemoryStore:
     """State of an operator that is executed outside a task, as in a unit test: gone when the process ends."""
-
-    fenced = True
 
     def __init__(self) -> None:
         self._values: dict[str, str] = {}

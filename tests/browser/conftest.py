@@ -1,4 +1,4 @@
-"""A browser that looks at the UI of a whole Airflow, whose connections lead to a sandbox."""
+"""A browser that shows the UI of a whole Airflow, whose connections lead to a sandbox."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
@@ -37,7 +38,10 @@ Photograph = Callable[..., None]
 @pytest.fixture(scope="session")
 def airflow(sandbox_server: SandboxServer) -> Iterator[RunningAirflow]:
     """An Airflow with the examples, which run only when somebody triggers them."""
-    settings = {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled", "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False"}
+    settings: dict[str, Any] = {
+        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+        "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
+    }
     with running_examples(sandbox_server.url, **settings) as airflow:
         yield airflow
 

@@ -21,7 +21,7 @@ def empty_bucket() -> str:
     try:
         from airflow.sdk.io import attach
     except ImportError:
-        from airflow.io.store import attach
+        from airflow.io.store import attach  # type: ignore[no-redef]
     memory = fsspec.filesystem("memory")
     attach("memory", fs=memory)
     memory.store.clear()

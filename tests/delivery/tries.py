@@ -29,11 +29,11 @@ def answers(world: World, **special: Response | Exception) -> Reaction:
 def fail_try(world: World, plan: Plan, kind: type[Exception], number: int = 1) -> tuple[Any, Receipt, list[Outcome]]:
     """Run one try that ends early, and return its error, the receipt it leaves and all outcomes."""
     world.start_process()
-    delivery = new_try(world, plan, number)
+    delivery = new_try(world, plan)
     with pytest.raises(kind) as caught:
         delivery.deliver(plan.header)
     assert delivery.begun
-    receipt = delivery.leave()
+    receipt = delivery.report_unsent()
     outcomes = list(delivery.outcomes.read())
     assert [line["row"] for line in outcomes] == list(range(1, receipt["contacts"] + 1))
     return caught.value, receipt, outcomes

@@ -16,7 +16,8 @@ from airflow_provider_campaigns.delivery.plan.exclusions import read_exclusions
 from airflow_provider_campaigns.delivery.plan.sources import open_source
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
-from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder, OutcomeRecords, Outcomes
+from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
+from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder, OutcomeRecords
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
 from airflow_provider_campaigns.delivery.run.engine import Delivery
 from airflow_provider_campaigns.delivery.run.limits import Limits, OnUnknown
@@ -27,7 +28,7 @@ from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response, Sleep, T
 from airflow_provider_campaigns.protocol.pace import Pace, paced
 from airflow_provider_campaigns.protocol.retry import exchange
-from airflow_provider_campaigns.protocol.send import Contact, ContactReply, LooksUp, Send
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply, LooksUp, ReplyStatus, Send
 
 HEADER = {"vendor": "acme", "campaign": "spring"}
 
@@ -55,7 +56,6 @@ class World:
     contacted: list[str] = field(default_factory=list)
     requests: list[list[str]] = field(default_factory=list)
     crashes: int = 0
-    fenced: bool = False
     _steps: int = 0
     _crash_at: int | None = None
     _dead: bool = False
@@ -100,6 +100,10 @@ class World:
         self.values[key] = json.dumps(value)
         self.step()
 
+    def delete(self, key: str) -> None:
+        self.alive()
+        self.values.pop(key, None)
+
     # -- the vendor
 
     def run(self, conversation: Conversation[T]) -> T:
@@ -114,7 +118,8 @@ class World:
                 else:
                     step = conversation.send(reply)
         except StopIteration as end:
-            return end.value
+            result: T = end.value
+            return result
 
     def _reply(self, request: Any) -> Response:
         assert isinstance(request, Request)
@@ -175,7 +180,7 @@ class AcmeSend(Send):
         request = Request("POST", "/send", "write", json=body, safe_to_resend=self.safe_to_resend)
         response = yield from exchange(_Acme(policy=RetryPolicy(retry_limit=0)), request)
         statuses = response.json()
-        there = "accepted" if resent or response.repeated else "duplicate"
+        there: ReplyStatus = "accepted" if resent or response.repeated else "duplicate"
         replies = {"accepted": ContactReply("accepted"), "duplicate": ContactReply(there)}
         return [replies.get(status, ContactReply(status, "refused", message="no such number")) for status in statuses]
 
@@ -197,9 +202,9 @@ class WorldFolder(OutcomeFolder):
         super().write_unsent(outcomes)
         self._world.step()
 
-    def last_parts(self) -> Iterator[Outcome]:
+    def written(self) -> Iterator[Outcome]:
         self._world.alive()
-        return super().last_parts()
+        return super().written()
 
 
 class WorldSenders:
@@ -265,14 +270,16 @@ class Plan:
     max_rejected: float | None = None
     header: Mapping[str, Any] = field(default_factory=lambda: HEADER)
     max_tries: int = 0
-    anew: bool = False
+    resend: bool = False
+    max_invalid: float | None = None
+    max_resends: int = 3
 
     def changed(self, **changes: Any) -> Plan:
         return replace(self, **changes)
 
     @property
     def limits(self) -> Limits:
-        return Limits(self.on_unknown, self.max_rejected)
+        return Limits(self.on_unknown, self.max_rejected, self.max_invalid, self.max_resends)
 
     @property
     def contacts(self) -> Any:
@@ -281,10 +288,14 @@ class Plan:
         return self.rows
 
 
-def new_try(world: World, plan: Plan, number: int = 1) -> Delivery:
-    """Return try ``number`` of a delivery, ready to ``deliver``; the only place that makes an engine."""
-    ledger = Ledger(world, number, plan.max_tries, anew=plan.anew)
-    ledger.begin()
+def new_try(world: World, plan: Plan, recovers: int = 0) -> Delivery:
+    """
+    Return the next try of a delivery, ready to ``deliver``; the only place that makes an engine.
+
+    :param recovers: number of the last try whose outcomes take the place of a ledger that is gone.
+    """
+    ledger = Ledger.open(world, after=recovers)
+    ledger.begin(plan.max_tries, resend="if_cleared" if plan.resend else "no", recovers=recovers)
     outcomes: Outcomes = OutcomeRecords(world, ledger.try_number, ledger.try_numbers)
     if plan.folder:
         outcomes = WorldFolder(world, plan.folder, ledger.try_number)
@@ -310,7 +321,7 @@ def new_try(world: World, plan: Plan, number: int = 1) -> Delivery:
 def run_try(world: World, plan: Plan, number: int = 1, crash_at: int | None = None) -> tuple[Receipt, list[Outcome]]:
     """Run one try in a process of its own and return its receipt and all outcomes."""
     world.start_process(crash_at)
-    delivery = new_try(world, plan, number)
+    delivery = new_try(world, plan)
     receipt = delivery.deliver(plan.header)
     return receipt, list(delivery.outcomes.read())
 

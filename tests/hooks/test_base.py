@@ -89,14 +89,14 @@ def test_the_connection_is_looked_up_when_it_is_first_needed(
     assert hook.only_recipients == ("*@example.com",), "and not again"
 
 
-def test_the_account_is_kept_as_a_digest(connect: Callable[..., AcmeHook]) -> None:
+def test_an_account_is_its_connection_and_host_and_not_its_key(connect: Callable[..., AcmeHook]) -> None:
     identity = connect(host="api.example.com").identity
-    other = connect(host="api.example.com", password="another").identity
+    rotated = connect(host="api.example.com", password="another").identity
+    moved = connect(host="eu.example.com").identity
 
-    assert (identity["vendor"], identity["host"]) == ("collect", HOST)
-    assert len(identity["account"]) == 16
-    assert "secret" not in identity["account"]
-    assert identity["account"] != other["account"]
+    assert identity == {"vendor": "collect", "connection": "acme_default", "host": HOST}
+    assert rotated == identity
+    assert moved != identity
 
 
 def test_a_host_with_credentials_is_refused_before_it_is_kept(connect: Callable[..., AcmeHook]) -> None:

@@ -24,7 +24,8 @@ def main(number_of_try: int, folder: Path, many: bool, environment: Mapping[str,
         for module in (lists, recipients):
             module.MOST_CONTACTS, module.MOST_IN_A_LIST = NUMBERS_PER_REQUEST, ON_A_LIST  # type: ignore[attr-defined]
     # Look-ups that follow at once: nothing is on its way any more when a sandbox on this machine is asked.
-    idempotent_create.lookup_delays = lists.lookup_delays = lambda _: [0, 0, 0]  # type: ignore[attr-defined]
+    for module in (idempotent_create, lists):
+        module.lookup_delays = lambda timeout: [0.0, 0.0, 0.0]  # type: ignore[attr-defined]
     create = CreateExotelCampaignOperator(
         task_id="create",
         name="Reminder",

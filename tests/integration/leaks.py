@@ -1,5 +1,5 @@
 """
-Recipients and secrets that are known by sight, operators that handle them, and the places where they might be left.
+Recipients and secrets that are easily found, operators that handle them, and the places where they might remain.
 
 DAG files of the tests import this, too.
 """
@@ -93,9 +93,17 @@ def probing_operators(
     :param kind: which connections they use.
     :param contacts: as their parameter ``contacts``; ``numbers`` is that of the operator for Exotel.
     """
-    common = {"contacts": contacts, "outcomes_path": outcomes_path}
-    lead = {"campaign_name": "Demo", "columns": {"phoneNumber": "phone"}, "ozonetel_conn_id": f"ozonetel_{kind}"}
-    survey = {"collector_id": "c", "collector_token": collector_token, "xebo_conn_id": f"xebo_{kind}"}
+    common: dict[str, Any] = {"contacts": contacts, "outcomes_path": outcomes_path}
+    lead: dict[str, Any] = {
+        "campaign_name": "Demo",
+        "columns": {"phoneNumber": "phone"},
+        "ozonetel_conn_id": f"ozonetel_{kind}",
+    }
+    survey: dict[str, Any] = {
+        "collector_id": "c",
+        "collector_token": collector_token,
+        "xebo_conn_id": f"xebo_{kind}",
+    }
     return [
         AddCampaignLeadOperator(task_id="lead", **lead, **common),
         AddCampaignLeadOperator(task_id="bulk", bulk=True, **{**lead, "campaign_name": "Bulk"}, **common),

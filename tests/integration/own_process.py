@@ -14,8 +14,6 @@ from airflow_provider_campaigns.state import task_state as state
 class StateFolder:
     """The durable state of a task instance in files, each written whole."""
 
-    fenced = False
-
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
@@ -28,13 +26,16 @@ class StateFolder:
         path.write_text(json.dumps(value))
         os.replace(path, self.folder / key)  # noqa: PTH105 - the plainest atomic step
 
+    def delete(self, key: str) -> None:
+        (self.folder / key).unlink(missing_ok=True)
+
 
 def context_in(folder: Path, task_id: str, number_of_try: int) -> Any:
     """Return the context of a try whose task instance keeps its state in ``folder``."""
     files = StateFolder(folder / "state")
     files.folder.mkdir(exist_ok=True)
     # The versions of Airflow keep it in different places, none of which is there outside a task.
-    state.task_state = lambda context: files  # type: ignore[assignment]
+    state.task_state = lambda context: files
     ti = SimpleNamespace(
         dag_id="dag",
         run_id="run",

@@ -54,7 +54,7 @@ class ScheduledAirflow(RunningAirflow):
 
     :param folder: an empty folder.
     :param sandbox_url: where the connections lead to; ``<vendor>_impatient`` do not wait long for an answer.
-    :param settings: environment variables; None leaves one that would be set here to Airflow.
+    :param settings: environment variables; None does not set one that would be set here.
     """
 
     def __init__(self, folder: Path, sandbox_url: str, **settings: str | None) -> None:
@@ -136,7 +136,7 @@ class Run:
     def wait(
         self, what: str, condition: Callable[[], bool], seconds: float = WAIT_SECONDS, poll: float = POLL_SECONDS
     ) -> None:
-        """Return once ``condition`` holds, as ``wait_for``; what is waited for in vain is told with all logs."""
+        """Return once ``condition`` holds, as ``wait_for``; the error of a wait in vain has all logs."""
         try:
             wait_for(f"{what} of {self.dag_id}", condition, seconds, poll)
         except TimeoutError as error:
@@ -164,7 +164,7 @@ class Run:
         self.airflow.call("POST", f"dags/{self.dag_id}/clearTaskInstances", dag_run_id=self.run_id, **order)
 
     def _clear_by_command(self) -> None:
-        """Clear it by the command line: the REST API of Airflow 2 leaves a running task as it is."""
+        """Clear it by the command line: the REST API of Airflow 2 does not end a running task."""
         date = self.airflow.call("GET", self._run_path)["logical_date"]
         self.airflow.command("tasks", "clear", "--yes", "--start-date", date, "--end-date", date, self.dag_id)
 
@@ -195,8 +195,9 @@ class Run:
 
     def links(self) -> dict[str, str | None]:
         """Return the task's extra links, as the UI shows them."""
-        links: dict[str, str | None] = self.airflow.call("GET", f"{self._path}/links")
-        return links.get("extra_links", links) if AIRFLOW_3 else links
+        answer = self.airflow.call("GET", f"{self._path}/links")
+        links: dict[str, str | None] = answer.get("extra_links", answer) if AIRFLOW_3 else answer
+        return links
 
     def xcom(self, key: str) -> Any:
         """Return an XCom of the last try, which is a collection."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
+from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.collect import SendCollectRequestOperator
 from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperator
 from airflow_provider_campaigns.operators.xebo import TriggerSurveyOperator
@@ -36,7 +35,7 @@ class SendKind:
     """
 
     vendor: str
-    operator: type[BaseOperator]
+    operator: type[CampaignDeliveryOperator]
     campaign: str
     column: str
     path: str
@@ -56,15 +55,18 @@ class SendKind:
         }
         return list(map(people[self.column], range(number)))
 
-    def task(self, **parameters: Any) -> BaseOperator:
+    def task(self, **parameters: Any) -> CampaignDeliveryOperator:
         """Return the task ``send``, whose campaign, contacts and outcomes are named when its DAG is triggered."""
+        named: dict[str, Any] = {
+            self.campaign: "{{ dag_run.conf['campaign'] }}",
+            f"{self.vendor}_conn_id": "{{ dag_run.conf['conn_id'] }}",
+            "on_unknown": "{{ dag_run.conf['on_unknown'] }}",
+        }
         return self.operator(
             task_id="send",
-            **{self.campaign: "{{ dag_run.conf['campaign'] }}"},
+            **named,
             contacts="{{ dag_run.conf['contacts'] }}",
             outcomes_path="{{ dag_run.conf['outcomes'] }}",
-            on_unknown="{{ dag_run.conf['on_unknown'] }}",
-            **{f"{self.vendor}_conn_id": "{{ dag_run.conf['conn_id'] }}"},
             batch_size=self.batch_size,
             max_concurrency=self.max_concurrency,
             **self.parameters,
@@ -72,39 +74,32 @@ class SendKind:
         )
 
 
-BATCHES = {"batch_size": 3, "max_concurrency": 2}
-XEBO = {
-    "vendor": "xebo",
-    "operator": TriggerSurveyOperator,
-    "campaign": "collector_id",
-    "campaign_form": "{:024x}",
-    "column": "email",
-    "path": "/collectors/",
-}
-OZONETEL = {
-    "vendor": "ozonetel",
-    "operator": AddCampaignLeadOperator,
-    "campaign": "campaign_name",
-    "campaign_form": "Demo{}",
-    "column": "phoneNumber",
-    "path": "/AddCampaign",
-}
+def batched(kind: SendKind) -> SendKind:
+    """Return the same send with several contacts per request."""
+    return replace(kind, batch_size=3, max_concurrency=2)
+
+
+XEBO = SendKind("xebo", TriggerSurveyOperator, "collector_id", "email", "/collectors/", "{:024x}")
+COLLECT = SendKind("collect", SendCollectRequestOperator, "campaign_id", "email", "/request", "KYC{}")
+XTREMEPUSH = SendKind("xtremepush", ExecuteXtremepushCampaignOperator, "campaign_id", "user_id", "/execute/")
+OZONETEL = SendKind(
+    "ozonetel",
+    AddCampaignLeadOperator,
+    "campaign_name",
+    "phoneNumber",
+    "/AddCampaign",
+    "Demo{}",
+    parameters={"check_duplicate": False},
+)
 
 SENDS = {
-    "xebo": SendKind(**XEBO, **BATCHES, parameters={"collector_token": "t", "medium": "email"}),
-    "xebo-links": SendKind(
-        **XEBO, batch_size=3, safe=True, contacts_nobody=True, parameters={"collector_token": "t", "medium": None}
+    "xebo": batched(replace(XEBO, parameters={"collector_token": "t", "medium": "email"})),
+    "xebo-links": replace(
+        XEBO, batch_size=3, safe=True, contacts_nobody=True, parameters={"collector_token": "t", "medium": None}
     ),
-    "collect": SendKind("collect", SendCollectRequestOperator, "campaign_id", "email", "/request", "KYC{}", **BATCHES),
-    "xtremepush": SendKind(
-        "xtremepush",
-        ExecuteXtremepushCampaignOperator,
-        "campaign_id",
-        "user_id",
-        "/execute/",
-        **BATCHES,
-    ),
-    "ozonetel": SendKind(**OZONETEL, parameters={"check_duplicate": False}),
-    "ozonetel-checked": SendKind(**OZONETEL, safe=True, parameters={"check_duplicate": True}),
-    "ozonetel-bulk": SendKind(**OZONETEL, **BATCHES, parameters={"check_duplicate": False, "bulk": True}),
+    "collect": batched(COLLECT),
+    "xtremepush": batched(XTREMEPUSH),
+    "ozonetel": OZONETEL,
+    "ozonetel-checked": replace(OZONETEL, safe=True, parameters={"check_duplicate": True}),
+    "ozonetel-bulk": batched(replace(OZONETEL, parameters={"check_duplicate": False, "bulk": True})),
 }

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import demo
 import pytest
@@ -16,7 +14,7 @@ from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
 from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperator
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import connect, keep_tokens_in_memory
-from tests.operators.conftest import make_context
+from tests.operators.conftest import MakeContext, make_context
 
 __all__ = ["make_context"]
 
@@ -29,9 +27,7 @@ OTHER = LEAD._replace(contact="+447700900101")
 
 
 @pytest.fixture
-def sent(
-    sandbox: SandboxClient, make_context: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> TaskRun:
+def sent(sandbox: SandboxClient, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch) -> TaskRun:
     """A task that has sent a lead to the sandbox."""
     connect(monkeypatch, sandbox, "ozonetel")
     keep_tokens_in_memory(monkeypatch)
@@ -101,7 +97,7 @@ def test_an_example_that_is_no_dag_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "received", "told"),
+    ("said", "received", "reported"),
     [
         ([LEAD], [], ["+447700900100: accepted 1 times by the outcomes, 0 times"]),
         ([], [LEAD], ["+447700900100: accepted 0 times by the outcomes, 1 times"]),
@@ -113,8 +109,8 @@ def test_an_example_that_is_no_dag_is_reported(tmp_path: Path) -> None:
         ([LEAD, OTHER, LEAD], [LEAD, LEAD, OTHER], []),
     ],
 )
-def test_every_difference_is_told(said: list[Contacted], received: list[Contacted], told: list[str]) -> None:
+def test_every_difference_is_reported(said: list[Contacted], received: list[Contacted], reported: list[str]) -> None:
     sentences = demo.differences(Counter(said), Counter(received))
 
-    assert len(sentences) == len(told)
-    assert all(words in sentence for words, sentence in zip(told, sentences, strict=True))
+    assert len(sentences) == len(reported)
+    assert all(words in sentence for words, sentence in zip(reported, sentences, strict=True))

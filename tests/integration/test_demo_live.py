@@ -35,17 +35,18 @@ def test_who_approves_is_shown_the_audience_and_nobodys_address(
     example: dict[str, Any], sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(monkeypatch, sandbox, "ozonetel")
-    look = AddCampaignLeadOperator(task_id="preview", campaign_name="Offers", contacts=LEADS, preview=True)
-    ti = SimpleNamespace(xcom_pull={"preview": (preview := look.execute({}))}.__getitem__)
+    preview = AddCampaignLeadOperator(task_id="preview", campaign_name="Offers", contacts=LEADS, preview=True)
+    ti = SimpleNamespace(xcom_pull={"preview": (receipt := preview.execute({}))}.__getitem__)
 
     def rendered(template: str) -> str:
-        return jinja2.Template(template.replace("task_ids=", "")).render(ti=ti)
+        text: str = jinja2.Template(template.replace("task_ids=", "")).render(ti=ti)
+        return text
 
     assert rendered(example["SUBJECT"]) == "Hand 1 leads to the campaign Offers?"
     assert "| 1 | 1 | 1 |" in rendered(example["BODY"])
     # Indented, so that no part of it counts as Markdown.
     assert "\n-     {'phoneNumber': '+44***00', 'Name': '*Zoë* | z***@example.com'" in rendered(example["BODY"])
-    assert demo_live.shown_addresses(rendered(example["BODY"]), preview) == []
+    assert demo_live.shown_addresses(rendered(example["BODY"]), receipt) == []
     assert sandbox.received("ozonetel")["requests"] == []
 
 

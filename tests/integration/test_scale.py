@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, connect, contacted
-from tests.operators.conftest import make_context
+from tests.operators.conftest import MakeContext, make_context
 from tests.operators.deliveries import write_csv
 
 __all__ = ["make_context"]
@@ -25,7 +23,7 @@ NUMBERS = [f"+44{area}4960{number:03}" for area in range(113, 118) for number in
 def test_five_thousand_numbers_are_one_campaign_in_one_request(
     monkeypatch: pytest.MonkeyPatch,
     sandbox: SandboxClient,
-    make_context: Callable[..., dict[str, Any]],
+    make_context: MakeContext,
     tmp_path: Path,
 ) -> None:
     connect(monkeypatch, sandbox, "exotel")
@@ -37,4 +35,4 @@ def test_five_thousand_numbers_are_one_campaign_in_one_request(
 
     assert campaign["from"] == 5000
     assert contacted(sandbox, "exotel") == NUMBERS
-    assert calls(sandbox, "exotel") == ["create_campaign"]
+    assert calls(sandbox, "exotel") == ["list_campaigns", "create_campaign"]

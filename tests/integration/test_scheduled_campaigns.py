@@ -46,7 +46,7 @@ def test_a_triggerer_that_is_killed_while_it_waits(
     with scheduled.triggerer():
         run.until("is deferred", lambda task: task.state == "deferred")
         before = account_polls(sandbox)
-        wait_for("looks of the triggerer", lambda: account_polls(sandbox) > before + 2, WAIT_SECONDS)
+        wait_for("polls by the triggerer", lambda: account_polls(sandbox) > before + 2, WAIT_SECONDS)
         links = run.links()
     sandbox.clock(advance=LONG)
     with scheduled.triggerer():

@@ -12,9 +12,10 @@ import pytest
 
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.integration.crashes import LATENCY, Send
+from tests.integration.disturbances import DISTURBANCES
 from tests.integration.scheduler import Run, ScheduledAirflow
 
-# Longer than what any of them waits for, so that what it waited for in vain is told.
+# Longer than what any of them waits for, so that the error names what it waited for in vain.
 pytestmark = pytest.mark.timeout(300)
 
 KILLS = 3
@@ -55,7 +56,7 @@ def test_a_task_that_is_killed_again_and_again_contacts_nobody_twice_and_loses_n
 
 
 @pytest.mark.parametrize("marked", [False, True], ids=["cleared", "marked failed and cleared"])
-def test_a_task_that_is_cleared_half_way_goes_on(
+def test_a_task_that_is_cleared_half_way_resumes(
     scheduled: ScheduledAirflow, sandbox: SandboxClient, marked: bool
 ) -> None:
     send = Send.begin(scheduled, sandbox, "ozonetel", 600)
@@ -71,7 +72,19 @@ def test_a_task_that_is_cleared_half_way_goes_on(
     assert send.problems(send.run.xcom("receipt")) == []
 
 
-ENDS: dict[str, tuple[str, Callable[[Run], None]]] = {
+@pytest.mark.parametrize("disturb", DISTURBANCES)
+def test_a_task_that_is_disturbed_contacts_nobody_twice_and_loses_nobody(
+    scheduled: ScheduledAirflow, sandbox: SandboxClient, disturb: Callable[[Send, random.Random], None]
+) -> None:
+    send = Send.begin(scheduled, sandbox, "ozonetel", 600)
+
+    disturb(send, random.Random(7))
+
+    assert send.run.end().state == "success"
+    assert send.problems(send.run.xcom("receipt")) == []
+
+
+ENDS: dict[str, tuple[str, Callable[[Run], object]]] = {
     "SIGTERM": ("once", lambda run: run.signal(signal.SIGTERM)),
     "marked failed": ("once", Run.mark_failed),
     "execution_timeout": ("times-out", lambda _: None),
@@ -79,7 +92,7 @@ ENDS: dict[str, tuple[str, Callable[[Run], None]]] = {
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_a_task_that_is_told_to_end_settles_what_it_sent(
+def test_a_task_that_is_asked_to_end_settles_what_it_sent(
     scheduled: ScheduledAirflow, sandbox: SandboxClient, how: str
 ) -> None:
     sandbox.latency(1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,10 @@ from airflow_provider_campaigns.operators.xtremepush import ExecuteXtremepushCam
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import connect, contacted
 from tests.integration.conftest import AirflowProcess
-from tests.operators.conftest import make_context
+from tests.operators.conftest import MakeContext, make_context
 from tests.operators.deliveries import ends
 
 __all__ = ["make_context"]
-
-MakeContext = Callable[..., dict[str, Any]]
 
 # Quotes, commas, newlines in quotes, other alphabets, a blank at the end, a leading zero.
 PEOPLE = [
@@ -153,7 +150,7 @@ def test_a_row_of_a_parquet_file_that_is_broken_is_invalid_and_the_rest_is_deliv
 MANY = [{"user_id": f"user-{number:02}"} for number in range(20)]
 
 
-def refused_half_way(sandbox: SandboxClient, context: dict[str, Any], **parameters: Any) -> None:
+def refused_half_way(sandbox: SandboxClient, context: Any, **parameters: Any) -> None:
     sandbox.fault("unauthorized", vendor="xtremepush", skip=2, times=-1)
     with pytest.raises(CallRefusedError):
         send(**{"contacts": MANY, "batch_size": 3, "max_concurrency": 1, **parameters}).execute(context)
@@ -198,7 +195,7 @@ def test_contacts_in_another_order_are_an_error(sandbox: SandboxClient, make_con
 # -- as tasks of Airflow's own
 
 
-def test_a_query_in_a_dag_goes_on_after_a_failure_whatever_its_table_says_by_then(
+def test_a_query_in_a_dag_resumes_after_a_failure_whatever_its_table_says_by_then(
     airflow: AirflowProcess, sandbox: SandboxClient, tmp_path: Path
 ) -> None:
     people = [{"user_id": user["user_id"], "name": "Zoë", "address": ""} for user in MANY]

@@ -18,4 +18,5 @@ def ago(**since: float) -> datetime:
 def waits_for(deferred: TaskDeferred) -> timedelta:
     """Return how long a task that was deferred just now waits."""
     _, kwargs = deferred.trigger.serialize()
-    return kwargs["moment"] - datetime.now(UTC)
+    moment: datetime = kwargs["moment"]
+    return moment - datetime.now(UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -18,6 +18,9 @@ from airflow_provider_campaigns.hooks.collect import CollectHook
 from airflow_provider_campaigns.operators.collect import UpdateCollectRequestOperator
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, connect
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
 
 CAMPAIGN = "xvr69EYLKXvTkfYuk"
 MakeContext = Callable[..., Any]
@@ -112,16 +115,15 @@ def test_its_fields_are_templates_and_the_assignee_is_not_shown() -> None:
         assigned_to="sam@{{ domain }}",
         collect_conn_id="collect_{{ country }}",
     )
-    operator.render_template_fields(
-        {
-            "request": "r-1",
-            "status": "completed",
-            "due": "2026-12-31",
-            "year": "2026",
-            "domain": "example.com",
-            "country": "fr",
-        }
-    )
+    context = {
+        "request": "r-1",
+        "status": "completed",
+        "due": "2026-12-31",
+        "year": "2026",
+        "domain": "example.com",
+        "country": "fr",
+    }
+    operator.render_template_fields(cast("Context", context))
     assert (operator.request_id, operator.status, operator.due_date) == ("r-1", "completed", "2026-12-31")
     assert operator.data == {"year": "2026"}
     assert operator.assigned_to == "sam@example.com"

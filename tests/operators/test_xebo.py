@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
@@ -15,6 +15,9 @@ from airflow_provider_campaigns.sandbox import xebo
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, connect, contacted
 from tests.operators.deliveries import ends, outcomes_of, write_csv
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
 
 COLLECTOR = "66c70e71f57bd9efe12d691d"
 TOKEN = "J/d5730267"
@@ -110,7 +113,7 @@ class TestSend:
             survey(contacts=people(1), medium="fax").execute(make_context())
         assert sandbox.received()["requests"] == []
 
-    def test_a_lost_reply_leaves_contacts_unknown_and_nobody_is_sent_to_twice(
+    def test_after_a_lost_reply_contacts_are_unknown_and_nobody_is_sent_to_twice(
         self, sandbox: SandboxClient, make_context: MakeContext
     ) -> None:
         sandbox.fault("drop", vendor="xebo", path="campaigns")
@@ -227,16 +230,15 @@ class TestAsTask:
             columns={"email": "{{ column }}"},
             xebo_conn_id="xebo_{{ country }}",
         )
-        operator.render_template_fields(
-            {
-                "collector": COLLECTOR,
-                "token": TOKEN,
-                "medium": "email",
-                "email": "jo@example.com",
-                "column": "E-mail",
-                "country": "in",
-            }
-        )
+        context = {
+            "collector": COLLECTOR,
+            "token": TOKEN,
+            "medium": "email",
+            "email": "jo@example.com",
+            "column": "E-mail",
+            "country": "in",
+        }
+        operator.render_template_fields(cast("Context", context))
         assert operator.collector_id == COLLECTOR
         assert operator.collector_token == TOKEN
         assert operator.medium == "email"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
@@ -18,6 +18,9 @@ from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, connect, contacted
 from tests.operators.deliveries import ends, outcomes_of, write_csv
 from tests.operators.hours import CLOSED, OPEN, OPENS, WINDOW
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
 
 CAMPAIGN = 7345
 QUEUED = "accepted for sending; not delivered yet"
@@ -102,7 +105,7 @@ class TestExecute:
 
 
 class TestSendAt:
-    """When the vendor sends: never at an hour that ``send_window`` leaves out, nor in the past."""
+    """When the vendor sends: never at an hour outside of ``send_window``, nor in the past."""
 
     @pytest.mark.parametrize(
         ("now", "send_at"),
@@ -201,7 +204,7 @@ class TestFailures:
         assert context["ti"].pushed["receipt"]["unsent"] == 4
 
     @pytest.mark.parametrize("fault", ["drop", "cut", "500-after", "html"])
-    def test_a_lost_reply_leaves_contacts_unknown_and_nobody_is_sent_to_twice(
+    def test_after_a_lost_reply_contacts_are_unknown_and_nobody_is_sent_to_twice(
         self, sandbox: SandboxClient, make_context: MakeContext, fault: str
     ) -> None:
         sandbox.fault(fault, vendor="xtremepush")
@@ -273,16 +276,15 @@ class TestAsTask:
             contacts=[{"user_id": "{{ user }}"}, {"user_id": "user-2"}],
             xtremepush_conn_id="xtremepush_{{ country }}",
         )
-        operator.render_template_fields(
-            {
-                "campaign": "7345",
-                "kind": "user_id",
-                "run": "r-1",
-                "when": "2026-12-01 09:30:00+00:00",
-                "user": "user-1",
-                "country": "ie",
-            }
-        )
+        context = {
+            "campaign": "7345",
+            "kind": "user_id",
+            "run": "r-1",
+            "when": "2026-12-01 09:30:00+00:00",
+            "user": "user-1",
+            "country": "ie",
+        }
+        operator.render_template_fields(cast("Context", context))
         assert (operator.campaign_id, operator.target_by) == ("7345", "user_id")
         assert operator.template_params == {"external_message_id": "r-1"}
         assert operator.send_at == "2026-12-01 09:30:00+00:00"

@@ -68,14 +68,14 @@ def run_with(wheel: Wheel, *arguments: str) -> str:
     return ran.stdout
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel: Wheel):
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Wheel) -> None:
     package = {name for name in wheel.files if not name.startswith(f"{DIST_INFO}/")}
     sources = [path for path in (ROOT / PACKAGE).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     assert package == {path.relative_to(ROOT).as_posix() for path in sources}
 
 
 @pytest.mark.parametrize("name", [f"{PACKAGE}/py.typed", f"{DIST_INFO}/licenses/LICENSE"])
-def test_the_wheel_ships_types_and_licence(wheel: Wheel, name: str):
+def test_the_wheel_ships_types_and_licence(wheel: Wheel, name: str) -> None:
     assert name in wheel.files
 
 
@@ -90,28 +90,28 @@ def test_the_wheel_ships_types_and_licence(wheel: Wheel, name: str):
         "Typing :: Typed",
     ],
 )
-def test_the_classifiers_make_it_findable(wheel: Wheel, classifier: str):
+def test_the_classifiers_make_it_findable(wheel: Wheel, classifier: str) -> None:
     assert classifier in wheel.metadata.get_all("Classifier", [])
 
 
-def test_the_metadata_names_this_version_and_the_licence(wheel: Wheel):
+def test_the_metadata_names_this_version_and_the_licence(wheel: Wheel) -> None:
     assert wheel.metadata["Version"] == airflow_provider_campaigns.__version__
     assert wheel.metadata["License-Expression"] == "Apache-2.0"
 
 
-def test_the_metadata_say_where_to_find_the_project(wheel: Wheel):
+def test_the_metadata_say_where_to_find_the_project(wheel: Wheel) -> None:
     urls = dict(line.split(", ", 1) for line in wheel.metadata.get_all("Project-URL", []))
     assert urls.keys() == {"Source", "Documentation", "Changelog", "Bug Tracker"}
     assert all(url.startswith(urls["Source"]) for url in urls.values())
 
 
-def test_no_dependency_is_capped(wheel: Wheel):
+def test_no_dependency_is_capped(wheel: Wheel) -> None:
     requirements = [Requirement(line) for line in wheel.metadata.get_all("Requires-Dist", [])]
     assert "apache-airflow" in {requirement.name for requirement in requirements}
     assert {specifier.operator for requirement in requirements for specifier in requirement.specifier} == {">="}
 
 
-def test_the_only_entry_point_is_the_providers(wheel: Wheel):
+def test_the_only_entry_point_is_the_providers(wheel: Wheel) -> None:
     entry_points = ConfigParser()
     entry_points.read(wheel.folder / DIST_INFO / "entry_points.txt")
     assert {section: dict(entry_points[section]) for section in entry_points.sections()} == {
@@ -119,7 +119,7 @@ def test_the_only_entry_point_is_the_providers(wheel: Wheel):
     }
 
 
-def test_airflow_discovers_the_provider_from_the_wheel(wheel: Wheel):
+def test_airflow_discovers_the_provider_from_the_wheel(wheel: Wheel) -> None:
     where = run_with(wheel, "-c", f"import {PACKAGE}; print({PACKAGE}.__file__)")
     assert Path(where.strip()).is_relative_to(wheel.folder)
 
@@ -137,7 +137,7 @@ def test_airflow_discovers_the_provider_from_the_wheel(wheel: Wheel):
     assert {f"{module.replace('.', '/')}.py" for module in promised} <= wheel.files
 
 
-def test_telling_airflow_about_the_provider_loads_nothing_heavy(wheel: Wheel):
+def test_reading_the_provider_info_loads_nothing_heavy(wheel: Wheel) -> None:
     code = f"""
 import sys
 before = set(sys.modules)
@@ -148,7 +148,7 @@ print(*{{name.partition(".")[0] for name in set(sys.modules) - before}} - sys.st
     assert run_with(wheel, "-c", code).split() == [PACKAGE]
 
 
-def test_the_sdist_holds_what_is_needed_to_test_it(dist: Path):
+def test_the_sdist_holds_what_is_needed_to_test_it(dist: Path) -> None:
     (path,) = dist.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         files = [name.partition("/")[2] for name in archive.getnames()]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -29,7 +29,7 @@ class UpstreamOperator(BaseOperator):
 
 
 class PlainOperator(BaseOperator):
-    """An operator of somebody else."""
+    """An operator of another package."""
 
     template_fields = ("value", "other")
 
@@ -39,7 +39,7 @@ class PlainOperator(BaseOperator):
         self.other = other
 
 
-@dataclass
+@dataclasses.dataclass
 class Author:
     """
     Writes a DAG in which an operator gets its recipients from XComs.
@@ -48,11 +48,11 @@ class Author:
     :param xcoms: by task and key, how the XCom is made of the recipients.
     """
 
-    operator: type
+    operator: type[BaseOperator]
     field: str
     required: Mapping[str, Any]
     dag: Any
-    xcoms: dict[tuple[str, str], Callable[[Any], Any]] = field(default_factory=dict)
+    xcoms: dict[tuple[str, str], Callable[[Any], Any]] = dataclasses.field(default_factory=dict)
 
     def xcom(self, shape: Callable[[Any], Any] = lambda rows: rows) -> Any:
         """Return an upstream task's output."""
@@ -187,7 +187,7 @@ WAYS: dict[str, Way] = {
 }
 
 # The operator, its field, and what else it needs.
-FIELDS: dict[str, tuple[type, str, Mapping[str, Any]]] = {
+FIELDS: dict[str, tuple[type[BaseOperator], str, Mapping[str, Any]]] = {
     "contacts": (AddCampaignLeadOperator, "contacts", {"campaign_name": "Demo"}),
     "exclude": (AddCampaignLeadOperator, "exclude", {"campaign_name": "Demo"}),
     "numbers": (CreateExotelCampaignOperator, "numbers", {"name": "Spring", "caller_id": "+442079460000"}),
@@ -223,7 +223,7 @@ def session() -> Iterator[None]:
         yield
 
 
-@dataclass
+@dataclasses.dataclass
 class FakeTaskInstance:
     xcoms: Mapping[tuple[str, str], Any]
     map_index: int

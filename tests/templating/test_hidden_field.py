@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import DAG, BaseOperator, ObjectStorage
 
 from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
+from tests.stored_dags import stored_dag
 
 PHONES = ["+447700900000", "+447700900001"]
 PEOPLE = [{"phone": phone, "name": "Jo"} for phone in PHONES]
@@ -48,15 +49,6 @@ class UpstreamOperator(BaseOperator):
 def dag() -> Iterator[Any]:
     with DAG("greetings", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
         yield dag
-
-
-def stored(dag: Any) -> str:
-    """Return the DAG as Airflow stores it in its database."""
-    try:
-        from airflow.serialization.serialized_objects import DagSerialization as Serialization
-    except ImportError:
-        from airflow.serialization.serialized_objects import SerializedDAG as Serialization
-    return json.dumps(Serialization.to_dict(dag))
 
 
 def rendered_view(operator: Any) -> Any:
@@ -118,7 +110,7 @@ def test_no_recipient_is_in_the_stored_dag(dag: Any) -> None:
     GreetOperator(task_id="greet_too", people=[*PEOPLE, {"phone": XComArg(upstream)}])
     GreetOperator(task_id="greet_text", people=json.dumps(PEOPLE))
 
-    text = stored(dag)
+    text = stored_dag(dag)
 
     assert '"2 contacts"' in text
     assert '"3 contacts"' in text
@@ -229,7 +221,7 @@ def test_a_dependency_on_an_upstream_task_is_kept(dag: Any, wrap: Callable[[Any]
     operator = GreetOperator(task_id="greet", people=wrap(XComArg(upstream)))
 
     assert operator.upstream_task_ids == {"upstream"}
-    assert stored(dag)
+    assert stored_dag(dag)
 
 
 def test_a_dependency_set_later_is_kept(dag: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskGroup
@@ -70,7 +70,7 @@ def test_what_expand_kwargs_did_not_give_is_a_template_of_the_authors() -> None:
     author = Author(
         OurLeadOperator, "contacts", {"campaign_name": "{{ ds }}"}, dag(default_args={"exclude": "{{ ds }}"})
     )
-    with author.dag, TaskGroup("group", default_args={"sql": "{{ ds }}"}):
+    with author.dag, TaskGroup("group", default_args=cast("Any", {"sql": "{{ ds }}"})):
         task = author.partial().expand_kwargs(author.xcom(lambda rows: [{"contacts": rows, "agent_id": "{{ ds }}"}]))
 
     done = rendered(author, task, [PERSON])

@@ -53,10 +53,8 @@ class SandboxContract(VendorContract):
         return method != "GET" and self.kind.path in path
 
     def operator(self, **parameters: Any) -> CampaignDeliveryOperator:
-        campaign = self.kind.campaign_form.format(1)
-        return self.kind.operator(  # type: ignore[return-value]
-            **{self.kind.campaign: campaign}, **self.kind.parameters, **parameters
-        )
+        campaign: dict[str, Any] = {self.kind.campaign: self.kind.campaign_form.format(1)}
+        return self.kind.operator(**campaign, **self.kind.parameters, **parameters)
 
     def contacted(self, vendor: SandboxClient) -> Sequence[str]:
         received = vendor.received(self.kind.vendor)["contacts"]

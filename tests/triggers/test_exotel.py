@@ -25,6 +25,7 @@ from airflow_provider_campaigns.triggers.exotel import ExotelCampaignFinishedTri
 from airflow_provider_campaigns.vendors.exotel import status
 from tests.connections import calls, connect
 from tests.sensors.vendors import Later
+from tests.stored_dags import stored_dag
 from tests.triggering import rebuilt, stored
 from tests.triggers.conftest import create, until
 from tests.versions import AIRFLOW_V_3_3_PLUS
@@ -123,7 +124,7 @@ if AIRFLOW_V_3_0_PLUS:
 
     @pytest.fixture(params=["asset", "variable"])
     def watcher(request: pytest.FixtureRequest, states: dict[str, str]) -> Callable[..., Any]:
-        """Return what makes a trigger anew, with each kind of state that Airflow may give it."""
+        """Return what makes the trigger again, with each kind of state that Airflow may give it."""
 
         def make(**options: Any) -> Any:
             one = rebuilt(ExotelCampaignFinishedTrigger(**options))
@@ -310,7 +311,7 @@ if AIRFLOW_V_3_0_PLUS:
                 assert [event["name"] for event in events] == ["Spring"]
 
         asyncio.run(test())
-        assert "could not be stored, and may be told again: database is locked" in caplog.text
+        assert "could not be stored, and may be published again: database is locked" in caplog.text
 
     def test_a_mark_that_cannot_be_read_fires_nothing(monkeypatch: pytest.MonkeyPatch, states: dict[str, str]) -> None:
         def fail(_: str) -> None:
@@ -424,7 +425,7 @@ if AIRFLOW_V_3_0_PLUS:
         asyncio.run(test())
         assert caplog.text.count("'Reviewing' is no status that the vendor documents") == 1
 
-    def test_it_only_reads_and_leaves_no_session_open_when_it_is_cancelled(
+    def test_it_only_reads_and_closes_its_session_when_it_is_cancelled(
         sandbox: SandboxClient, states: dict[str, str], sessions: list[aiohttp.ClientSession]
     ) -> None:
         async def test() -> None:
@@ -456,15 +457,12 @@ if AIRFLOW_V_3_0_PLUS:
 
     def test_a_dag_may_be_scheduled_by_it() -> None:
         from airflow.sdk import DAG, Asset, AssetWatcher
-        from airflow.serialization import serialized_objects
 
         trigger = ExotelCampaignFinishedTrigger(name="Renewals *")
         asset = Asset("finished", watchers=[AssetWatcher(name="watcher", trigger=trigger)])
         with DAG("follow_up", schedule=[asset], start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
             pass
-        names = [name for name in ("DagSerialization", "SerializedDAG") if hasattr(serialized_objects, name)]
-        serializer: Any = getattr(serialized_objects, names[0])
-        assert "ExotelCampaignFinishedTrigger" in json.dumps(serializer.to_dict(dag))
+        assert "ExotelCampaignFinishedTrigger" in stored_dag(dag)
 
     @pytest.mark.parametrize(
         ("options", "message"),

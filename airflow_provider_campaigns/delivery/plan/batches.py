@@ -58,9 +58,12 @@ class Fingerprint:
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
+        self.row = 0
+        """The last row that was added."""
 
     def add(self, row: int, contact: Contact | Outcome) -> None:
         """Take in the next row."""
+        self.row = row
         key = contact["key"] if isinstance(contact, dict) else contact.key
         self._hash.update(f"{row}\0{key}\n".encode())
 
@@ -177,6 +180,7 @@ class Reading:
         """
         if self.columns is None:
             return self.renamed(row)
+        row = _renamed(row, self._source_names)
         return {name: row[column] for name, column in self._columns.items() if column in row}
 
     def renamed(self, row: Fields) -> Fields:
@@ -185,16 +189,15 @@ class Reading:
 
         :raises InputError: two columns are the same field.
         """
-        renames = self._own_names.renames(row) if self.send.own_fields else None
-        return {renames.get(name, name): value for name, value in row.items()} if renames else row
+        return _renamed(row, self._own_names)
 
     def names(self, columns: Iterable[str]) -> Iterable[str]:
         """
-        Return the columns of a source with the vendor's names for its fields, where ``columns`` does not say which.
+        Return the columns of a source with the names that ``columns`` has for them, or else the vendor for its fields.
 
         :raises InputError: two columns are the same field.
         """
-        return columns if self.columns is not None else self.renamed(dict.fromkeys(columns))
+        return _renamed(dict.fromkeys(columns), self._own_names if self.columns is None else self._source_names)
 
     def required(self) -> list[Sequence[str]]:
         """
@@ -212,6 +215,10 @@ class Reading:
     @cached_property
     def _own_names(self) -> OwnNames:
         return OwnNames(self.send.own_fields)
+
+    @cached_property
+    def _source_names(self) -> OwnNames:
+        return OwnNames(self._columns.values(), exact=True)
 
     @cached_property
     def _columns(self) -> Mapping[str, str]:
@@ -296,7 +303,12 @@ class Reading:
     # --- batches
 
     def batches(
-        self, source: Source, size: int, settled: RowSet | None = None, unresolved: RowSet | None = None
+        self,
+        source: Source,
+        size: int,
+        settled: RowSet | None = None,
+        unresolved: RowSet | None = None,
+        fingerprint: Fingerprint | None = None,
     ) -> Iterator[Batch]:
         """
         Yield the batches that are still to be dealt with, in the order of the source.
@@ -305,8 +317,9 @@ class Reading:
         :param size: contacts a batch takes at the most; ``MOST_ROWS`` rows close one, too.
         :param settled: rows that are done; none by default.
         :param unresolved: rows that come in batches of their own, marked ``earlier``.
+        :param fingerprint: gets all rows, as they are read; new by default.
         """
-        fingerprint = Fingerprint()
+        fingerprint = fingerprint or Fingerprint()
         batch = _OpenBatch(size)
         for row, contact in self.entries(source.read()):
             state = _state(row, settled, unresolved)
@@ -317,6 +330,11 @@ class Reading:
                 batch.add(row, contact, state)
         if batch:
             yield batch.close(fingerprint)
+
+
+def _renamed(row: Fields, names: OwnNames) -> Fields:
+    renames = names.renames(row)
+    return {renames.get(name, name): value for name, value in row.items()} if renames else row
 
 
 def _state(row: int, settled: RowSet | None, unresolved: RowSet | None) -> _RowState:

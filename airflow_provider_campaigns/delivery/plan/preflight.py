@@ -22,11 +22,15 @@ class PreflightResult:
     :param rows: how many there are.
     :param fingerprint: of the contacts up to the row that was asked for; empty when there are fewer rows.
     :param nobody: why the first row cannot be sent, when no row can, unless they are left out on purpose; else None.
+    :param whole: the fingerprint of all contacts; empty when not all of them were made.
+    :param invalid: how many cannot be sent, but for those left out on purpose; None when not all of them were made.
     """
 
     rows: int
     fingerprint: str = ""
     nobody: str | None = None
+    whole: str = ""
+    invalid: int | None = None
 
 
 class _Findings:
@@ -37,44 +41,52 @@ class _Findings:
     :param least: rows that are read in any case.
     """
 
-    def __init__(self, row: int, least: int) -> None:
+    def __init__(self, row: int, least: float) -> None:
         self._row = row
         self._least = max(row, least)
         self._contacts = Fingerprint()
         self._anybody = False
         self._problem: str | None = None
+        self._invalid = 0
         self.fingerprint = ""
 
     def add(self, entry: Entry) -> bool:
         """Take in the next row; return whether there is nothing more to find out."""
         number, contact = entry
-        if number <= self._row:
-            self._contacts.add(number, contact)
+        self._contacts.add(number, contact)
         if number == self._row:
             self.fingerprint = self._contacts.hexdigest()
         if not isinstance(contact, dict):
             self._anybody = True
-        elif contact["reason"] not in LEFT_OUT:
+        elif contact["status"] == "invalid" and contact["reason"] not in LEFT_OUT:
+            self._invalid += 1
             self._problem = self._problem or contact["reason"]
         return self._anybody and number >= self._least
 
-    @property
-    def nobody(self) -> str | None:
-        """Why no contact can be sent."""
-        return None if self._anybody else self._problem
+    def result(self, rows: int) -> PreflightResult:
+        """
+        Return what was found.
+
+        :param rows: of the source.
+        """
+        nobody = None if self._anybody else self._problem
+        if self._contacts.row < rows:
+            return PreflightResult(rows, self.fingerprint, nobody)
+        return PreflightResult(rows, self.fingerprint, nobody, self._contacts.hexdigest(), self._invalid)
 
 
-def check(reading: Reading, source: Source, row: int = 0) -> PreflightResult:
+def check(reading: Reading, source: Source, row: int = 0, *, least: float = 0) -> PreflightResult:
     """
     Read the source to its end: once, or as far as is of interest, if it can count its rows by itself.
 
     Rows become contacts only as far as is of interest, too, as that takes most of the time.
 
     :param row: up to which row the fingerprint is wanted; 0 for none.
+    :param least: so many rows become contacts in any case; infinity for all.
     :raises InputError: the source cannot be read to its end, holds nothing, lacks a column, or has a field twice.
     """
     rows = _Counted(source.rows_with(reading.required(), reading.names))
-    findings = _Findings(row, ROWS_TO_WARN_OF if reading.may_warn else 0)
+    findings = _Findings(row, max(least, ROWS_TO_WARN_OF if reading.may_warn else 0))
     for entry in reading.entries(rows):
         if findings.add(entry):
             break
@@ -83,7 +95,7 @@ def check(reading: Reading, source: Source, row: int = 0) -> PreflightResult:
     else:
         deque(rows, maxlen=0)
         total = rows.number
-    return PreflightResult(total, findings.fingerprint, findings.nobody)
+    return findings.result(total)
 
 
 class _Counted:

@@ -1,9 +1,9 @@
 """
-What was meant to be sent, and what is known to have been: read by a later try before it sends anything.
+What was to be sent, and what is known to have been sent: read by a later try before it sends anything.
 
-Per range of rows there are three transitions: *intended* (stored before the request leaves), *settled* (after the
-outcomes are stored), *released* (it surely never arrived). A range that was intended and neither settled nor released
-is *unresolved*: it may have been sent.
+Per range of rows there are three transitions: *intended* (stored before the request is sent), *settled* (after the
+outcomes are stored), *released* (it did not arrive). A range that was intended and neither settled nor released is
+*unresolved*: it may have been sent.
 
 Every try writes one key of its own, ``try-<number>``, and reads those before it: a task that was marked failed and
 cleared runs beside its successor for some seconds, and neither may overwrite the other.
@@ -14,127 +14,174 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_campaigns.delivery.record.claims import Claim, take_number
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
+from airflow_provider_campaigns.delivery.record.try_record import (
+    LATEST,
+    Change,
+    Checkpoint,
+    Copy,
+    DamagedRecordError,
+    TryRecord,
+    key_of,
+)
 from airflow_provider_campaigns.exceptions import LedgerError
 from airflow_provider_campaigns.masking import mask
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.store import Store
 
-# Key of the number of the latest try.
-LATEST = "latest-try"
+__all__ = [
+    "LATEST",
+    "PARAMETERS",
+    "RESEND_ALL",
+    "Change",
+    "Checkpoint",
+    "Copy",
+    "Ledger",
+    "Resend",
+    "TryRecord",
+    "key_of",
+]
 
+PARAMETERS = "parameters"
+"""The part of a header that is a digest of what else is sent: it tells no contact from another."""
 
-class Copy(NamedTuple):
-    """The copy of a query's result: the number of the try that made it, and what tells the query from another one."""
+Resend = Literal["no", "if_cleared", "always"]
+"""Whether earlier tries stop counting: never, if the task was cleared since the latest of them, or at once."""
 
-    number: int
-    query: str
-
-
-@dataclass
-class _Try:
-    """What one try wrote."""
-
-    number: int
-    max_tries: int = 0
-    generation: int = 0
-    began: float = 0.0
-    header: dict[str, Any] = field(default_factory=dict)
-    left_out: str = ""
-    intended: list[Rows] = field(default_factory=list)
-    intended_at: dict[Rows, float] = field(default_factory=dict)
-    settled: RowSet = field(default_factory=RowSet)
-    counts: Counter[str] = field(default_factory=Counter)
-    checkpoint: tuple[int, str] | None = None
-    copy: Copy | None = None
-    receipt: Receipt | None = None
-
-    @property
-    def sent(self) -> bool:
-        """Whether anything may have been sent."""
-        return bool(self.intended or self.settled)
-
-    @classmethod
-    def load(cls, number: int, value: Mapping[str, Any]) -> _Try:
-        return cls(
-            number=number,
-            max_tries=value["max_tries"],
-            generation=value["generation"],
-            began=value["began"],
-            header=dict(value["header"]),
-            left_out=value["left_out"],
-            intended=[Rows(*rows) for rows in value["intended"]],
-            intended_at={
-                Rows(*rows): at for rows, at in zip(value["intended"], value.get("intended_at", ()), strict=False)
-            },
-            settled=RowSet(value["settled"]),
-            counts=Counter(value["counts"]),
-            checkpoint=tuple(value["checkpoint"]) if value["checkpoint"] else None,
-            copy=Copy(*value["copy"]) if value["copy"] else None,
-            receipt=value["receipt"],
-        )
-
-    def dump(self) -> dict[str, Any]:
-        return {
-            "max_tries": self.max_tries,
-            "generation": self.generation,
-            "began": self.began,
-            "header": self.header,
-            "left_out": self.left_out,
-            "intended": [list(rows) for rows in self.intended],
-            "intended_at": [self.intended_at.get(rows, self.began) for rows in self.intended],
-            "settled": [list(rows) for rows in self.settled],
-            "counts": dict(self.counts),
-            "checkpoint": list(self.checkpoint) if self.checkpoint else None,
-            "copy": list(self.copy) if self.copy else None,
-            "receipt": self.receipt,
-        }
+RESEND_ALL = {"on_cleared": "resend"}
+"""What a person chooses to send to everybody again."""
 
 
 class Ledger:
     """
-    The record of one delivery over all its tries.
+    The record of one delivery over all its tries: make one with ``open``, and ``begin`` before anything is sent.
 
-    Opening it stores at once that this try began: from then on an earlier try that still runs can see that it has a
-    successor, and whatever it intended before is seen here.
-
-    :param store: durable state of this task instance.
-    :param try_number: number of the running try, from 1; a number that has a record already is not used again.
-    :param max_tries: how many tries Airflow allows, which is more each time the task is cleared.
-    :param anew: if it was cleared since the latest try, send to everybody again: tries before this one do not count,
-        nor will they for those after it.
+    :param claim: the number of the running try.
+    :param tries: the records of earlier tries.
+    :param damage: what is wrong with them; empty: nothing.
     """
 
-    def __init__(self, store: Store, try_number: int, max_tries: int = 0, *, anew: bool = False) -> None:
-        self._store = store
-        self.try_number = max(try_number, (store.get(LATEST) or 0) + 1)
-        store.set(LATEST, self.try_number)
-        earlier = ((number, store.get(_key(number))) for number in range(1, self.try_number))
-        loaded = [_Try.load(number, value) for number, value in earlier if value]
-        anew = anew and all(one.max_tries < max_tries for one in loaded)
-        self.generation = max_tries if anew else max((one.generation for one in loaded), default=0)
-        self._tries = [one for one in loaded if one.generation == self.generation]
-        self._own = _Try(self.try_number, max_tries, self.generation, time.time())
-        self._own.copy = next((one.copy for one in reversed(self._tries) if one.copy), None)
+    def __init__(self, claim: Claim, tries: list[TryRecord], damage: str = "") -> None:
+        self._store = claim.store
+        self._claim = claim
+        self._loaded = tries
+        self._damage = damage
+        self._own = TryRecord(claim.number, earlier=[one.number for one in tries])
+        self._tries = tries
+
+    @classmethod
+    def open(cls, store: Store, after: int = 0) -> Ledger:
+        """
+        Return the ledger of a new try: from here on, earlier ones that still run send nothing more.
+
+        :param store: durable state of this task instance.
+        :param after: the number of this try is a higher one.
+        """
+        claim = take_number(store, after)
+        return cls(claim, *_load(claim))
+
+    def begin(
+        self,
+        max_tries: int = 0,
+        *,
+        resend: Resend = "no",
+        on_unknown: str = "",
+        consumed: Iterable[str] = (),
+        recovers: int = 0,
+    ) -> None:
+        """
+        Store that this try began; until it intends something it has sent nothing.
+
+        :param max_tries: how many tries Airflow allows, which is more each time the task is cleared.
+        :param resend: whether to send to everybody again: then tries before this one do not count, nor will they for
+            those after it.
+        :param on_unknown: what a person chose, until the task is cleared again; empty: nothing.
+        :param consumed: digests of a person's choices that are applied now, and not again.
+        :param recovers: number of the last try whose outcomes take the place of a ledger that is gone; 0: none is.
+        :raises LedgerError: the record of an earlier try is missing or damaged.
+        """
+        if self._damage and resend != "always":
+            raise LedgerError(f"{self._damage}. Nothing was sent", remedy=RESEND_ALL)
+        again = resend == "always" or (
+            resend == "if_cleared" and all(one.max_tries < max_tries for one in self._loaded)
+        )
+        own, last = self._own, self._loaded[-1] if self._loaded else None
+        own.max_tries = max_tries
+        own.began = time.time()
+        own.generation = own.number if again else last.generation if last else 0
+        own.resend = (max_tries or own.number) if again else last.resend if last else 0
+        own.consumed = [*(last.consumed if last else ()), *consumed]
+        own.on_unknown = on_unknown or (last.on_unknown if last and last.max_tries == max_tries else "")
+        self._count_from(own.generation)
+        own.copy = next((one.copy for one in reversed(self._tries) if one.copy), None)
+        own.shard = "" if again or not last else last.shard
+        own.recovers = recovers or self._unrecovered()
+        self._write(own)
+        self._claim.recorded()
+
+    def start_over(self) -> None:
+        """
+        Let earlier tries not count any more, for they reached nobody, and what is delivered is another list.
+
+        It is stored with the first intents, before which nothing is sent.
+        """
+        self._own.generation = self._own.number
+        self._count_from(self._own.generation)
+
+    def forget_consumed(self) -> None:
+        """Store that a person's choices are removed, so that the same ones may be made again."""
+        self._own.consumed = []
+        self._write(self._own)
+
+    def adopt(self, record: TryRecord) -> None:
+        """Store the record of an earlier try that was made of its outcomes, in place of one that is gone."""
+        self._write(record)
+        self._loaded = sorted([*self._loaded, record], key=lambda one: one.number)
+        self._own.earlier = [one.number for one in self._loaded]
+        self._own.recovers = 0
+        self._count_from(self._own.generation)
+        self._write(self._own)
+
+    def _unrecovered(self) -> int:
+        """Return what an earlier try was to recover, and did not, 0 when there is nothing."""
+        there = {one.number for one in self._loaded}
+        return next((one.recovers for one in self._tries if one.recovers and one.recovers not in there), 0)
+
+    def _count_from(self, generation: int) -> None:
+        self._tries = [one for one in self._loaded if one.generation == generation]
+
+    # --- what earlier tries did
+
+    @property
+    def try_number(self) -> int:
+        """The number of the running try."""
+        return self._claim.number
+
+    @property
+    def found(self) -> bool:
+        """Whether an earlier try stored a record, whether or not it counts."""
+        return bool(self._loaded)
 
     @property
     def began(self) -> bool:
-        """Whether an earlier try left a record."""
-        return bool(self._tries)
+        """Whether earlier tries that count intended or settled anything."""
+        return any(one.active for one in self._tries)
 
     @property
-    def sent(self) -> bool:
-        """Whether an earlier try may have sent anything."""
-        return any(one.sent for one in self._tries)
+    def may_have_reached(self) -> bool:
+        """Whether tries that count, this one included, reached anybody, or may have."""
+        return any(one.may_have_reached for one in self._all())
 
     @property
     def began_at(self) -> float:
-        """When the first try began, seconds since the epoch."""
+        """When the first try that counts began, seconds since the epoch."""
         return min(one.began for one in self._all())
 
     def first_intended_at(self, rows: Rows) -> float:
@@ -148,8 +195,33 @@ class Ledger:
         return min(times, default=self.began_at)
 
     @property
+    def generation(self) -> int:
+        """Number of the first try that counts."""
+        return self._own.generation
+
+    @property
+    def resend(self) -> int:
+        """A number for the latest time that everybody was to be sent to again, 0 if that never was."""
+        return self._own.resend
+
+    @property
+    def recovers(self) -> int:
+        """Number of the last try whose outcomes take the place of a ledger that is gone, 0 when there is none."""
+        return self._own.recovers
+
+    @property
+    def on_unknown(self) -> str:
+        """What a person chose for unknown contacts, empty if nothing."""
+        return self._own.on_unknown
+
+    @property
+    def consumed(self) -> frozenset[str]:
+        """Digests of a person's choices that were applied."""
+        return frozenset(self._loaded[-1].consumed if self._loaded else ())
+
+    @property
     def try_numbers(self) -> list[int]:
-        """The numbers of all tries with a record, in order."""
+        """The numbers of the tries that count, in order, the running one included."""
         return [one.number for one in self._all()]
 
     @property
@@ -159,31 +231,64 @@ class Ledger:
 
     @property
     def receipt(self) -> Receipt | None:
-        """The receipt of a delivery that is complete, None when a later try went on (``on_unknown="resend"``)."""
-        return next((one.receipt for one in reversed(self._all()) if one.sent or one.receipt), None)
+        """The receipt of a delivery that is complete, None when a later try continued (``on_unknown="resend"``)."""
+        return next((one.receipt for one in reversed(self._all()) if one.active or one.receipt), None)
+
+    @property
+    def end(self) -> Checkpoint | None:
+        """The last row of a delivery that is complete, and the fingerprint of all its contacts."""
+        return next((one.end for one in reversed(self._all()) if one.active or one.receipt), None)
 
     @property
     def requests(self) -> int:
         """Calls that took contacts to the vendor, over all tries."""
-        return self.counts["requests"]
+        return sum(one.counts["requests"] for one in self._all())
 
     @property
     def counts(self) -> Counter[str]:
-        """What the tries added up: contacts by status (those sent again count again), and ``requests``."""
-        return sum((one.counts for one in self._all()), Counter())
+        """What the tries added up: settled rows by status, ``requests``, and ``repeated``."""
+        counts: Counter[str] = sum((one.counts for one in self._all()), Counter())
+        unknown = self.unknown
+        if unknown is not None:
+            counts["unknown"] = len(unknown)
+        return +counts
 
     @property
-    def checkpoint(self) -> tuple[int, str] | None:
-        """The furthest row an earlier try that sent intended, and the fingerprint of the contacts up to it."""
-        return max((one.checkpoint for one in self._tries if one.checkpoint and one.sent), default=None)
+    def unknown(self) -> RowSet | None:
+        """The settled rows that are unknown, None when no record says which."""
+        unknown = RowSet()
+        for one in self._all():
+            unknown.discard(one.settled)
+            if one.unknown is None:
+                return None
+            unknown.update(one.unknown)
+        return unknown
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The furthest row that an earlier try intended or settled, and the fingerprint of the contacts up to it."""
+        return max((one.checkpoint for one in self._tries if one.checkpoint and one.active), default=None)
 
     @property
     def copy(self) -> Copy | None:
         """The copy of a query's result that the tries send from."""
         return self._own.copy
 
+    @copy.setter
+    def copy(self, copy: Copy | None) -> None:
+        self._own.copy = copy
+
+    @property
+    def shard(self) -> str:
+        """The fingerprint that stands in the register of shards for this map index; empty: none."""
+        return self._own.shard
+
+    @shard.setter
+    def shard(self, fingerprint: str) -> None:
+        self._own.shard = fingerprint
+
     def rows(self) -> tuple[RowSet, RowSet]:
-        """Return the rows that earlier tries settled, and those they intended and of which nobody knows more."""
+        """Return the rows that earlier tries settled, and those they intended of which no more is known."""
         settled, unresolved = RowSet(), RowSet()
         for one in self._tries:
             settled.update(one.settled)
@@ -192,96 +297,104 @@ class Ledger:
             settled.discard(one.intended)
         return settled, unresolved
 
-    def begin(self) -> None:
-        """Store that this try began; until it intends something it has sent nothing."""
-        self._write(self._own)
+    def resends(self, row: int) -> int:
+        """Return how often a row was sent again after its outcome was unknown, over all tries."""
+        return sum(row in level for one in self._all() for level in one.resent)
 
-    def check(self, header: Mapping[str, Any]) -> None:
-        """
-        Compare what is delivered where with what earlier tries delivered.
+    @property
+    def most_resends(self) -> int:
+        """How often it was sent again to the contact that it was sent to most often, at the most."""
+        return sum(len(one.resent) for one in self._all())
 
-        :raises LedgerError: it is something else.
+    def difference(self, header: Mapping[str, Any]) -> str:
         """
+        Return in what ``header`` differs from that of the earlier tries, empty when it does not.
+
+        Other ``PARAMETERS`` make a difference as long as nobody was reached: then contacts that were rejected because
+        of them are sent again.
+        """
+        of_no_matter = {PARAMETERS} if self.may_have_reached else set()
         for one in self._tries:
-            for name in sorted({*one.header, *header}) if one.sent else ():
+            for name in sorted({*one.header, *header} - of_no_matter) if one.header and one.active else ():
                 if one.header.get(name) != header.get(name):
-                    raise LedgerError(
-                        f"{name}: an earlier try of this task used {mask(repr(one.header.get(name)))}, this one "
-                        f"{mask(repr(header.get(name)))}; contacts sent by the earlier try cannot be told apart. "
-                        f"Restore it, or clear the task with on_cleared='resend' to send to everybody again"
-                    )
+                    before, now = mask(repr(one.header.get(name))), mask(repr(header.get(name)))
+                    return f"{name}: an earlier try of this task used {before}, this one {now}"
+        return ""
+
+    @property
+    def others_left_out(self) -> bool:
+        """Whether an earlier try that may have sent left out others than this one does."""
+        return any(one.left_out != self._own.left_out for one in self._tries if one.active)
+
+    # --- what this try does
 
     def start(self, header: Mapping[str, Any], left_out: str = "") -> None:
         """
         Take note of what is delivered where; it is stored with the first intents, before which nothing is sent.
 
-        :param left_out: tells those who are left out (opt-outs …) from those whom another try leaves out.
-        :raises LedgerError: an earlier try delivered something else.
+        :param left_out: a digest of those who are left out (opt-outs …).
         """
-        self.check(header)
         self._own.header = dict(header)
         self._own.left_out = left_out
-
-    @property
-    def others_left_out(self) -> bool:
-        """Whether an earlier try that may have sent left out others than this one does."""
-        return any(one.left_out != self._own.left_out for one in self._tries if one.sent)
 
     def record_copy(self, query: str) -> None:
         """
         Take note that this try sends from a copy of its own; it is stored with the first intents.
 
-        :param query: what tells the query from another one.
+        :param query: a digest of the query.
         """
         self._own.copy = Copy(self.try_number, query)
 
-    def record(
-        self,
-        settled: Iterable[Rows] = (),
-        counts: Mapping[str, int] | None = None,
-        intended: Iterable[Rows] = (),
-        released: Iterable[Rows] = (),
-        checkpoint: tuple[int, str] | None = None,
-    ) -> None:
+    def record(self, change: Change) -> None:
         """
         Store what is known and what comes next, in one write.
 
-        :param settled: ranges whose outcomes are stored; ``counts``: contacts by status, requests, and repeats
-            in the source, to be added.
-        :param intended: ranges about to be sent; nothing of them may leave before this returns.
-        :param released: intended ranges that surely did not arrive, so that a later try sends them.
-        :param checkpoint: the last row intended, and the fingerprint of the contacts up to it.
+        :param change: nothing of its ``intended`` and ``resent`` rows may be sent before this returns.
         :raises LedgerError: a later try has taken over; nothing may be sent any more.
         """
-        # A copy: what cannot be stored is not so, and may be tried again.
-        own = replace(self._own, settled=self._own.settled.copy(), counts=self._own.counts.copy())
-        settled, intended = list(settled), list(intended)
-        ended = {*settled, *released}
-        own.intended = [rows for rows in own.intended if rows not in ended] + intended
-        now = time.time()
-        own.intended_at = {rows: own.intended_at.get(rows, now) for rows in own.intended}
-        own.settled.update(settled)
-        own.counts.update(counts or {})
-        if checkpoint:
-            own.checkpoint = max(own.checkpoint or checkpoint, checkpoint)
+        # Until all of it is stored nothing of it counts, and it may be tried again.
+        own = self._own.after(change)
         self._write(own)
-        self._own = own
-        if intended and not self._store.fenced and self._store.get(LATEST) != self.try_number:
-            own.intended = [rows for rows in own.intended if rows not in set(intended)]
-            self._write(own)
+        if (change.intended or change.resent) and not self._claim.holds:
+            with suppress(Exception):
+                # Airflow may refuse the writes of a process whose task instance was started again.
+                self._write(self._own.after(replace(change, intended=(), resent=())))
             raise LedgerError("a later try of this task has begun; this one sends nothing more")
+        self._own = own
 
-    def finish(self, receipt: Receipt) -> None:
-        """Store the receipt of the complete delivery."""
+    def finish(self, receipt: Receipt, end: tuple[int, str] | None = None) -> None:
+        """
+        Store the receipt of the complete delivery.
+
+        :param end: the last row, and the fingerprint of all contacts.
+        """
         self._own.receipt = receipt
+        self._own.end = Checkpoint(*end) if end else None
         self._write(self._own)
 
-    def _all(self) -> list[_Try]:
+    def _all(self) -> list[TryRecord]:
         return [*self._tries, self._own]
 
-    def _write(self, own: _Try) -> None:
-        self._store.set(_key(own.number), own.dump())
+    def _write(self, record: TryRecord) -> None:
+        self._store.set(key_of(record.number), record.dump())
 
 
-def _key(try_number: int) -> str:
-    return f"try-{try_number}"
+def _load(claim: Claim) -> tuple[list[TryRecord], str]:
+    """Return the records of the tries before this one, and what is wrong with them."""
+    tries: list[TryRecord] = []
+    damage = [] if claim.latest is not None else [f"{LATEST} holds no number of a try"]
+    found: set[int] = set()
+    for number in range(1, claim.number):
+        value = claim.store.get(key_of(number))
+        if value is None:
+            if claim.has_record(number):
+                damage.append(f"{key_of(number)} is missing")
+            continue
+        found.add(number)
+        try:
+            tries.append(TryRecord.load(number, value))
+        except DamagedRecordError as error:
+            damage.append(f"{key_of(number)}: {error}")
+    missing = {number for one in tries for number in one.earlier} - found
+    damage += [text for text in (f"{key_of(number)} is missing" for number in sorted(missing)) if text not in damage]
+    return tries, f"the record of earlier tries is damaged: {'; '.join(damage)}" if damage else ""

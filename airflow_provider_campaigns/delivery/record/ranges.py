@@ -6,6 +6,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+# Ranges that a message shows.
+SHOWN = 10
+
 
 class Rows(NamedTuple):
     """Rows ``first`` to ``last`` of the source, counted from 1."""
@@ -32,8 +35,22 @@ class RowSet:
     def __bool__(self) -> bool:
         return bool(self._ranges)
 
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return sum(last - first + 1 for first, last in self._ranges)
+
+    def __str__(self) -> str:
+        """Return the first few ranges, for a message."""
+        shown = [f"{first}" if first == last else f"{first}-{last}" for first, last in self._ranges[:SHOWN]]
+        return ", ".join([*shown, *(["..."] if len(self._ranges) > SHOWN else [])])
+
+    @property
+    def parts(self) -> int:
+        """The number of ranges."""
+        return len(self._ranges)
+
     def copy(self) -> RowSet:
-        """Return a set of its own with the same rows."""
+        """Return a copy."""
         other = RowSet()
         other._ranges = list(self._ranges)
         return other

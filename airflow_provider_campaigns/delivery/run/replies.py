@@ -45,7 +45,7 @@ def outcomes_of(answer: Answer, replies: Sequence[ContactReply]) -> list[Outcome
 
 class StopConditions:
     """
-    Tells when to stop: the vendor is ill, or refuses more contacts than allowed.
+    Knows when to stop: the vendor is failing, or refuses more contacts than allowed.
 
     :param vendor: its name.
     :param most_unknown: requests in a row whose outcome may be unknown.
@@ -57,7 +57,7 @@ class StopConditions:
         self._most_unknown = most_unknown
         self._limits = limits
         self._unknown_in_a_row = 0
-        self._illness: DeliveryError | None = None
+        self._failing: DeliveryError | None = None
         self.first_rejection = ""
 
     def record_reply(self, replies: Sequence[ContactReply]) -> None:
@@ -71,18 +71,19 @@ class StopConditions:
             self.first_rejection = next((f"; the first one: {one.reason}: {one.message}" for one in rejected), "")
 
     def record_unknown(self, reason: str) -> None:
-        """Take note of a request of which nobody knows what became, and why."""
+        """Take note of a request whose outcome is unknown, and why."""
         self._unknown_in_a_row += 1
         if self._unknown_in_a_row > self._most_unknown:
-            self._illness = VendorFailingError(
+            self._failing = VendorFailingError(
                 f"{self._vendor} left {self._unknown_in_a_row} requests in a row unanswered, the last one: "
                 f"{reason}. The rest was not sent; a retry sends it"
             )
 
-    def reason_to_stop(self, counts: Mapping[str, int]) -> DeliveryError | None:
+    def reason_to_stop(self, counts: Mapping[str, int], rows: int | None = None) -> DeliveryError | None:
         """
         Return why to send nothing more, None when there is no reason.
 
         :param counts: contacts by status.
+        :param rows: of the source.
         """
-        return self._illness or self._limits.exceeded(counts, self.first_rejection)
+        return self._failing or self._limits.exceeded(counts, self.first_rejection, rows)

@@ -2,83 +2,145 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum, auto
 from operator import itemgetter
 
 from airflow_provider_campaigns.delivery.plan.batches import LEFT_OUT, Batch
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
-from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome, Status, outcome
-from airflow_provider_campaigns.delivery.record.outcomes import Outcomes
-from airflow_provider_campaigns.delivery.record.ranges import RowSet
+from airflow_provider_campaigns.delivery.record.outcome import Outcome, Status, outcome
+from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
+from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
+from airflow_provider_campaigns.delivery.run.limits import Limits
 from airflow_provider_campaigns.delivery.run.senders import Ticket
-from airflow_provider_campaigns.protocol.send import LooksUp, Send
-
-# How often ``on_unknown="resend"`` sends a batch again within one try.
-RESENDS = 3
+from airflow_provider_campaigns.delivery.run.tally import OutcomeTally
+from airflow_provider_campaigns.protocol.send import Contact, LooksUp, Send
 
 # Status and reason of contacts that were not dealt with when a try ended.
 UNSENT: tuple[Status, str] = ("unsent", "the run ended first")
 UNRESOLVED: tuple[Status, str] = ("unknown", "a try ended while it was being sent")
+# Of contacts that are not sent again once more.
+EXHAUSTED: tuple[Status, str] = ("unknown", "sent as often as max_resends allows, without an answer")
+
+Numbered = tuple[int, Contact]
+
+
+class Way(Enum):
+    """What is done with the contacts of a batch."""
+
+    SEND = auto()
+    SEND_AGAIN = auto()
+    LOOK_UP = auto()
+    REPORT_UNKNOWN = auto()
 
 
 class EarlierTries:
     """
-    The earlier tries, as the ledger and the outcomes tell of them.
+    The earlier tries, as the ledger and the outcomes have them.
 
     :param send: the vendor's send.
     :param ledger: their record.
     :param outcomes: their outcomes.
-    :param resend: send again to contacts of which nobody knows whether they were sent to.
+    :param limits: whether, and how often, contacts are sent to again whose outcome is unknown.
+    :raises LedgerError: outcomes are damaged.
     """
 
-    def __init__(self, send: Send, ledger: Ledger, outcomes: Outcomes, *, resend: bool) -> None:
+    def __init__(self, send: Send, ledger: Ledger, outcomes: Outcomes, limits: Limits) -> None:
         self._send = send
-        self._resend = resend
         self._ledger = ledger
+        self._resend = limits.on_unknown == "resend"
+        self._max_resends = limits.max_resends
         self._others_left_out = ledger.others_left_out
         self._stored: dict[int, Outcome] = {}
-        self.counts: Counter[str] = Counter({status: ledger.counts[status] for status in STATUSES})
-        """Contacts by status."""
         self.settled, self.unresolved = ledger.rows()
-        """The rows that are done, and those of which nobody knows more than that they were intended."""
-        if self.unresolved:
-            last = outcomes.last_parts()
-            self._stored = {line["row"]: line for line in last if line["row"] in self.unresolved}
-        if resend and ledger.began:
-            unknown = RowSet((line["row"], line["row"]) for line in outcomes.read() if line["status"] == "unknown")
+        """The rows that are done, and those of which no more is known than that they were intended."""
+        self.tally = OutcomeTally()
+        """The outcomes of settled rows."""
+        self.missing = self.settled.copy()
+        """Settled rows whose outcomes are gone."""
+        unknown = RowSet()
+        for line in outcomes.written() if ledger.began else ():
+            row = line["row"]
+            if row in self.unresolved:
+                self._stored[row] = line
+            elif row not in self.settled:
+                continue
+            elif self._may_send_again(row, line["status"]):
+                unknown.add(Rows(row, row))
+                self.missing.remove(Rows(row, row))
+            else:
+                self.tally.add([line])
+                self.missing.remove(Rows(row, row))
+        if self._resend:
+            lost = [row for rows in ledger.unknown or () for row in range(rows.first, rows.last + 1)]
+            unknown.update(Rows(row, row) for row in lost if row in self.missing and self._resends_left(row) > 0)
+            self.missing.discard(unknown)
             self.settled.discard(unknown)
             self.unresolved.update(unknown)
-            self.counts["unknown"] = 0
 
     @property
     def may_have_sent(self) -> bool:
         """Whether a contact may have been sent to."""
-        return bool(self.unresolved or self.counts["accepted"] or self.counts["unknown"])
+        return bool(self.unresolved or self.tally.counts["accepted"] or self.tally.counts["unknown"])
 
     def ticket(self, batch: Batch) -> Ticket:
         """Return how a batch is to be dealt with; without contacts there is nothing to be sent."""
-        known = [line for line in self._stored_of(batch) if not (self._resend and line["status"] == "unknown")]
+        known = self._known(batch)
         rows = {line["row"] for line in known}
         contacts = [one for one in batch.contacts if one[0] not in rows] if rows else batch.contacts
         others = [*known, *(line for line in self._not_sent(batch) if line["row"] not in rows)]
-        resends = RESENDS if self._resend else 0
-        if batch.earlier and not self._send.safe_to_resend:
-            if isinstance(self._send, LooksUp):
-                # Also before they are sent to again: who is found was reached.
-                since = self._ledger.first_intended_at(batch.rows)
-                return Ticket(batch, contacts, others, resent=True, resends=resends, looks_up_since=since)
-            if not self._resend:
+        match self._way(batch):
+            case Way.SEND:
+                resends = self._max_resends if self._resend else 0
+                return Ticket(batch, contacts, others, resent=batch.earlier, resends=resends)
+            case Way.SEND_AGAIN:
+                return self.again(Ticket(batch, contacts, others))
+            case Way.LOOK_UP:
+                return Ticket(
+                    batch, contacts, others, resent=True, looks_up_since=self._ledger.first_intended_at(batch.rows)
+                )
+            case Way.REPORT_UNKNOWN:
                 unknown = [outcome(row, contact.key, *UNRESOLVED) for row, contact in contacts]
                 return Ticket(batch, (), [*others, *unknown])
-        return Ticket(batch, contacts, others, resent=batch.earlier, resends=resends)
+
+    def again(self, ticket: Ticket) -> Ticket:
+        """Return what sends a ticket again: to those of its contacts to whom it was not sent too often."""
+        sendable = [one for one in ticket.contacts if self._resends_left(one[0]) > 0]
+        exhausted = [outcome(row, contact.key, *EXHAUSTED) for row, contact in ticket.contacts if self._exhausted(row)]
+        left = min((self._resends_left(row) for row, _ in sendable), default=0)
+        return Ticket(
+            ticket.batch, sendable, [*ticket.others, *exhausted], resent=True, resends=max(0, left - 1), counted=True
+        )
+
+    def may_send_again(self, contacts: Sequence[Numbered]) -> bool:
+        """Whether some of these contacts, whom a look-up did not find, are to be sent to again."""
+        return self._resend and any(self._resends_left(row) > 0 for row, _ in contacts)
 
     def unfinished(self, batches: Iterable[Batch]) -> Iterator[Outcome]:
-        """Yield the outcomes of batches that a try which ended early did not come to."""
+        """Yield the outcomes of batches that a try which ended early did not reach."""
         for batch in batches:
+            known = {line["row"]: line for line in self._known(batch)}
             status, reason = UNRESOLVED if batch.earlier else UNSENT
-            lines = [outcome(row, contact.key, status, reason) for row, contact in batch.contacts]
+            lines = [known.get(row) or outcome(row, contact.key, status, reason) for row, contact in batch.contacts]
             yield from sorted([*self._not_sent(batch), *lines], key=itemgetter("row"))
+
+    def _way(self, batch: Batch) -> Way:
+        """Decide what is done with the contacts of a batch."""
+        if not batch.earlier or self._send.safe_to_resend:
+            return Way.SEND
+        if isinstance(self._send, LooksUp):
+            # Also before they are sent to again: who is found was reached.
+            return Way.LOOK_UP
+        return Way.SEND_AGAIN if self._resend else Way.REPORT_UNKNOWN
+
+    def _resends_left(self, row: int) -> int:
+        return max(0, self._max_resends - self._ledger.resends(row))
+
+    def _exhausted(self, row: int) -> bool:
+        return self._resends_left(row) == 0
+
+    def _may_send_again(self, row: int, status: Status) -> bool:
+        return self._resend and status == "unknown" and not self._exhausted(row)
 
     def _not_sent(self, batch: Batch) -> Iterable[Outcome]:
         """Return the outcomes of rows that this try does not send; who opted out since may have been sent to."""
@@ -89,7 +151,9 @@ class EarlierTries:
             for line in batch.outcomes
         ]
 
-    def _stored_of(self, batch: Batch) -> list[Outcome]:
+    def _known(self, batch: Batch) -> list[Outcome]:
         """Return the outcomes of a batch that an earlier try stored, and did not settle."""
-        rows = range(batch.rows.first, batch.rows.last + 1) if batch.earlier else ()
-        return [self._stored[row] for row in rows if row in self._stored]
+        rows = range(batch.rows.first, batch.rows.last + 1) if batch.earlier and self._stored else ()
+        lines = [self._stored[row] for row in rows if row in self._stored]
+        sends_again = self._resend or self._send.safe_to_resend
+        return [line for line in lines if not (sends_again and line["status"] == "unknown")]

@@ -18,7 +18,6 @@ from airflow_provider_campaigns.delivery.run.mailbox import Mailbox
 from airflow_provider_campaigns.protocol.messages import Conversation, T
 from airflow_provider_campaigns.protocol.pace import Pace, StoppedError, paced
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply, LooksUp, Send
-from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
 
 
 @dataclass(eq=False)
@@ -32,6 +31,8 @@ class Ticket:
     :param others: the outcomes of the batch's other rows.
     :param resends: how often it may still be sent again within this try.
     :param looks_up_since: ask the vendor what became of it since then, and send nothing; None sends.
+    :param intended: the ledger has its intent already.
+    :param counted: sending it counts as one of the resends that ``max_resends`` limits.
     """
 
     batch: Batch
@@ -40,6 +41,8 @@ class Ticket:
     resent: bool = False
     resends: int = 0
     looks_up_since: float | None = None
+    intended: bool = False
+    counted: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,28 +81,39 @@ class Senders(Protocol):
         """
 
     def stop(self) -> None:
-        """Let no further request leave; those in flight go on. May be called from a signal handler."""
+        """Send no further request; those in flight continue. May be called from a signal handler."""
 
     def abandon(self) -> None:
         """Give up the requests in flight."""
 
 
+class SendingTransport(Protocol):
+    """Drives the conversations of many batches at a time, as ``AsyncTransport`` does."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def run(self, conversation: Conversation[T]) -> T:
+        """Drive a conversation to its end and return its result."""
+
+
 class ThreadedSenders:
     """
-    Sends through an ``AsyncTransport`` in a thread with an event loop of its own.
+    Sends through a ``SendingTransport`` in a thread with an event loop of its own.
 
     :param send: makes the conversation of a batch.
     :param make_transport: given a coroutine function that sleeps and a function that runs something in the main
         thread, returns the transport.
     :param concurrency: tickets in flight.
     :param per_minute: requests a minute, None for no limit.
-    :param closes_in: seconds after which no request may leave; each asks when its turn has come.
+    :param closes_in: seconds after which no request may be sent; each asks when its turn has come.
     """
 
     def __init__(
         self,
         send: Send,
-        make_transport: Callable[[Callable[[float], Any], Callable[[Callable[[], Any]], Any]], AsyncTransport],
+        make_transport: Callable[[Callable[[float], Any], Callable[[Callable[[], Any]], Any]], SendingTransport],
         concurrency: int,
         per_minute: float | None = None,
         closes_in: Callable[[], float] = lambda: math.inf,
@@ -110,7 +124,7 @@ class ThreadedSenders:
         self._answers: Mailbox[Answer] = Mailbox()
         self._turns = asyncio.Semaphore(concurrency)
         self._loop: asyncio.AbstractEventLoop
-        self._transport: AsyncTransport
+        self._transport: SendingTransport
         self._stopping = asyncio.Event()
         self._left = asyncio.Event()
         self._tasks: set[asyncio.Task[Answer]] = set()
@@ -162,10 +176,10 @@ class ThreadedSenders:
 
     def wake(self) -> None:
         """Let a waiting ``collect`` return; may be called from a signal handler."""
-        self._answers.ring()
+        self._answers.wake()
 
     def stop(self) -> None:
-        """Let no further request leave; pacing and backing off end at once."""
+        """Send no further request; pacing and backing off end at once."""
         self._pace.stopped = True
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from operator import itemgetter
 
-from airflow_provider_campaigns.delivery.plan.batches import REPEATED
-from airflow_provider_campaigns.delivery.record.ledger import Ledger
+from airflow_provider_campaigns.delivery.plan.batches import Batch
+from airflow_provider_campaigns.delivery.record.ledger import Change, Checkpoint, Ledger
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
-from airflow_provider_campaigns.delivery.record.outcomes import Outcomes
+from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.ranges import Rows
 from airflow_provider_campaigns.delivery.run.resume import EarlierTries
 from airflow_provider_campaigns.delivery.run.senders import Ticket
+from airflow_provider_campaigns.delivery.run.tally import OutcomeTally
 
 
 class WriteBuffer:
@@ -22,42 +22,51 @@ class WriteBuffer:
 
     :param ledger: gets settlements, intents and counts.
     :param outcomes: gets a part for every ``store``.
-    :param past: what earlier tries did; it learns what is stored here.
+    :param earlier: what earlier tries did; it learns what is stored here.
     """
 
-    def __init__(self, ledger: Ledger, outcomes: Outcomes, past: EarlierTries) -> None:
+    def __init__(self, ledger: Ledger, outcomes: Outcomes, earlier: EarlierTries) -> None:
         self._ledger = ledger
         self._outcomes = outcomes
-        self._earlier = past
-        self._stored: Counter[str] = past.counts
+        self._earlier = earlier
+        self.tally: OutcomeTally = earlier.tally
+        """The outcomes of settled rows, of all tries, whether stored or not."""
         self._lines_written = False
+        self._first_intent = True
         self._clear()
 
     def _clear(self) -> None:
         self.lines: list[Outcome] = []
-        self._counts: Counter[str] = Counter()
+        self._added = OutcomeTally()
         self._settled: list[Rows] = []
         self._released: list[Rows] = []
+        self._checkpoint: Checkpoint | None = None
         self._requests = 0
 
     @property
     def counts(self) -> Counter[str]:
         """Contacts by status, of all tries, whether stored or not."""
-        return self._stored + self._counts if self.lines else self._stored
+        return self.tally.counts
 
     def request(self) -> None:
         """Count a request that took contacts to the vendor."""
         self._requests += 1
 
-    def settle(self, rows: Rows, lines: Sequence[Outcome]) -> None:
-        """Take the outcomes of a range."""
+    def settle(self, batch: Batch, lines: Sequence[Outcome]) -> None:
+        """Take the outcomes of a batch."""
         self.lines += lines
-        self._counts.update(map(itemgetter("status"), lines))
-        self._settled.append(rows)
+        self._added.add(lines)
+        self.tally.add(lines)
+        self._settled.append(batch.rows)
+        self._reach(batch)
 
     def release(self, rows: Rows) -> None:
-        """Take note that an intended range surely did not arrive."""
+        """Take note that an intended range did not arrive."""
         self._released.append(rows)
+
+    def _reach(self, batch: Batch) -> None:
+        checkpoint = Checkpoint(batch.rows.last, batch.fingerprint)
+        self._checkpoint = max(self._checkpoint or checkpoint, checkpoint)
 
     def _write(self) -> None:
         """Write the outcomes, in place of those that were written when the ledger could not be."""
@@ -70,16 +79,22 @@ class WriteBuffer:
         """
         Store what is known, the outcomes first, and what is to be sent next.
 
-        :param tickets: nothing of them may leave before this returns.
-        :param meanwhile: called once the outcomes are written: starts what may go on while the ledger is.
+        :param tickets: none of them may be sent before this returns.
+        :param meanwhile: called once the outcomes are written: starts what may run while the ledger is.
         """
         self._write()
         meanwhile()
         if self._settled or self._released or self._requests or tickets:
-            checkpoint = (tickets[-1].batch.rows.last, tickets[-1].batch.fingerprint) if tickets else None
-            intended = [ticket.batch.rows for ticket in tickets]
-            self._ledger.record(self._settled, self._added(), intended, self._released, checkpoint)
-            self._stored.update(self._counts)
+            for ticket in tickets:
+                self._reach(ticket.batch)
+            self._record(
+                intended=[ticket.batch.rows for ticket in tickets if not ticket.intended],
+                resent=[row for ticket in tickets if ticket.counted for row, _ in ticket.contacts],
+            )
+        if tickets and self._first_intent:
+            # Until now nobody on the lists of unsent contacts was sent to; from now on they may be.
+            self._outcomes.forget_earlier()
+            self._first_intent = False
         self._clear()
         self._lines_written = False
 
@@ -87,21 +102,31 @@ class WriteBuffer:
         """
         Store what can be, after a failure to store.
 
-        :param tickets: perhaps intended, and surely not sent.
+        :param tickets: perhaps intended, and not sent.
         """
-        # Unless it can be stored, nobody will know what became of them.
+        # Unless it can be stored, it will not be known what became of them.
         self._earlier.unresolved.update(self._settled)
-        released = [*self._released, *(ticket.batch.rows for ticket in tickets)]
+        self._released += [ticket.batch.rows for ticket in tickets if not ticket.intended]
         try:
             self._write()
         except Exception:
+            self.tally.subtract(self._added)
             with suppress(Exception):
-                self._ledger.record(counts={"requests": self._requests}, released=released)
+                self._ledger.record(Change(counts={"requests": self._requests}, released=self._released))
             raise
         with suppress(Exception):
-            self._ledger.record(self._settled, self._added(), released=released)
+            self._record()
 
-    def _added(self) -> Counter[str]:
-        """Return what the ledger is to add up."""
-        repeated = sum(line["reason"] == REPEATED for line in self.lines)
-        return self._counts + Counter(requests=self._requests, repeated=repeated)
+    def _record(self, intended: Sequence[Rows] = (), resent: Sequence[int] = ()) -> None:
+        """Store in the ledger what is known, and what comes next."""
+        self._ledger.record(
+            Change(
+                settled=self._settled,
+                counts=self._added.counts + Counter(requests=self._requests),
+                unknown=[line["row"] for line in self.lines if line["status"] == "unknown"],
+                intended=intended,
+                resent=resent,
+                released=self._released,
+                checkpoint=self._checkpoint,
+            )
+        )

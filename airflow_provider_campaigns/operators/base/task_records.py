@@ -2,105 +2,192 @@
 
 from __future__ import annotations
 
-from itertools import chain, count
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.exceptions import InputError, LedgerError
 from airflow_provider_campaigns.operators.base.contacts import MOST_OUTCOMES_IN_XCOM
-from airflow_provider_campaigns.state.cleared import clearing
-
-# Start of the names of the folders of runs that took the id of a deleted one.
-AGAIN = "again-"
+from airflow_provider_campaigns.state.cleared import Clearing, clearing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_campaigns.delivery.plan.sources.copies import Copies
-    from airflow_provider_campaigns.delivery.record.ledger import Ledger
-    from airflow_provider_campaigns.delivery.record.outcomes import Outcomes
+    from airflow_provider_campaigns.delivery.record.ledger import Ledger, Resend
+    from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
+    from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
+    from airflow_provider_campaigns.delivery.run.recovery import Description
+    from airflow_provider_campaigns.protocol.store import Store
+    from airflow_provider_campaigns.state.overrides import Override
+
+RESEND_ALL = {"on_cleared": "resend"}
 
 
-class TaskRecords(NamedTuple):
-    """What outlives a try."""
+@dataclass(frozen=True)
+class TaskRecords:
+    """
+    What outlives a try.
+
+    :param mapped: the task instance is one of a mapped task.
+    """
 
     ledger: Ledger
     outcomes: Outcomes
     copies: Copies
+    mapped: bool
 
 
-def open_task_records(context: Context, retries: int | None, on_cleared: str, outcomes_path: str | None) -> TaskRecords:
+def open_task_records(
+    context: Context, retries: int | None, on_cleared: str, outcomes_path: str | None, *, waited: bool = False
+) -> TaskRecords:
     """
     Return the records of the task instance that ``context`` belongs to; this try is noted in them.
 
     :param retries: of the operator.
     :param on_cleared: ``resume`` or ``resend``: what a cleared task does.
     :param outcomes_path: below which folder, path or URL; None keeps everything in the ledger's store.
-    :raises AirflowFailException: a cleared task is to go on, and nothing is known of its earlier tries.
+    :param waited: this try waited for its window, so it has a record.
+    :raises AirflowFailException: a cleared task is to resume, and nothing is known of its earlier tries.
+    :raises LedgerError: the record of earlier tries is damaged.
     :raises InputError: ``outcomes_path`` cannot be used.
     """
-    from airflow_provider_campaigns.delivery.plan.sources.copies import CopyFolder, CopyRecords
     from airflow_provider_campaigns.delivery.record.ledger import Ledger
-    from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder, OutcomeRecords
-    from airflow_provider_campaigns.delivery.storage import check_root, is_path
     from airflow_provider_campaigns.state.task_state import task_state
 
-    store = task_state(context)
-    ti = context.get("ti")
-    cleared, anew, max_tries = clearing(ti, retries, on_cleared)
-    ledger = Ledger(store, ti.try_number if ti else 1, max_tries, anew=anew)
-    if cleared and not anew and not ledger.began:
+    store, ti = task_state(context), context.get("ti")
+    cleared = clearing(ti, retries, on_cleared)
+    override = _override(ti, cleared)
+    gone: tuple[OutcomeFolder, Description] | None = None
+    if (waited or cleared.cleared or (ti and ti.try_number > 1)) and not _has_record(store):
+        gone = _latest_outcomes(outcomes_path, ti)
+        _check_gone(gone, ti, cleared, waited=waited, resend=cleared.start_again or override.resend)
+        gone = None if cleared.start_again or override.resend else gone
+    ledger = Ledger.open(store, after=gone[1].number if gone else 0)
+    override = _override(ti, cleared, ledger)
+    resend: Resend = "always" if override.resend else "if_cleared" if cleared.start_again else "no"
+    ledger.begin(
+        cleared.max_tries,
+        resend=resend,
+        on_unknown=override.on_unknown,
+        consumed=override.consumed,
+        recovers=gone[1].number if gone else 0,
+    )
+    if override.consumed:
+        _remove_override(ti, ledger)
+    return _records(ledger, store, outcomes_path, ti)
+
+
+def _override(ti: Any, cleared: Clearing, ledger: Ledger | None = None) -> Override:
+    """Return what a person chose for this task when it was cleared."""
+    from airflow_provider_campaigns.state.overrides import Override, find_override
+
+    if ti is None or not cleared.cleared:
+        return Override()
+    return find_override(ti, ledger.consumed if ledger else ())
+
+
+def _remove_override(ti: Any, ledger: Ledger) -> None:
+    from airflow_provider_campaigns.state.overrides import remove_override
+
+    if remove_override(ti):
+        ledger.forget_consumed()
+
+
+def _has_record(store: Store) -> bool:
+    """Whether an earlier try stored anything, damaged or not."""
+    from airflow_provider_campaigns.delivery.record.ledger import LATEST, key_of
+
+    return store.get(LATEST) is not None or store.get(key_of(1)) is not None
+
+
+def _check_gone(
+    gone: tuple[OutcomeFolder, Description] | None, ti: Any, cleared: Clearing, *, waited: bool, resend: bool
+) -> None:
+    """
+    Refuse to send when the record of an earlier try is gone, unless its outcomes take its place.
+
+    :param gone: outcomes of an earlier try.
+    """
+    from airflow_provider_campaigns.state.overrides import instructions
+
+    if resend:
+        return
+    if waited:
+        raise LedgerError(
+            "the record that this task stored before it waited for its send window is gone. Nothing was sent",
+            remedy=RESEND_ALL,
+        )
+    if not cleared.cleared and gone:
+        raise LedgerError(
+            f"the record of earlier tries is gone, but {gone[0].place} has their outcomes. Nothing was sent. Clear the "
+            f"task to resume from the outcomes, or with on_cleared='resend' to send to everybody again",
+            remedy=RESEND_ALL,
+        )
+    if cleared.cleared and not gone:
         raise AirflowFailException(
-            "This task was cleared, and the record of what its earlier tries sent is gone (expired, or discarded "
-            "when it was cleared: see keep_task_state). Nothing was sent. Clear it with on_cleared='resend' to "
-            "send to everybody again"
+            f"This task was cleared, and the record of what its earlier tries sent is gone (expired, or discarded "
+            f"when it was cleared: see keep_task_state). Nothing was sent. Clear it with on_cleared='resend' to "
+            f"send to everybody again. {instructions(ti, RESEND_ALL)}"
         )
-    ledger.begin()
+
+
+def _records(ledger: Ledger, store: Store, outcomes_path: str | None, ti: Any) -> TaskRecords:
+    from airflow_provider_campaigns.delivery.plan.sources.copies import CopyFolder, CopyRecords
+    from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder, OutcomeRecords
+    from airflow_provider_campaigns.operators.base.task_folder import own_folder
+
+    mapped = bool(ti and ti.map_index is not None and ti.map_index >= 0)
+    outcomes: Outcomes
     if not outcomes_path:
-        return TaskRecords(
-            ledger,
-            OutcomeRecords(store, ledger.try_number, ledger.try_numbers),
-            CopyRecords(store, MOST_OUTCOMES_IN_XCOM),
-        )
+        outcomes = OutcomeRecords(store, ledger.try_number, ledger.try_numbers)
+        outcomes.since = ledger.generation
+        return TaskRecords(ledger, outcomes, CopyRecords(store, MOST_OUTCOMES_IN_XCOM), mapped)
+    if ledger.recovers:
+        latest = _latest_outcomes(outcomes_path, ti)
+        if latest is None:
+            raise LedgerError("the outcomes that this task was to resume from are gone", remedy=RESEND_ALL)
+        folder = latest[0].folder
+        ledger.copy = latest[1].copy
+    else:
+        with _input_errors():
+            folder = own_folder(_folder(outcomes_path, ti), ledger)
+    outcomes = OutcomeFolder(folder, ledger.try_number)
+    outcomes.since = ledger.generation
+    return TaskRecords(ledger, outcomes, CopyFolder(folder), mapped)
+
+
+def _latest_outcomes(outcomes_path: str | None, ti: Any) -> tuple[OutcomeFolder, Description] | None:
+    """Return the outcomes of the latest delivery of this task instance, None when it has none."""
+    from airflow_provider_campaigns.operators.base.task_folder import latest_outcomes
+
+    if not outcomes_path:
+        return None
+    with _input_errors():
+        return latest_outcomes(_folder(outcomes_path, ti))
+
+
+def _folder(outcomes_path: str, ti: Any) -> Any:
+    from airflow_provider_campaigns.delivery.storage import check_root, is_path, locate
+    from airflow_provider_campaigns.operators.base.task_folder import task_folder
+
     if not is_path(outcomes_path):
         raise InputError("outcomes_path", "a folder, path or URL", type(outcomes_path).__name__)
     check_root(outcomes_path, "outcomes_path")
+    return task_folder(locate(outcomes_path), ti)
+
+
+@contextmanager
+def _input_errors() -> Iterator[None]:
+    """Within ``with``, what goes wrong with ``outcomes_path`` is an ``InputError``."""
     try:
-        folder = _own_folder(_folder(outcomes_path, context, ledger.generation), ledger)
+        yield
+    except InputError:
+        raise
     except (ImportError, ValueError) as error:
         raise InputError("outcomes_path", "a path, or a URL whose provider is installed", error) from error
     except OSError as error:
         raise InputError("outcomes_path", "a folder, path or URL, that can be read", error) from error
-    return TaskRecords(ledger, OutcomeFolder(folder, ledger.try_number), CopyFolder(folder))
-
-
-def _folder(path: str, context: Context, generation: int) -> Any:
-    """Return the folder of a task instance."""
-    from airflow_provider_campaigns.delivery.storage import locate
-
-    folder = locate(path)
-    if ti := context.get("ti"):
-        names = [ti.dag_id, ti.run_id, ti.task_id]
-        if ti.map_index is not None and ti.map_index >= 0:
-            names.append(str(ti.map_index))
-        for name in names:
-            folder = folder / name.replace("/", "_")
-    return folder / f"resend-{generation}" if generation else folder
-
-
-def _own_folder(folder: Any, ledger: Ledger) -> Any:
-    """
-    Return the folder that earlier tries used, else one without outcomes.
-
-    A run that was deleted leaves its outcomes; one with the same id that comes after it has sent to none of them.
-    """
-    from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
-
-    if used := ledger.outcomes_path:
-        name = PurePosixPath(used).name
-        # If it is neither, the error that another path is names both.
-        return folder / name if name.startswith(AGAIN) and str(folder / name) == used else folder
-    folders = chain([folder], (folder / f"{AGAIN}{number}" for number in count(2)))
-    return next(one for one in folders if not OutcomeFolder(one).is_taken(ledger.try_numbers))

@@ -11,7 +11,8 @@ import pytest
 from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome, count, outcome, replied
-from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder, OutcomeRecords, Outcomes
+from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
+from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder, OutcomeRecords
 from airflow_provider_campaigns.delivery.storage import locate
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.protocol.send import ContactReply
@@ -33,7 +34,7 @@ class Kept:
 
     def next_try(self) -> Outcomes:
         self._number += 1
-        ledger = Ledger(self._store, self._number)
+        ledger = Ledger.open(self._store)
         ledger.begin()
         self.outcomes: Outcomes = OutcomeRecords(self._store, ledger.try_number, ledger.try_numbers)
         if self._where:
@@ -57,7 +58,7 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
 
 def test_nothing_is_there_before_anything_is_written(kept: Kept) -> None:
     assert kept.told == []
-    assert list(kept.outcomes.last_parts()) == []
+    assert list(kept.outcomes.written()) == []
 
 
 def test_outcomes_are_told_in_the_order_of_the_source(kept: Kept) -> None:
@@ -80,7 +81,7 @@ def test_outcomes_of_all_tries_are_told_in_the_order_of_the_source(kept: Kept) -
 def test_flat_in_memory_outcomes_that_came_late_are_told_nearly_in_order(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_campaigns.delivery.record.outcomes.MOST_DISPLACED", 2)
+    monkeypatch.setattr("airflow_provider_campaigns.delivery.record.outcome_parts.MOST_DISPLACED", 2)
     for row in (3, 1, 2, 5, 4, 6):
         kept.write(row, row)
 
@@ -106,17 +107,6 @@ def test_a_part_can_be_written_again_with_what_came_since(kept: Kept) -> None:
     assert kept.told == [(row, "accepted") for row in range(1, 6)]
 
 
-def test_only_the_last_part_of_each_earlier_try_may_be_unsettled(kept: Kept) -> None:
-    kept.write(1, 3)
-    kept.write(4, 6)
-    kept.next_try()
-    kept.write(7, 8)
-    kept.next_try()
-    kept.write(9, 9)
-
-    assert [line["row"] for line in kept.outcomes.last_parts()] == [4, 5, 6, 7, 8]
-
-
 def test_what_is_unsent_stands_in_its_place_until_it_is_sent(kept: Kept) -> None:
     kept.write(1, 2)
     kept.write(5, 6)
@@ -131,7 +121,7 @@ def test_what_is_unsent_stands_in_its_place_until_it_is_sent(kept: Kept) -> None
     kept.write(3, 4)
     assert [status for _, status in kept.told] == ["accepted"] * 6 + ["unsent"] * 2
 
-    kept.next_try().begin()
+    kept.next_try().forget_earlier()
     assert [status for _, status in kept.told] == ["accepted"] * 6
 
 
@@ -142,7 +132,7 @@ def test_what_one_try_left_unsent_takes_the_place_of_what_an_earlier_one_left(tm
     kept.outcomes.write_unsent(lines(3, 3, "unsent"))
 
     assert kept.told == [(3, "unsent")]
-    kept.outcomes.forget_unsent()
+    kept.outcomes.forget_earlier()
     assert kept.told == []
     assert list(tmp_path.iterdir()) == []
 
@@ -204,7 +194,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_at_the_start(tmp_path: Path)
     (tmp_path / "file").touch()
 
     with pytest.raises(InputError, match="outcomes_path: expected a folder, path or URL, that can be written to"):
-        OutcomeFolder(tmp_path / "file" / "below").begin()
+        OutcomeFolder(tmp_path / "file" / "below").begin({})
 
 
 # -- read_outcomes

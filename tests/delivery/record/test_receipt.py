@@ -10,7 +10,7 @@ from airflow_provider_campaigns.delivery.record.receipt import make_receipt
 
 
 def test_contacts_are_the_sum_of_the_six_statuses() -> None:
-    counts = {status: number for number, status in enumerate(STATUSES, 1)}
+    counts: dict[str, int] = {status: number for number, status in enumerate(STATUSES, 1)}
 
     receipt = make_receipt("acme", "spring", counts, 3, "/outcomes")
 

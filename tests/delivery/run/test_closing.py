@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_campaigns.delivery.run.engine import Delivery
-from airflow_provider_campaigns.delivery.run.senders import ThreadedSenders
+from airflow_provider_campaigns.delivery.run.senders import Answer, ThreadedSenders
 from airflow_provider_campaigns.exceptions import SendWindowClosedError
 from tests.delivery.run.test_senders import Transport
 from tests.delivery.world import HEADER, AcmeSend, Plan, World, new_try, phones, run_try
@@ -34,7 +34,7 @@ def test_nothing_leaves_after_closing_and_a_later_try_sends_the_rest(tmp_path: P
 
     with pytest.raises(SendWindowClosedError):
         delivery.deliver(HEADER)
-    left = delivery.leave()
+    left = delivery.report_unsent()
 
     assert len(world.requests) == requests
     assert (left["accepted"], left["unsent"], left["unknown"]) == (2 * requests, 20 - 2 * requests, 0)
@@ -64,7 +64,7 @@ def test_nothing_leaves_that_was_intended_while_it_closed(tmp_path: Path) -> Non
     world.set = slow_once_something_was_sent  # type: ignore[method-assign]
     with pytest.raises(SendWindowClosedError):
         delivery.deliver(HEADER)
-    left = delivery.leave()
+    left = delivery.report_unsent()
 
     assert len(transport.sent) == 1
     assert (left["unsent"], left["unknown"]) == (18, 2)
@@ -78,7 +78,7 @@ def test_closing_when_all_was_sent_is_a_success(tmp_path: Path) -> None:
     assert (receipt["accepted"], receipt["unsent"]) == (20, 0)
 
 
-def test_what_is_in_flight_at_closing_gets_the_time_it_needs(tmp_path: Path) -> None:
+def test_what_is_in_flight_at_closing_gets_the_time_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The vendor's answer is waited for without a limit: nobody is in a hurry to end the task."""
     world = World()
     delivery = new_try(world, Plan(phones(20), tmp_path, batch_size=2, max_concurrency=1))
@@ -86,17 +86,17 @@ def test_what_is_in_flight_at_closing_gets_the_time_it_needs(tmp_path: Path) -> 
     collect = delivery.senders.collect
     delivery.closes_in = lambda: -1.0 if waits else 60.0
 
-    def slow(timeout: float | None, least: int = 1) -> list[object]:
+    def slow(timeout: float | None, least: int = 1) -> list[Answer]:
         waits.append(timeout)
         return collect(timeout, least) if timeout is None else []
 
-    delivery.senders.collect = slow
+    monkeypatch.setattr(delivery.senders, "collect", slow)
     with pytest.raises(SendWindowClosedError):
         delivery.deliver(HEADER)
 
     assert waits == [60.0, None]
     # In this world a request leaves when its answer is waited for, so that it was stopped in time.
-    assert (world.requests, delivery.leave()["unsent"]) == ([], 20)
+    assert (world.requests, delivery.report_unsent()["unsent"]) == ([], 20)
 
 
 def test_without_a_window_it_waits_for_answers_as_long_as_it_takes(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import pytest
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
 from airflow_provider_campaigns.delivery.run.engine import AHEAD
+from airflow_provider_campaigns.delivery.run.limits import OnUnknown
 from tests.delivery.world import Crash, Plan, World, phones, run_try
 
 pytestmark = [pytest.mark.usefixtures("no_fsync"), pytest.mark.slow]
@@ -29,7 +30,7 @@ FEW_OUT = ["+44 7700 900099"]
 MANY = [*phones(600), "no number", "447700900000", *phones(399, first=600), "+447700900999"]
 MANY_OUT = ["+44 7700 900999"]
 
-ON_UNKNOWN = [("fail", False), ("skip", False), ("resend", False), ("fail", True)]
+ON_UNKNOWN: list[tuple[OnUnknown, bool]] = [("fail", False), ("skip", False), ("resend", False), ("fail", True)]
 
 
 def check(world: World, plan: Plan, receipt: Receipt, outcomes: list[Outcome]) -> None:
@@ -74,7 +75,7 @@ def crash_everywhere(plan: Plan, folder: Path | None, retry_size: int | None = N
         world = World(checks_duplicates=plan.safe)
         here = plan.changed(folder=folder and folder / str(step))
         deliver(world, here, {1: step}.get, lambda number: plan.batch_size if number == 1 else later)
-        assert world.contacted, "one crash leaves somebody to be contacted"
+        assert world.contacted, "after one crash there is somebody to be contacted"
         if not world.crashes:
             return step - 1
     raise AssertionError
@@ -83,7 +84,7 @@ def crash_everywhere(plan: Plan, folder: Path | None, retry_size: int | None = N
 @pytest.mark.parametrize("kept", ["folder", "store"])
 @pytest.mark.parametrize(("on_unknown", "safe"), ON_UNKNOWN)
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_killed_at_any_step(tmp_path: Path, batch_size: int, on_unknown: str, safe: bool, kept: str) -> None:
+def test_killed_at_any_step(tmp_path: Path, batch_size: int, on_unknown: OnUnknown, safe: bool, kept: str) -> None:
     plan = Plan(FEW, exclude=FEW_OUT, batch_size=batch_size, on_unknown=on_unknown, safe=safe)
 
     steps = crash_everywhere(plan, tmp_path if kept == "folder" else None)
@@ -93,7 +94,7 @@ def test_killed_at_any_step(tmp_path: Path, batch_size: int, on_unknown: str, sa
 
 
 @pytest.mark.parametrize(("on_unknown", "safe"), [("fail", False), ("fail", True)])
-def test_killed_at_any_step_of_large_batches(tmp_path: Path, on_unknown: str, safe: bool) -> None:
+def test_killed_at_any_step_of_large_batches(tmp_path: Path, on_unknown: OnUnknown, safe: bool) -> None:
     plan = Plan(MANY, exclude=MANY_OUT, batch_size=500, on_unknown=on_unknown, safe=safe)
 
     assert crash_everywhere(plan, tmp_path) > 8 * 2
@@ -102,7 +103,7 @@ def test_killed_at_any_step_of_large_batches(tmp_path: Path, on_unknown: str, sa
 @pytest.mark.parametrize("sizes", [(1, 3), (3, 1), (3, 500), (2, 3)])
 @pytest.mark.parametrize(("on_unknown", "safe"), [("fail", False), ("fail", True)])
 def test_a_later_try_may_make_other_batches(
-    tmp_path: Path, sizes: tuple[int, int], on_unknown: str, safe: bool
+    tmp_path: Path, sizes: tuple[int, int], on_unknown: OnUnknown, safe: bool
 ) -> None:
     plan = Plan(FEW, exclude=FEW_OUT, batch_size=sizes[0], on_unknown=on_unknown, safe=safe)
 

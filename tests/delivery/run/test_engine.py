@@ -55,7 +55,7 @@ def test_each_row_ends_as_what_became_of_it(kept: Path | None) -> None:
         unknown=0,
         requests=1,
         normalised=0,
-        outcomes_path=kept and str(kept),
+        outcomes_path=str(kept) if kept else None,
     )
 
 
@@ -102,15 +102,19 @@ def test_a_refused_call_leaves_the_rest_unsent_and_a_retry_sends_it(
     assert receipt["requests"] == 3
 
 
-def test_the_unsent_of_an_earlier_try_are_not_told_while_a_later_one_may_send_them(tmp_path: Path) -> None:
+def test_the_unsent_of_an_earlier_try_are_not_reported_while_a_later_one_may_send_them(tmp_path: Path) -> None:
     world = World()
     world.answer = answers(world, r1=refuse(402))
     fail_try(world, Plan(phones(3), tmp_path), CallRefusedError)
     world.start_process()
     seen: list[list[Outcome]] = []
-    delivery = new_try(world, Plan(phones(3), tmp_path), 2)
-    world.answer = lambda number, keys: seen.append(list(delivery.outcomes.read())) or world.accept(keys)
+    delivery = new_try(world, Plan(phones(3), tmp_path))
 
+    def accept(_: int, keys: list[str]) -> Response:
+        seen.append(list(delivery.outcomes.read()))
+        return world.accept(keys)
+
+    world.answer = accept
     delivery.deliver(Plan([]).header)
 
     assert seen == [[]]
@@ -156,7 +160,7 @@ def test_what_fails_before_there_is_a_request_was_not_sent(tmp_path: Path, monke
     with pytest.raises(TypeError, match="oops"):
         delivery.deliver(plan.header)
 
-    assert [delivery.leave()[name] for name in ("accepted", "unsent", "unknown")] == [1, 2, 0]
+    assert [delivery.report_unsent()[name] for name in ("accepted", "unsent", "unknown")] == [1, 2, 0]
     assert run_try(world, plan, 2)[0]["accepted"] == 3
 
 
@@ -259,7 +263,7 @@ def test_contacts_behind_thousands_that_are_left_out_are_sent(tmp_path: Path) ->
 # -- the folder
 
 
-def test_outcomes_that_cannot_be_written_are_told_before_the_first_request(tmp_path: Path) -> None:
+def test_outcomes_that_cannot_be_written_are_reported_before_the_first_request(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     world = World()
     world.start_process()
@@ -344,7 +348,7 @@ def test_a_disk_that_fills_up_after_a_request_leaves_it_unknown(
     with pytest.raises(OSError, match="No space left"):
         delivery.deliver(plan.header)
 
-    receipt = delivery.leave()
+    receipt = delivery.report_unsent()
 
     assert ends(list(delivery.outcomes.read())) == ["accepted", "unknown", "unsent"]
     assert (receipt["contacts"], receipt["accepted"], receipt["unknown"], receipt["unsent"]) == (3, 1, 1, 1)

@@ -53,7 +53,7 @@ def test_it_returns_what_there_is_when_time_is_over(mailbox: Mailbox[int]) -> No
 
 
 def test_whoever_rings_lets_the_reader_return(mailbox: Mailbox[int]) -> None:
-    timer = threading.Timer(0.02, mailbox.ring)
+    timer = threading.Timer(0.02, mailbox.wake)
     timer.start()
 
     assert mailbox.collect(None) == []
@@ -62,7 +62,7 @@ def test_whoever_rings_lets_the_reader_return(mailbox: Mailbox[int]) -> None:
 
 
 def test_a_ring_before_the_reader_waits_is_not_lost(mailbox: Mailbox[int]) -> None:
-    mailbox.ring()
+    mailbox.wake()
 
     assert mailbox.collect(None) == []
 
@@ -92,7 +92,11 @@ def test_what_is_asked_for_is_done_also_when_enough_is_there(mailbox: Mailbox[in
 
 
 def test_many_items_of_another_thread_all_arrive(mailbox: Mailbox[int]) -> None:
-    writer = in_another_thread(lambda: [mailbox.put(number) for number in range(20_000)])
+    def put_all() -> None:
+        for number in range(20_000):
+            mailbox.put(number)
+
+    writer = in_another_thread(put_all)
 
     found: list[int] = []
     while len(found) < 20_000:

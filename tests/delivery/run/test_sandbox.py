@@ -1,4 +1,4 @@
-"""Deliveries to the sandbox that are told to end in the middle, or whose store fails in the middle."""
+"""Deliveries to the sandbox that are asked to end in the middle, or whose store fails in the middle."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from airflow_provider_campaigns.delivery.plan.sources import open_source
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import count
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
+from airflow_provider_campaigns.delivery.record.receipt import Receipt
 from airflow_provider_campaigns.delivery.run import engine
 from airflow_provider_campaigns.delivery.run.engine import Delivery
 from airflow_provider_campaigns.delivery.run.limits import Limits
@@ -51,11 +52,11 @@ class Store(MemoryStore):
         super().set(key, value)
 
 
-def new_try(sandbox: SandboxClient, store: Store, folder: Path, number: int = 1) -> Delivery:
+def new_try(sandbox: SandboxClient, store: Store, folder: Path) -> Delivery:
     dialect = Xtremepush(app_token=account.APP_TOKEN)
     send = ExecuteCampaign(dialect, 7345)
     settings = TransportSettings(f"{sandbox.url}/xtremepush")
-    ledger = Ledger(store, number)
+    ledger = Ledger.open(store)
     ledger.begin()
     return Delivery(
         send=send,
@@ -88,15 +89,15 @@ def when_received(sandbox: SandboxClient, number: int, do: Any) -> threading.Thr
     return thread
 
 
-def finish(sandbox: SandboxClient, store: Store, folder: Path) -> Mapping[str, Any]:
+def finish(sandbox: SandboxClient, store: Store, folder: Path) -> Receipt:
     """Run a second try to its end, and check that everybody was contacted once."""
-    receipt = new_try(sandbox, store, folder, 2).deliver(HEADER)
+    receipt = new_try(sandbox, store, folder).deliver(HEADER)
     assert sorted(contacted(sandbox, "xtremepush")) == sorted(user["user_id"] for user in USERS)
     return receipt
 
 
 @pytest.mark.slow
-def test_told_to_end_it_waits_for_those_in_flight_and_sends_nothing_more(
+def test_asked_to_end_it_waits_for_those_in_flight_and_sends_nothing_more(
     sandbox: SandboxClient, tmp_path: Path
 ) -> None:
     store = Store()
@@ -111,7 +112,7 @@ def test_told_to_end_it_waits_for_those_in_flight_and_sends_nothing_more(
 
     assert time.monotonic() - began < engine.STOP_GRACE
     ending.join()
-    receipt = delivery.leave()
+    receipt = delivery.report_unsent()
     received = len(calls(sandbox, "xtremepush"))
     assert received == 1 + CONCURRENCY
     assert (receipt["accepted"], receipt["unknown"], receipt["unsent"]) == (received, 0, len(USERS) - received)
@@ -122,7 +123,7 @@ def test_told_to_end_it_waits_for_those_in_flight_and_sends_nothing_more(
     assert (receipt["accepted"], receipt["requests"]) == (len(USERS), len(USERS))
 
 
-def test_told_to_end_it_gives_up_on_a_vendor_that_takes_too_long(
+def test_asked_to_end_it_gives_up_on_a_vendor_that_takes_too_long(
     sandbox: SandboxClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "STOP_GRACE", 0.2)
@@ -135,7 +136,7 @@ def test_told_to_end_it_gives_up_on_a_vendor_that_takes_too_long(
         delivery.deliver(HEADER)
 
     ending.join()
-    receipt = delivery.leave()
+    receipt = delivery.report_unsent()
     unsent = len(USERS) - 1 - CONCURRENCY
     assert (receipt["accepted"], receipt["unknown"], receipt["unsent"]) == (1, CONCURRENCY, unsent)
 
@@ -173,13 +174,13 @@ def test_a_store_that_fails_in_the_middle_stops_it_and_a_later_try_settles_from_
 
     received = len(calls(sandbox, "xtremepush"))
     assert 1 < received < len(USERS), "nothing more was sent"
-    receipt = delivery.leave()
+    receipt = delivery.report_unsent()
     assert receipt["contacts"] == len(USERS)
     assert (receipt["accepted"], receipt["unknown"], receipt["unsent"]) == (received, 0, len(USERS) - received)
     assert count(delivery.outcomes.read()) == {"accepted": received, "unsent": len(USERS) - received}
 
     store.fails = False
-    last = new_try(sandbox, store, tmp_path, 2).deliver(HEADER)
+    last = new_try(sandbox, store, tmp_path).deliver(HEADER)
 
     reached = contacted(sandbox, "xtremepush")
     assert len(reached) == len(set(reached)) == last["accepted"], "nobody twice"

@@ -204,7 +204,7 @@ def test_a_request_leaves_when_its_slot_comes(transport: Transport) -> None:
 # -- stopping
 
 
-def test_stopped_those_in_flight_go_on_and_the_others_do_not_leave(transport: Transport) -> None:
+def test_stopped_those_in_flight_end_and_the_others_do_not_leave(transport: Transport) -> None:
     transport.gate.clear()
     with ThreadedSenders(AcmeSend(), transport.make, 2) as senders:
         for row in range(1, 6):
@@ -279,7 +279,7 @@ def test_given_up_as_soon_as_it_was_submitted_a_ticket_is_answered_all_the_same(
 def test_what_needs_the_main_thread_is_done_by_the_one_that_collects(transport: Transport, fails: bool) -> None:
     threads: list[int] = []
 
-    def errand() -> str:
+    def call() -> str:
         threads.append(threading.get_ident())
         if fails:
             raise LookupError("no such Variable")
@@ -288,7 +288,7 @@ def test_what_needs_the_main_thread_is_done_by_the_one_that_collects(transport: 
     results: list[Any] = []
 
     async def perform() -> None:
-        results.append(await asyncio.to_thread(transport.in_main_thread, errand))
+        results.append(await asyncio.to_thread(transport.in_main_thread, call))
 
     transport.perform = perform
     with ThreadedSenders(AcmeSend(), transport.make, 1) as senders:
@@ -302,7 +302,7 @@ def test_what_needs_the_main_thread_is_done_by_the_one_that_collects(transport: 
         assert results == ["token"]
 
 
-def test_the_main_thread_does_its_own_errands_at_once(transport: Transport) -> None:
+def test_the_main_thread_does_its_own_calls_at_once(transport: Transport) -> None:
     with ThreadedSenders(AcmeSend(), transport.make, 1):
         assert transport.in_main_thread(lambda: 17) == 17
 
@@ -310,7 +310,7 @@ def test_the_main_thread_does_its_own_errands_at_once(transport: Transport) -> N
 # -- beginning and ending
 
 
-def test_a_transport_that_cannot_be_made_is_told_at_the_start() -> None:
+def test_a_transport_that_cannot_be_made_is_raised_at_the_start() -> None:
     def make(sleep: Any, in_main_thread: Any) -> Any:
         raise LookupError("no authorities")
 
@@ -319,7 +319,7 @@ def test_a_transport_that_cannot_be_made_is_told_at_the_start() -> None:
         raise AssertionError("it began")
 
 
-def test_a_transport_that_cannot_be_entered_is_told_at_the_start(
+def test_a_transport_that_cannot_be_entered_is_raised_at_the_start(
     transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def enter(_: Transport) -> None:
@@ -348,12 +348,12 @@ def test_leaving_does_what_the_senders_still_wait_for(transport: Transport) -> N
     asked = threading.Event()
     done: list[bool] = []
 
-    def errand() -> None:
+    def call() -> None:
         done.append(True)
 
     async def perform() -> None:
         asked.set()
-        await asyncio.to_thread(transport.in_main_thread, errand)
+        await asyncio.to_thread(transport.in_main_thread, call)
 
     transport.perform = perform
     with ThreadedSenders(AcmeSend(), transport.make, 1) as senders:

@@ -26,7 +26,6 @@ class DeadlyStore:
     """
 
     def __init__(self, store: Any, moment: str, what: str) -> None:
-        self.fenced = store.fenced
         self._store = store
         self._moment = moment
         self._what = what
@@ -42,9 +41,12 @@ class DeadlyStore:
         if reached:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    def delete(self, key: str) -> None:
+        self._store.delete(key)
+
 
 def die(context: Mapping[str, Any]) -> None:
-    """Let the first try die at the point it was told: "before intended", "after id" …; elsewhere others kill it."""
+    """Let the first try die at the point that was named: "before intended", "after id" …; elsewhere others kill it."""
     moment, _, what = context["dag_run"].conf["dies"].partition(" ")
     if context["ti"].try_number == 1 and what in {INTENT, SETTLEMENT}:
         open_store = state.task_state

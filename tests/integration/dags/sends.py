@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import DAG, BaseOperator
 from airflow_provider_campaigns.vendors.collect import send
 from tests.integration.sends import SENDS
 
-# Sandboxes show at once what they have: a minute of looks after every kill would take hours.
+# Sandboxes show at once what they have: a minute of look-ups after every kill would take hours.
 send.BETWEEN_LOOKS = 1.0
 
 # More than any test kills.

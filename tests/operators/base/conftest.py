@@ -19,3 +19,8 @@ def world() -> World:
 def acme(world: World) -> MakeAcme:
     """Return a function that makes an operator."""
     return partial(make_acme, world)
+
+
+@pytest.fixture(autouse=True)
+def no_choices(airflow_variables: dict[str, str]) -> None:
+    """Nobody chose anything in Airflow's Variables."""

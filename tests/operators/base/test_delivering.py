@@ -1,4 +1,4 @@
-"""A delivering operator sends to each contact, returns a receipt and tells what became of everybody."""
+"""A delivering operator sends to each contact, returns a receipt, and stores an outcome for each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext, statuses
 from tests.operators.conftest import FakeOutletEvents
 
 
-def test_a_delivery_returns_its_receipt_and_leaves_outcomes_in_xcom(
+def test_a_delivery_returns_its_receipt_and_stores_outcomes_in_xcom(
     world: World, acme: MakeAcme, make_context: MakeContext
 ) -> None:
     context = make_context()
@@ -58,7 +58,7 @@ def test_the_receipt_is_in_the_events_of_the_outlets(
     assert receipt["accepted"] == accepted
 
 
-def test_what_goes_on_is_logged_without_recipients(
+def test_its_progress_is_logged_without_recipients(
     acme: MakeAcme, make_context: MakeContext, logs: Callable[[], str]
 ) -> None:
     acme().execute(make_context())
@@ -78,7 +78,7 @@ def test_how_far_it_came_is_shown_in_the_ui(acme: MakeAcme, make_context: MakeCo
     assert (note["contacts"], note["done"], note["accepted"], note["invalid"]) == (6, 6, 5, 1)
 
 
-def test_without_a_place_for_it_the_delivery_goes_on(
+def test_without_a_place_for_it_the_delivery_continues(
     acme: MakeAcme, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch, logs: Callable[[], str]
 ) -> None:
     context = make_context()
@@ -103,7 +103,12 @@ def test_without_a_place_for_it_the_delivery_goes_on(
         ({}, "campaigns/manual__2026-03-01/send"),
         ({"map_index": 0}, "campaigns/manual__2026-03-01/send/0"),
         ({"map_index": 12}, "campaigns/manual__2026-03-01/send/12"),
-        ({"dag_id": "a.b", "run_id": "x/../y", "task_id": "group.send"}, "a.b/x_.._y/group.send"),
+        ({"dag_id": "a.b", "run_id": "x/../y", "task_id": "group.send"}, "a.b/x%2F..%2Fy/group.send"),
+        ({"run_id": "a/b"}, "campaigns/a%2Fb/send"),
+        ({"run_id": "a_b"}, "campaigns/a_b/send"),
+        ({"run_id": "a%2Fb"}, "campaigns/a%252Fb/send"),
+        ({"run_id": "..", "task_id": "."}, "campaigns/%2E%2E/%2E"),
+        ({"run_id": "scheduled__2026-03-01T00:00:00+00:00"}, "campaigns/scheduled__2026-03-01T00:00:00+00:00/send"),
     ],
 )
 def test_each_task_instance_has_a_folder_of_its_own(
@@ -155,12 +160,12 @@ def test_parameters_reach_the_delivery(tmp_path: Path, world: World, acme: MakeA
 
 
 def test_outside_a_task_it_delivers_all_the_same(world: World, acme: MakeAcme) -> None:
-    assert acme().execute({})["accepted"] == 5  # type: ignore[typeddict-item]
+    assert acme().execute({})["accepted"] == 5
     assert len(world.contacted) == 5
 
 
 def test_outside_a_task_the_folder_is_taken_as_it_is(tmp_path: Path, acme: MakeAcme) -> None:
-    receipt = acme(outcomes_path=str(tmp_path)).execute({})  # type: ignore[typeddict-item]
+    receipt = acme(outcomes_path=str(tmp_path)).execute({})
 
     assert receipt["outcomes_path"] == str(tmp_path)
 

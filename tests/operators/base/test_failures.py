@@ -47,6 +47,9 @@ def test_a_failure_leaves_receipt_and_outcomes_too(
     [
         pytest.param(silence, {"max_concurrency": 9}, UnknownOutcomesError, id="unknown outcomes"),
         pytest.param(
+            silence, {"on_unknown": "resend", "max_concurrency": 9}, UnknownOutcomesError, id="sent again in vain"
+        ),
+        pytest.param(
             lambda number, keys: Response(422, b'{"message": "no"}'), {}, TooManyRejectedError, id="all rejected"
         ),
         pytest.param(
@@ -75,10 +78,7 @@ def test_failures_that_a_retry_cannot_help_are_final(
     ("answer", "parameters", "kind"),
     [
         pytest.param(refuse, {}, CallRefusedError, id="refused call"),
-        pytest.param(silence, {"batch_size": 1, "max_concurrency": 1}, VendorFailingError, id="ill vendor"),
-        pytest.param(
-            silence, {"on_unknown": "resend", "max_concurrency": 9}, UnknownOutcomesError, id="to be sent again"
-        ),
+        pytest.param(silence, {"batch_size": 1, "max_concurrency": 1}, VendorFailingError, id="failing vendor"),
     ],
 )
 def test_failures_that_a_retry_may_help_are_not(
@@ -153,7 +153,7 @@ def test_what_fails_while_a_failure_is_reported_does_not_hide_it(
     with pytest.raises(CallRefusedError, match="no credit"):
         acme().execute(context)
 
-    assert "could not be written down" in logs()
+    assert "could not be reported which contacts are unsent" in logs()
 
 
 def test_a_store_that_fails_stops_the_delivery_and_its_report_tells_what_was_sent(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from airflow_provider_campaigns.protocol.messages import Response
 from airflow_provider_campaigns.templating.hidden_field import unwrap
 from tests.delivery.world import World, phones
 from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext
+from tests.stored_dags import stored_dag
 
 
 def test_template_fields_are_rendered_and_may_be_text(
@@ -33,7 +33,7 @@ def test_template_fields_are_rendered_and_may_be_text(
     )
 
     params = {"phone": "+447700900050", "column": "phone", "opt_out": "+447700900000"}
-    operator.render_template_fields({"ds": "2026-03-01", "params": params})  # type: ignore[typeddict-item]
+    operator.render_template_fields({"ds": "2026-03-01", "params": params})
     receipt = operator.execute(make_context())
 
     assert world.contacted == [*phones(5)[1:], "+447700900050"]
@@ -67,17 +67,12 @@ def test_every_template_field_is_an_attribute_and_no_name_of_airflows_own(acme: 
 def test_recipients_are_not_in_the_stored_dag_nor_in_the_rendered_view() -> None:
     from airflow.serialization.helpers import serialize_template_field
 
-    try:
-        from airflow.serialization.serialized_objects import DagSerialization as Serialization
-    except ImportError:
-        from airflow.serialization.serialized_objects import SerializedDAG as Serialization
-
     with DAG("campaigns", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
         operator = CampaignDeliveryOperator(
             task_id="send", contacts=PEOPLE, exclude=["+447700900077"], columns={"phone": "phone"}
         )
 
-    text = json.dumps(Serialization.to_dict(dag))
+    text = stored_dag(dag)
 
     assert '"5 contacts"' in text
     assert '"1 excluded contacts"' in text

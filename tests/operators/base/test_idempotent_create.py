@@ -42,8 +42,6 @@ class World:
     :param answers: what becomes of the requests that create: created (None), or created and then this.
     """
 
-    fenced = False
-
     crash_at: float = float("inf")
     done_before_crash: bool = True
     answers: list[Exception | None] = field(default_factory=list)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from airflow_provider_campaigns.exceptions import (
-    InputError,
-)
+from airflow_provider_campaigns.delivery.record.receipt import PreviewReceipt
+from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.operators.base.contacts import MOST_OUTCOMES_IN_XCOM
 from tests.delivery.world import World, phones
 from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext
@@ -21,7 +20,8 @@ def test_a_preview_does_everything_but_send(
     contacts = [*PEOPLE, {"phone": "no number"}, {"phone": "+447700900099", "name": "the top-secret-key"}]
     context = make_context(max_tries=5)
 
-    receipt = acme(contacts=contacts, exclude=phones(2), preview=True, batch_size=2).execute(context)
+    previewing = acme(contacts=contacts, exclude=phones(2), preview=True, batch_size=2)
+    receipt = cast("PreviewReceipt", previewing.execute(context))
 
     text = logs()
     assert (receipt["unsent"], receipt["invalid"], receipt["requests"]) == (4, 3, 0)
@@ -32,7 +32,7 @@ def test_a_preview_does_everything_but_send(
     assert "4477009000" not in text
     assert world.requests == []
     assert world.values == {}
-    assert context["task_state_store"].values == {}, "no try is noted"
+    assert context["task_state_store"].values == {}, "no try is recorded"
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.exceptions import CallRefusedError, InputError
 from tests.delivery.conftest import empty_bucket
 from tests.delivery.world import World, phones
 from tests.operators.base.acme import AcmeOperator, MakeContext, refuse_after, statuses
+from tests.operators.deliveries import outcomes_of
 
 Make = Callable[..., AcmeOperator]
 
@@ -70,7 +70,7 @@ def test_the_rows_of_a_query_are_contacts(
 
     receipt = query(outcomes_path=path).execute(context)
 
-    outcomes = read_outcomes(receipt["outcomes_path"]) if path else context["ti"].pushed["outcomes"]
+    outcomes = outcomes_of(receipt) if path else context["ti"].pushed["outcomes"]
     assert [(line["row"], line["key"], line["status"]) for line in outcomes] == [
         (number, phone, "accepted") for number, phone in enumerate(phones(5), 1)
     ]
@@ -189,7 +189,7 @@ def test_a_cleared_task_that_sends_again_runs_the_query_again(
     receipt = query(**place, on_cleared="resend").execute(make_context(2, max_tries=1, state=state))
 
     assert world.contacted == phones(2, first=4)
-    folder = Path(receipt["outcomes_path"])
+    folder = Path(receipt["outcomes_path"] or "")
     assert folder.name == "resend-1"
     assert (folder / "contacts" / "contacts-002.jsonl").read_text().count("\n") == 2
     assert (folder.parent / "contacts" / "contacts-001.jsonl").read_text().count("\n") == 5
@@ -199,7 +199,7 @@ def test_a_cleared_task_that_sends_again_runs_the_query_again(
 
 
 @pytest.mark.parametrize("path", [None, "outcomes"])
-def test_a_preview_leaves_no_copy_behind(
+def test_a_preview_keeps_no_copy(
     *, tmp_path: Path, world: World, query: Make, make_context: MakeContext, crm: Crm, path: str | None
 ) -> None:
     outcomes_path = path and str(tmp_path / path)
@@ -235,7 +235,7 @@ def test_a_preview_leaves_no_copy_behind(
         ({"outcomes_path": "/proc/nowhere"}, "outcomes_path: expected a folder, path or URL, that can be written to"),
     ],
 )
-def test_a_mistake_is_told_before_the_first_request_and_can_be_corrected(
+def test_a_mistake_is_reported_before_the_first_request_and_can_be_corrected(
     *,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -299,7 +299,7 @@ def test_making_an_operator_asks_for_no_connection(world: World) -> None:
     AcmeOperator(task_id="send", world=world, sql=SQL, sql_conn_id="there is none")
 
 
-def test_a_refused_call_leaves_the_rows_unsent(query: Make, make_context: MakeContext, world: World) -> None:
+def test_after_a_refused_call_the_rows_are_unsent(query: Make, make_context: MakeContext, world: World) -> None:
     refuse_after(world, 0)
     context = make_context()
 

@@ -151,6 +151,27 @@ class TestRecipients:
         assert again["id"] != first["id"]
         assert posts(sandbox) == 2
 
+    def test_a_person_may_choose_another_one_once_without_editing_the_dag(
+        self, sandbox: SandboxClient, make_context: MakeContext, airflow_variables: dict[str, str]
+    ) -> None:
+        state: State = {}
+        first = create().execute(make_context(state=state))
+        with pytest.raises(AirflowFailException, match="set the Airflow Variable campaigns_override to") as caught:
+            create(numbers=self.OTHERS).execute(make_context(2, max_tries=2, state=state))
+        airflow_variables["campaigns_override"] = (
+            str(caught.value).partition("campaigns_override to ")[2].partition(", then clear")[0]
+        )
+
+        # Cleared, and tried twice; then cleared again, when the choice has been applied already.
+        chosen = [
+            create(numbers=self.OTHERS).execute(make_context(number, max_tries=tries, state=state))["id"]
+            for number, tries in ((3, 3), (4, 3), (5, 4))
+        ]
+
+        assert len({first["id"], *chosen}) == 2
+        assert chosen[0] != first["id"]
+        assert posts(sandbox) == 2
+
     @pytest.mark.parametrize(
         ("before", "now", "same"),
         [
@@ -218,7 +239,7 @@ class TestLookUp:
 
     @pytest.mark.parametrize("carried_out", [True, False])
     def test_a_conflict_is_looked_up(
-        self, carried_out: bool, sandbox: SandboxClient, make_context: MakeContext
+        self, carried_out: bool, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, make_context: MakeContext
     ) -> None:
         operator = create()
         request = operator.hook.create_campaign
@@ -229,7 +250,7 @@ class TestLookUp:
             reply = {"response": [{"code": 409, "status": "failure", "error_data": {"message": "Duplicate"}}]}
             return drive(operator.hook.dialect.create_campaign(campaign), (200, reply))[0]
 
-        operator.hook.create_campaign = conflict  # type: ignore[method-assign]
+        monkeypatch.setattr(operator.hook, "create_campaign", conflict)
         with nullcontext() if carried_out else pytest.raises(AirflowFailException, match="Duplicate"):
             assert operator.execute(make_context())["from"] == 2
         assert posts(sandbox) == carried_out
@@ -325,7 +346,7 @@ class TestKilled:
         assert create().execute(make_context(2, 1, state=state))["from"] == 2
 
     def test_during_the_request_it_pauses_the_campaign_afterwards(
-        self, sandbox: SandboxClient, make_context: MakeContext
+        self, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, make_context: MakeContext
     ) -> None:
         operator = create(wait_for_completion=True, pause_on_kill=True, timeout=0.01, poke_interval=0.01)
         request = operator.hook.create_campaign
@@ -335,7 +356,7 @@ class TestKilled:
             operator.on_kill()
             return created
 
-        operator.hook.create_campaign = request_and_kill  # type: ignore[method-assign]
+        monkeypatch.setattr(operator.hook, "create_campaign", request_and_kill)
         with pytest.raises(AirflowSensorTimeout):
             operator.execute(make_context())
         assert [campaign["status"] for campaign in campaigns(sandbox)] == ["Paused"]

@@ -19,7 +19,6 @@ from airflow.providers.common.compat.sdk import (
     BaseSensorOperator,
     TaskDeferred,
 )
-from airflow.serialization import serialized_objects as serialized
 
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
@@ -38,6 +37,7 @@ from tests.operators.exotel.campaigns import (
     killed,
     posts,
 )
+from tests.stored_dags import scheduled_dag
 from tests.triggering import event_of, rebuilt
 
 RESCHEDULED: Any = vars(wait)["AirflowRescheduleException"]
@@ -174,10 +174,7 @@ class TestInAirflow:
     def test_the_scheduler_waits_for_the_date_of_the_next_poll(self, mode: str, reschedule: bool) -> None:
         with DAG("campaigns", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
             create(wait_for_completion=True, mode=mode)
-        # The class has another name before Airflow 3.2.
-        names = [name for name in ("DagSerialization", "SerializedDAG") if hasattr(serialized, name)]
-        serialization: Any = getattr(serialized, names[0])
-        task = serialization.from_dict(serialization.to_dict(dag)).get_task("call")
+        task = scheduled_dag(dag).get_task("call")
         assert "ReadyToRescheduleDep" in {type(dep).__name__ for dep in task.deps}
         assert task.reschedule == reschedule
 

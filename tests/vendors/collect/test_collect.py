@@ -22,7 +22,7 @@ from airflow_provider_campaigns.protocol.messages import NoReplyError, Response
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply
 from airflow_provider_campaigns.vendors.collect.dialect import MOST_LISTED, Collect, parse_date
 from airflow_provider_campaigns.vendors.collect.send import SendCollectRequest
-from tests.vendors.conversations import Script, drive
+from tests.vendors.conversations import Reply, Script, drive
 from tests.vendors.malformed import damaged, page
 
 SAMPLES = page("collect")
@@ -59,7 +59,7 @@ def made(name: str, number: int = 1, **more: Any) -> dict[str, Any]:
 
 
 def reply_with(**changes: Any) -> dict[str, Any]:
-    reply = deepcopy(SAMPLES["reply"])
+    reply: dict[str, Any] = deepcopy(SAMPLES["reply"])
     return reply | {"request": reply["request"] | changes}
 
 
@@ -131,7 +131,8 @@ class TestOneRequest:
             SendCollectRequest(COLLECT, CAMPAIGN, due_date=due)
 
     def test_it_is_not_repeated_when_its_fate_is_unknown(self) -> None:
-        for reply in (NoReplyError("cut"), (500, {}), Response(200, b"<html>")):
+        replies: list[Reply] = [NoReplyError("cut"), (500, {}), Response(200, b"<html>")]
+        for reply in replies:
             script = Script([reply])
             with pytest.raises(OutcomeUnknownError):
                 script.play(SEND.request(batch("jo@example.com")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -126,12 +126,12 @@ class TestRequest:
     @pytest.mark.parametrize("name", ["template_params", "overrides"])
     def test_what_a_template_rendered_as_text_is_refused_at_once(self, name: str) -> None:
         with pytest.raises(InputError, match=f"{name}: expected an object, got text"):
-            ExecuteCampaign(PUSH, "CAMPAIGNID", **{name: "{'a': 1}"})
+            ExecuteCampaign(PUSH, "CAMPAIGNID", **cast("Any", {name: "{'a': 1}"}))
 
     @pytest.mark.parametrize("name", ["template_params", "overrides"])
     def test_what_is_no_object_is_refused_at_once(self, name: str) -> None:
         with pytest.raises(InputError, match=f"{name}: expected an object, got list"):
-            ExecuteCampaign(PUSH, "CAMPAIGNID", **{name: ["a"]})  # type: ignore[arg-type]
+            ExecuteCampaign(PUSH, "CAMPAIGNID", **cast("Any", {name: ["a"]}))
 
     @pytest.mark.parametrize("campaign_id", ["", " ", "None", None, 7.5, True])
     def test_no_campaign_is_refused_at_once(self, campaign_id: Any) -> None:

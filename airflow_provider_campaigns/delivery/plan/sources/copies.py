@@ -3,7 +3,7 @@ The copy of a query's result that all tries of a delivery read.
 
 A database gives the same rows in another order, or other rows, when it is asked again. So the try that is the first to
 send copies the result, one line of JSON per row, and notes the copy in the ledger before its first intent: a copy that
-is not noted there was perhaps never finished, and no contact in it was sent to.
+is not noted there was perhaps never finished, and nobody was contacted from it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from itertools import chain, count, islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_campaigns.delivery.plan.sources.files import ContactsFile
+from airflow_provider_campaigns.delivery.plan.sources.notes import Notes
 from airflow_provider_campaigns.delivery.plan.sources.rows import Row, Source
 from airflow_provider_campaigns.delivery.record.outcomes import CONTACTS
 from airflow_provider_campaigns.delivery.storage import write_whole
@@ -86,7 +87,7 @@ class CopyFolder(Copies):
     def read(self, number: int) -> Iterator[Row]:
         """Yield the rows of a file."""
         file = self._file(number)
-        with ContactsFile(str(file), f"the copied contacts ({file})").text() as text:
+        with ContactsFile(str(file), f"the copied contacts ({file})").text(Notes()) as text:
             yield from map(_row, count(1), map(json.loads, text))
 
     def _file(self, number: int) -> Any:
@@ -136,12 +137,13 @@ def copied(ledger: Ledger, copies: Copies, query: Query) -> Source:
     """
     copy = ledger.copy
     there = copy is not None and copies.has(copy.number)
-    if copy and ledger.sent and not there:
+    if copy and ledger.may_have_reached and not there:
         raise LedgerError(
             "the copy of the contacts that an earlier try of this task began to send is gone; it is not known who was "
-            "contacted. Restore it, or clear the task with on_cleared='resend' to send to everybody again"
+            "contacted. Restore it, or clear the task with on_cleared='resend' to send to everybody again",
+            remedy={"on_cleared": "resend"},
         )
-    if copy and there and (ledger.sent or copy.query == query.digest):
+    if copy and there and (ledger.may_have_reached or copy.query == query.digest):
         log.info("The contacts are those that the query returned in try %s; it is not run again", copy.number)
         if copy.query != query.digest:
             log.warning("The query is another one now; on_cleared='resend' sends to the contacts that it returns")

@@ -175,7 +175,7 @@ def test_a_result_needs_columns_with_names_of_their_own(columns: list[str], mess
         rows(over(Connection(Cursor(columns, [columns]))))
 
 
-def test_the_error_of_the_database_is_told_without_recipients(sqlite: Callable[[str], Query]) -> None:
+def test_the_error_of_the_database_is_raised_without_recipients(sqlite: Callable[[str], Query]) -> None:
     with pytest.raises(InputError, match="sql: expected a query that the database answers, got no such table: leads"):
         rows(sqlite("SELECT * FROM leads"))
     with pytest.raises(InputError) as caught:
@@ -192,7 +192,7 @@ def test_two_statements_have_two_digests() -> None:
     assert over(connection, "SELECT 1").digest != over(connection, "SELECT 2").digest
 
 
-# -- drivers that fetch the whole result unless they are told not to
+# -- drivers that fetch the whole result unless asked not to
 
 
 class SSCursor:
@@ -201,8 +201,9 @@ class SSCursor:
 
 def of_driver(module: str) -> Connection:
     """Return a connection of a subclass of a driver's connection."""
-    driver = type("Connection", (Connection,), {"__module__": module})
-    return type("Wrapped", (driver,), {})(Cursor(["id"], [(1,)]))
+    driver: type[Connection] = type("Connection", (Connection,), {"__module__": module})
+    wrapped: type[Connection] = type("Wrapped", (driver,), {})
+    return wrapped(Cursor(["id"], [(1,)]))
 
 
 @pytest.mark.parametrize("module", ["psycopg", "psycopg2.extensions"])

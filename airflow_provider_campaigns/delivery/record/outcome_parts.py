@@ -1,0 +1,151 @@
+"""Outcomes in parts: each part is stored whole, and numbered per try; where they are stored is for subclasses."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import heappop, heappush, merge
+from itertools import chain
+from operator import itemgetter
+from typing import Any
+
+from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome
+from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
+
+# How far behind its place in the source an outcome may have been stored, and still be read in its place.
+MOST_DISPLACED = 10_000
+
+
+class Outcomes(ABC):
+    """
+    Where a delivery keeps its outcomes: parts, each stored whole, numbered per try.
+
+    A row that a later try wrote again (it was unsent, or unknown and sent again) counts as the later try wrote it.
+
+    :param try_number: number of the running try.
+    """
+
+    def __init__(self, try_number: int) -> None:
+        self._try = try_number
+        self._last = 0
+        self.since = 0
+        """Number of the first try whose outcomes count."""
+
+    @property
+    @abstractmethod
+    def path(self) -> str | None:
+        """The folder they are in, None when they are in no folder."""
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """Where they are, for a message."""
+
+    @abstractmethod
+    def begin(self, description: Mapping[str, Any]) -> None:
+        """
+        Get ready to write.
+
+        :param description: what is delivered where, for a try whose ledger is gone.
+        :raises InputError: outcomes cannot be written here.
+        """
+
+    @abstractmethod
+    def _all_numbers(self) -> dict[int, list[int]]:
+        """Return the numbers of the parts, in order, by try."""
+
+    @abstractmethod
+    def _load(self, number_of_try: int, number: int) -> Iterable[Outcome]:
+        """Return one part."""
+
+    @abstractmethod
+    def _save(self, number: int, outcomes: Iterable[Outcome]) -> None:
+        """Store a part of the running try."""
+
+    @abstractmethod
+    def unsent(self) -> Iterable[Outcome]:
+        """Return the rows that the last try which ended early did not send."""
+
+    @abstractmethod
+    def write_unsent(self, outcomes: Iterable[Outcome]) -> None:
+        """Store the rows that this try did not send, in place of an earlier try's."""
+
+    @abstractmethod
+    def forget_earlier(self) -> None:
+        """Remove lists of rows that earlier tries did not send, for now they are sent; and parts that do not count."""
+
+    def write(self, outcomes: Iterable[Outcome], *, again: bool = False) -> None:
+        """
+        Store the next part of this try.
+
+        :param again: in place of the last one, whose outcomes are among them.
+        """
+        number = self._last if again else self._last + 1
+        self._save(number, sorted(outcomes, key=itemgetter("row")))
+        self._last = number
+
+    def complete(self) -> bool:
+        """Whether every part that this try wrote is still there."""
+        return self._numbers().get(self._try, []) == list(range(1, self._last + 1))
+
+    def written(self) -> Iterator[Outcome]:
+        """Yield every outcome in the parts once."""
+        return self._merged(iter(()))
+
+    def read(self) -> Iterator[Outcome]:
+        """Yield every outcome once, and the rows that were not sent."""
+        return self._merged(iter(self.unsent()))
+
+    def _numbers(self) -> dict[int, list[int]]:
+        """Return the numbers of the parts that count, in order, by try."""
+        numbers = self._all_numbers()
+        return {
+            number_of_try: numbers[number_of_try] for number_of_try in sorted(numbers) if number_of_try >= self.since
+        }
+
+    def _merged(self, unsent: Iterator[Outcome]) -> Iterator[Outcome]:
+        parts = self._numbers()
+        first_unsent = next(unsent, None)
+        later = RowSet()
+        streams: list[Iterator[Outcome]] = []
+        for number_of_try in sorted(parts, reverse=True):
+            streams.append(_in_order(_others(self._lines_of(number_of_try, parts[number_of_try]), later.copy())))
+            # Which rows these are costs reading them once more; only an older stream needs to know.
+            if first_unsent or number_of_try != min(parts):
+                rows = (line["row"] for line in self._lines_of(number_of_try, parts[number_of_try]))
+                later.update(Rows(row, row) for row in rows)
+        if first_unsent:
+            streams.append(_others(chain([first_unsent], unsent), later))
+        yield from merge(*streams, key=itemgetter("row"))
+
+    def _lines_of(self, number_of_try: int, numbers: Iterable[int]) -> Iterator[Outcome]:
+        for number in numbers:
+            yield from self._load(number_of_try, number)
+
+
+def _others(lines: Iterable[Outcome], rows: RowSet) -> Iterator[Outcome]:
+    """Yield the lines whose rows are not in ``rows``."""
+    return (line for line in lines if line["row"] not in rows)
+
+
+def _in_order(lines: Iterable[Outcome]) -> Iterator[Outcome]:
+    """Yield nearly ordered lines in order; flat in memory."""
+    waiting: list[tuple[int, int, Outcome]] = []
+    for place, line in enumerate(lines):
+        heappush(waiting, (line["row"], place, line))
+        if len(waiting) > MOST_DISPLACED:
+            yield heappop(waiting)[2]
+    while waiting:
+        yield heappop(waiting)[2]
+
+
+def is_outcome(value: Any) -> bool:
+    """Whether a value that was stored is an outcome."""
+    if not isinstance(value, dict) or value.keys() != Outcome.__annotations__.keys():
+        return False
+    texts = (value["key"], value["reason"], value["vendor_id"], value["url"], value["message"])
+    return type(value["row"]) is int and value["status"] in STATUSES and all(map(_is_text_or_none, texts))
+
+
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or isinstance(value, str)

@@ -1,0 +1,257 @@
+"""
+What one try of a delivery stores: one value of the ledger's store, written whole and read by later tries.
+
+A value that is not exactly what a try wrote is an error, never an empty record: each has a checksum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Self
+
+from airflow_provider_campaigns.delivery.record.outcome import STATUSES
+from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
+from airflow_provider_campaigns.delivery.record.receipt import Receipt
+
+# Key of the number of the latest try.
+LATEST = "latest-try"
+
+# Tries of one task instance; more are damage.
+MOST_TRIES = 100_000
+
+# Ranges of unknown rows that are kept: Airflow 3.3 wants values below 64 KB.
+MOST_UNKNOWN_RANGES = 1_000
+
+
+def key_of(number: int) -> str:
+    """Return the key of a try's record."""
+    return f"try-{number}"
+
+
+class Copy(NamedTuple):
+    """The copy of a query's result: the number of the try that made it, and a digest of the query."""
+
+    number: int
+    query: str
+
+
+class Checkpoint(NamedTuple):
+    """A row of the source, and the fingerprint of the contacts up to it."""
+
+    row: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """
+    What became of ranges of rows, and what comes next.
+
+    :param settled: ranges whose outcomes are stored.
+    :param counts: their rows by status, and requests, repeats in the source and rows left out; to be added.
+    :param unknown: those of their rows that are unknown.
+    :param intended: ranges about to be sent.
+    :param resent: rows about to be sent again.
+    :param released: intended ranges that did not arrive, so that a later try sends them.
+    :param checkpoint: the last row intended or settled, and the fingerprint of the contacts up to it.
+    """
+
+    settled: Sequence[Rows] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    unknown: Sequence[int] = ()
+    intended: Sequence[Rows] = ()
+    resent: Sequence[int] = ()
+    released: Sequence[Rows] = ()
+    checkpoint: Checkpoint | None = None
+
+
+class DamagedRecordError(ValueError):
+    """A value is not what a try wrote."""
+
+
+@dataclass
+class TryRecord:
+    """
+    What one try did.
+
+    :param number: of the try; each process that sends has one of its own.
+    :param max_tries: how many tries Airflow allowed when it began.
+    :param generation: number of the first try that counts: those before it were for another delivery.
+    :param resend: a number for the latest time that everybody was to be sent to again; 0 if that never was.
+    :param began: when it began, seconds since the epoch.
+    :param header: what is delivered where.
+    :param left_out: a digest of those who are left out (opt-outs …).
+    :param earlier: numbers of the tries whose records it found.
+    :param intended: ranges that were about to be sent, and neither settled nor released.
+    :param intended_at: when each of them was intended, seconds since the epoch.
+    :param settled: rows whose outcomes are stored.
+    :param unknown: those of them that are ``unknown``; None when they are too many ranges.
+    :param resent: rows that were sent again in this try; the second set holds those sent again twice, and so on.
+    :param counts: settled rows by status, requests, and repeats in the source.
+    :param checkpoint: the last row intended or settled.
+    :param copy: the copy of a query's result that it sends from.
+    :param receipt: of the complete delivery.
+    :param end: the last row of the complete delivery.
+    :param shard: the fingerprint that stands in the register of shards for this map index.
+    :param on_unknown: what a person chose for this task instance, until it is cleared again; empty: nothing.
+    :param consumed: digests of a person's choices that were applied.
+    :param recovers: number of the last try whose outcomes take the place of a ledger that is gone; 0: there is none.
+    """
+
+    number: int
+    max_tries: int = 0
+    generation: int = 0
+    resend: int = 0
+    began: float = 0.0
+    header: dict[str, Any] = field(default_factory=dict)
+    left_out: str = ""
+    earlier: list[int] = field(default_factory=list)
+    intended: list[Rows] = field(default_factory=list)
+    intended_at: dict[Rows, float] = field(default_factory=dict)
+    settled: RowSet = field(default_factory=RowSet)
+    unknown: RowSet | None = field(default_factory=RowSet)
+    resent: list[RowSet] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    checkpoint: Checkpoint | None = None
+    copy: Copy | None = None
+    receipt: Receipt | None = None
+    end: Checkpoint | None = None
+    shard: str = ""
+    on_unknown: str = ""
+    consumed: list[str] = field(default_factory=list)
+    recovers: int = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether anything was intended or settled."""
+        return bool(self.intended or self.settled)
+
+    @property
+    def may_have_reached(self) -> bool:
+        """Whether anybody was reached, or may have been."""
+        return bool(self.intended or self.counts["accepted"] or self.counts["unknown"])
+
+    def after(self, change: Change) -> Self:
+        """Return the record with a change."""
+        own = replace(
+            self,
+            settled=self.settled.copy(),
+            unknown=None if self.unknown is None else self.unknown.copy(),
+            resent=[rows.copy() for rows in self.resent],
+            counts=self.counts.copy(),
+        )
+        ended = {*change.settled, *change.released}
+        own.intended = [rows for rows in self.intended if rows not in ended] + list(change.intended)
+        now = time.time()
+        own.intended_at = {rows: self.intended_at.get(rows, now) for rows in own.intended}
+        own.settled.update(change.settled)
+        own.counts.update(change.counts)
+        if change.checkpoint:
+            own.checkpoint = max(self.checkpoint or change.checkpoint, change.checkpoint)
+        if own.unknown is not None:
+            own.unknown.update(Rows(row, row) for row in change.unknown)
+            own.unknown = own.unknown if own.unknown.parts <= MOST_UNKNOWN_RANGES else None
+        for row in change.resent:
+            _add_to_levels(own.resent, row)
+        return own
+
+    def dump(self) -> dict[str, Any]:
+        """Return the value to be stored."""
+        value: dict[str, Any] = {
+            "number": self.number,
+            "max_tries": self.max_tries,
+            "generation": self.generation,
+            "resend": self.resend,
+            "began": self.began,
+            "header": self.header,
+            "left_out": self.left_out,
+            "earlier": self.earlier,
+            "intended": [list(rows) for rows in self.intended],
+            "intended_at": [self.intended_at.get(rows, self.began) for rows in self.intended],
+            "settled": [list(rows) for rows in self.settled],
+            "unknown": None if self.unknown is None else [list(rows) for rows in self.unknown],
+            "resent": [[list(rows) for rows in level] for level in self.resent],
+            "counts": {name: number for name, number in self.counts.items() if number},
+            "checkpoint": self.checkpoint and list(self.checkpoint),
+            "copy": self.copy and list(self.copy),
+            "receipt": self.receipt,
+            "end": self.end and list(self.end),
+            "shard": self.shard,
+            "on_unknown": self.on_unknown,
+            "consumed": self.consumed,
+            "recovers": self.recovers,
+        }
+        return {**value, "check": _checksum(value)}
+
+    @classmethod
+    def load(cls, number: int, value: Any) -> Self:
+        """
+        Return the record that was stored.
+
+        :param number: of the try under whose key it was.
+        :raises DamagedRecordError: the value is not what this try wrote.
+        """
+        if not isinstance(value, Mapping) or not value:
+            raise DamagedRecordError(f"it holds {type(value).__name__}, not a record")
+        content = {name: part for name, part in value.items() if name != "check"}
+        if value.get("check") != _checksum(content):
+            raise DamagedRecordError("its checksum is wrong")
+        try:
+            record = cls._parse(content)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedRecordError(f"it cannot be read ({type(error).__name__})") from error
+        if record.number != number or not record.adds_up:
+            raise DamagedRecordError("it contradicts itself")
+        return record
+
+    @classmethod
+    def _parse(cls, value: Mapping[str, Any]) -> Self:
+        return cls(
+            number=value["number"],
+            max_tries=value["max_tries"],
+            generation=value["generation"],
+            resend=value["resend"],
+            began=value["began"],
+            header=dict(value["header"]),
+            left_out=value["left_out"],
+            earlier=list(value["earlier"]),
+            intended=[Rows(*rows) for rows in value["intended"]],
+            intended_at={Rows(*rows): at for rows, at in zip(value["intended"], value["intended_at"], strict=True)},
+            settled=RowSet(value["settled"]),
+            unknown=None if value["unknown"] is None else RowSet(value["unknown"]),
+            resent=[RowSet(level) for level in value["resent"]],
+            counts=Counter(value["counts"]),
+            checkpoint=Checkpoint(*value["checkpoint"]) if value["checkpoint"] else None,
+            copy=Copy(*value["copy"]) if value["copy"] else None,
+            receipt=value["receipt"],
+            end=Checkpoint(*value["end"]) if value["end"] else None,
+            shard=value["shard"],
+            on_unknown=value["on_unknown"],
+            consumed=list(value["consumed"]),
+            recovers=value["recovers"],
+        )
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the counts are those of the settled rows."""
+        settled = sum(self.counts[status] for status in STATUSES)
+        unknown = self.counts["unknown"] if self.unknown is None else len(self.unknown)
+        return settled == len(self.settled) and unknown == self.counts["unknown"]
+
+
+def _add_to_levels(levels: list[RowSet], row: int) -> None:
+    """Add a row to the first set that does not have it."""
+    level = next((rows for rows in levels if row not in rows), None)
+    if level is None:
+        levels.append(level := RowSet())
+    level.add(Rows(row, row))
+
+
+def _checksum(value: Mapping[str, Any]) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
