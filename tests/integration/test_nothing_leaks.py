@@ -174,6 +174,7 @@ def outside(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, echo_url: s
     monkeypatch.setattr(idempotent_create, "lookup_delays", lambda timeout: [0.0])
 
 
+@pytest.mark.newest_airflow
 @pytest.mark.usefixtures("outside")
 @pytest.mark.parametrize("name", OPERATORS)
 @pytest.mark.parametrize("failure", FAILURES)

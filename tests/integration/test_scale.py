@@ -14,6 +14,8 @@ from tests.operators.deliveries import write_csv
 
 __all__ = ["make_context"]
 
+pytestmark = pytest.mark.newest_airflow
+
 # Ofcom keeps these numbers of Leeds, Sheffield, Nottingham, Leicester and Bristol free for drama.
 NUMBERS = [f"+44{area}4960{number:03}" for area in range(113, 118) for number in range(1000)]
 
