@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -55,3 +56,15 @@ def write_contacts(folder: Path, count: int, batch_size: int) -> str:
             writer.writerow(["user_id", "first_name", "city"])
             writer.writerows([f"user-{number}", f"Customer {number}", "Leeds"] for number in range(count))
     return str(path)
+
+
+def write_packed(folder: Path, contacts: str, parts: int) -> str:
+    """Write the contacts of a CSV file as so many packed ones, and return the pattern or path that means them."""
+    folder.mkdir()
+    with Path(contacts).open("rb") as file:
+        header, *lines = file
+    size = -(-len(lines) // parts)
+    for part in range(parts):
+        content = header + b"".join(lines[part * size : (part + 1) * size])
+        (folder / f"part-{part:02}.csv.gz").write_bytes(gzip.compress(content, 1))
+    return str(folder / ("part-*.csv.gz" if parts > 1 else "part-00.csv.gz"))

@@ -1,10 +1,10 @@
 """
 ### Approval before sending
-Press *Trigger*: a person is shown how many would be contacted, and the first of them. They are contacted when that
-person approves, in Airflow's UI (*Required Actions*) or through its REST API.
+Trigger the DAG manually. It shows how many leads would be sent, and the first of them, and sends them after a person
+has approved, in Airflow's UI (*Required Actions*) or through its REST API.
 
-*Reject* is an answer, no error: the send is skipped, and the run succeeds. (With `fail_on_reject=True` it would fail.)
-Nobody's answer within a day fails the run. In both cases nothing is sent. Needs Airflow 3.1 or later.
+*Reject* skips the send, and the run succeeds. (With `fail_on_reject=True` it would fail.) Without an answer within a
+day the run fails. In both cases nothing is sent. Needs Airflow 3.1 or later.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperato
 LEADS = Path(__file__).parent / "data" / "ozonetel_leads.csv"
 OUTCOMES = "{{ var.value.get('campaigns_outcomes', '/tmp/campaigns/outcomes') }}"
 
-# Addresses are masked in the preview. What is indented in a list is shown as it is, whatever stands in it, on a line of
-# its own.
+# Addresses are masked in the preview. An indented list item is not rendered as Markdown, whatever it contains.
 SUBJECT = "Hand {{ ti.xcom_pull(task_ids='preview').unsent }} leads to the campaign Offers?"
 BODY = """\
 {%- set preview = ti.xcom_pull(task_ids="preview") -%}
@@ -42,7 +41,7 @@ The first of those that would be sent:
 
 @task
 def audience(folder: str) -> str:
-    """Copy the leads, so that those are sent that were approved, whatever becomes of the file meanwhile."""
+    """Copy the leads, so that exactly those that were approved are sent, even if the file is changed meanwhile."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     return str(shutil.copy(LEADS, folder))
 

@@ -1,6 +1,6 @@
 """
 ### Documents by Collect
-On the first of the month: ask each policyholder for documents, and wait until all have handed theirs in.
+On the first of the month: request documents from each policyholder, and wait until all requests are completed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """
 ### Calls by Exotel
-Every working day at ten: ring customers whose policy ends soon, wait for the end, keep what became of each call.
+Every working day at ten: call customers whose policy ends soon, wait for the end of the campaign, and export its calls.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ with DAG(
         read_via_text="Your policy ends this month. Press one to renew it.",
         contacts=str(NUMBERS),
         call_retries={"number_of_retries": 1, "interval_mins": 15, "on_status": ["busy", "no-answer"]},
-        # Waits in the triggerer: no worker is kept busy. Whoever marks the task failed stops the calls.
+        # Waits in the triggerer, without a worker. Marking the task as failed pauses the campaign.
         wait_for_completion=True,
         deferrable=True,
         pause_on_kill=True,

@@ -1,9 +1,9 @@
 """
 ### Follow-up of Exotel's calls
-Whenever a campaign of renewals is over, whoever started it: keep what became of each call, and hand those who did not
-answer to Ozonetel's agents.
+Whenever a campaign of renewals is over, whoever started it: export its calls, and add the numbers that did not answer
+to a campaign of Ozonetel's agents.
 
-No schedule starts this DAG but an asset watcher in the triggerer, so it needs Airflow 3.0 or later.
+An asset watcher in the triggerer starts this DAG, so it needs Airflow 3.0 or later.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OUTCOMES = "{{ var.value.get('campaigns_outcomes', '/tmp/campaigns/outcomes') }}
 
 @task
 def campaigns(triggering_asset_events: Mapping[Any, Any]) -> list[str]:
-    """Return the campaigns that are over: several may have started this run, and one may be told twice."""
+    """Return the campaigns that are over: several may have started this run, and one may be reported twice."""
     payloads = [event.extra["payload"] for events in triggering_asset_events.values() for event in events]
     return sorted({payload["campaign_id"] for payload in payloads if payload["state"] == "done"})
 

@@ -1,10 +1,10 @@
 """
-### At the recipients' time of day
-Every working day at nine in Sydney, in summer and in winter: a message to the members there, and to those in Perth when
-it is nine there, too: until then their task waits in the triggerer.
+### Sending in the recipients' time zone
+Every working day at nine in Sydney, with and without daylight saving time: a message to the members there, and to those
+in Perth when it is nine there; until then their task is deferred to the triggerer.
 
-`send_window` keeps a late start, a retry or a cleared task from sending at night; what is left then goes out the next
-morning. `max_age` refuses the runs of days gone by (a catch-up, a backfill).
+`send_window` prevents a late start, a retry or a cleared task from sending at night; the rest is sent the next morning.
+`max_age` refuses the runs of earlier days (a catch-up, a backfill).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
-### What came back
-Every morning at four, when Ozonetel has settled the day before: its calls, and the responses to a survey at Xebo, as
-files of JSON lines that a warehouse can load.
+### Results for a warehouse
+Every morning at four, when Ozonetel's calls of the day before are complete: export them, and the responses to a survey
+at Xebo, to files of JSON lines that a warehouse can load.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RESULTS = "{{ var.value.get('campaigns_outcomes', '/tmp/campaigns/outcomes') }}/
 
 @task
 def yesterday() -> str:
-    """Return the day before this one in India, which is Ozonetel's day."""
+    """Return yesterday's date in Indian time, which Ozonetel uses."""
     return pendulum.now("Asia/Kolkata").subtract(days=1).to_date_string()
 
 

@@ -1,7 +1,7 @@
 """
 ### Leads in shards
-Every working day at nine: cut one file of leads into shards and add them in parallel, a mapped task for each, on as
-many machines as there are. Each shard has a receipt of its own, and is retried or cleared by itself.
+Every working day at nine: split one file of leads into shards and add them in parallel, with a mapped task for each, on
+several workers. Each shard has its own receipt, and is retried or cleared separately.
 
 The tasks share one account: the pool `ozonetel` (`airflow pools import dags_examples/pools.json`) lets two of them run
 at a time, each with half of the account's limit as `requests_per_minute` of its connection (docs/delivery.md).

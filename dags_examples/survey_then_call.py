@@ -1,7 +1,7 @@
 """
 ### A survey, then a call
-Xebo makes a survey link for each customer, Ozonetel's agents ring them with the link at hand; when all are dialled,
-what is about to be rung through Exotel is listed, so that nobody is called twice on one day.
+Xebo generates a survey link for each customer, and Ozonetel's agents call them with the link at hand. When all are
+dialled, the campaigns that Exotel is about to dial are listed, to see whether a customer would be called twice a day.
 """
 
 from __future__ import annotations

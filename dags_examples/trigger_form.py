@@ -1,6 +1,6 @@
 """
-### Ring these numbers
-A form for people: press *Trigger*, fill it in, and Exotel rings the numbers at the time you choose.
+### Call campaign from a trigger form
+Trigger the DAG, fill in the form, and Exotel calls the numbers at the time that you choose.
 """
 
 from __future__ import annotations
@@ -37,9 +37,11 @@ with DAG(
             type=["null", "string"],
             format="date-time",
             title="When",
-            description="Left empty, Exotel rings within about a minute.",
+            description="If empty, Exotel rings within about a minute.",
         ),
-        "on_busy": Param("ring again", type="string", enum=["ring again", "leave it"], title="If the line is busy"),
+        "on_busy": Param(
+            "ring again", type="string", enum=["ring again", "do not ring again"], title="If the line is busy"
+        ),
         "account": Param(
             "exotel_default",
             type="string",

@@ -1,6 +1,6 @@
 """
 ### Survey links from Xebo
-Every Monday at nine: a survey link for each customer, to be mailed by ourselves. Xebo contacts nobody.
+Every Monday at nine: generate a survey link for each customer, for a mailing of your own. Xebo contacts nobody.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ with DAG(
 
     @task
     def mail(receipt: dict[str, Any]) -> None:
-        """Hand each customer's link to the mailing; here, to the log."""
+        """Pass each customer's link to the mailing; in this example, write it to the log."""
         for outcome in read_outcomes(receipt["outcomes_path"], status="accepted"):
             logging.getLogger(__name__).info("%s: %s", outcome["key"], outcome["url"])
 

@@ -1,6 +1,6 @@
 """
 ### A message by Xtremepush
-Every evening at six: once the campaign is live, send it to each member, with their own points in the text.
+Every evening at six: when the campaign is live, send it to each member, with the member's points in the text.
 """
 
 from __future__ import annotations

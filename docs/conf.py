@@ -16,7 +16,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
 exclude_patterns = ["_build"]
 
 myst_enable_extensions = ["colon_fence"]
-# Links such as delivery.md#when-things-go-wrong.
+# Links such as delivery.md#what-is-repeated.
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"

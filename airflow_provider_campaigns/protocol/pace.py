@@ -1,4 +1,4 @@
-"""When a request may leave: evenly under the limit, after a pause the vendor asked for, and never after a stop."""
+"""When a request may be sent: evenly under the limit, after a pause the vendor asked for, and never after a stop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Pace:
 
     :param per_minute: requests a minute, None for no limit.
     :param clock: seconds, monotonic.
-    :param closes_in: seconds after which no request may leave.
+    :param closes_in: seconds after which no request may be sent.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Pace:
 
     @property
     def ended(self) -> bool:
-        """Whether no further request may leave."""
+        """Whether no further request may be sent."""
         return self.stopped or self._closes_in() <= 0
 
     def reserve(self) -> float:
@@ -67,7 +67,7 @@ class Pace:
         return self.left() > 0 or self._clock() - slot > MADE_UP_FOR
 
     def pause(self, seconds: float) -> None:
-        """Let no request leave for so long: a vendor that asks one request to wait means them all."""
+        """Send no request for so long: a vendor that asks one request to wait means them all."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def left(self) -> float:

@@ -1,4 +1,4 @@
-"""What a task that was cleared does: it goes on where its tries stopped, or begins anew."""
+"""What a task that was cleared does: it resumes where its tries stopped, or starts again."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Clearing(NamedTuple):
     What is known of a task's having been cleared.
 
     :param cleared: perhaps it was: it may be tried more often than it has retries, which may have been lowered since.
-    :param anew: if it was, it begins anew.
+    :param start_again: if it was, earlier tries do not count.
     :param max_tries: how often Airflow lets it be retried: more with each time that it is cleared, and never less.
     """
 
     cleared: bool
-    anew: bool
+    start_again: bool
     max_tries: int
 
 

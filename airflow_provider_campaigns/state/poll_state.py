@@ -1,4 +1,4 @@
-"""What one look of a sensor leaves for the next process: a rescheduled poke, or a retry."""
+"""What one poll of a sensor stores for the next process: a rescheduled poke, or a retry."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class PollState:
     A wait, and its place in the durable state of the task instance: the deadline, and what counts up to it.
 
     Airflow keeps neither XComs nor attributes from one poke to the next. A retry has the deadline of the first try, as
-    Airflow promises for sensors, but may fail as often as that one did; clearing the task begins anew.
+    Airflow promises for sensors, but may fail as often as that one did; clearing the task starts again.
 
     :param context: of the task; outside a task nothing is kept.
     :param retries: of the task.
-    :param needed: False keeps nothing: no other process will go on with the wait.
+    :param needed: False keeps nothing: no other process will continue the wait.
     """
 
     poller: Poller
@@ -37,7 +37,7 @@ class PollState:
         self._kept: dict[str, Any] | None = None
 
     def begin(self, timeout: float, max_failures: int) -> None:
-        """Begin the wait, or go on with the one that an earlier process of this task instance began."""
+        """Begin the wait, or resume the one that an earlier process of this task instance began."""
         self.poller = Poller(time.time() + timeout, max_failures)
         kept = self._store.get(KEY) if self._store else None
         if kept and kept["first_try"] == self._first_try:

@@ -30,7 +30,7 @@ class MarkStore(ABC):
         """Store a mark; when that fails it is logged, and the next one takes its place."""
         try:
             await self._write(value)
-        except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the watcher goes on
+        except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the watcher continues
             log.warning("The published Exotel campaigns could not be stored, and may be published again: %s", error)
 
     async def load(self) -> None:
@@ -70,7 +70,7 @@ class VariableMark(MarkStore):
 
     async def _write(self, value: Any) -> None:
         text = json.dumps(value, separators=(",", ":"))
-        await sync_to_async(variables.write)(self._key, text, "the Exotel campaigns whose end was told")
+        await sync_to_async(variables.write)(self._key, text, "the Exotel campaigns whose end was published")
 
 
 async def mark_store(key: str, trigger: object) -> MarkStore:

@@ -27,6 +27,9 @@ from airflow_provider_campaigns.transports.tokens import TokenMemory, ask
 from airflow_provider_campaigns.transports.wire import WireRequest, authorities, proxy_for
 
 DEFAULT_CONNECTIONS = 64
+# Bytes of headers, interim replies and trailers in a row, without a byte of the body between them. aiohttp has bounds of
+# its own from 3.13.4 on.
+MAX_HEADER_BYTES = 64 * 1024
 
 
 class AsyncTransport(Driver):
@@ -164,19 +167,38 @@ _progress: ContextVar[_RequestState] = ContextVar("progress")
 
 
 class _Protocol(ResponseHandler):
-    """Notices bytes that come while no request waits for them; aiohttp's parser may swallow them."""
+    """
+    Notices bytes that come while no request waits for them, and ends a reply whose headers do not end.
+
+    aiohttp's parser may swallow the former, and keeps the latter in memory, many times as large as they are sent.
+    """
 
     idle = False
     unasked = False
     used = False
+    _body: aiohttp.StreamReader | None = None
+    _body_bytes = 0
+    _header_bytes = 0
 
     def data_received(self, data: bytes) -> None:
         self.unasked = self.unasked or self.idle
         super().data_received(data)
+        body_bytes = 0 if self._body is None else self._body.total_bytes
+        self._header_bytes = 0 if body_bytes > self._body_bytes else self._header_bytes + len(data)
+        self._body_bytes = body_bytes
+        if self._header_bytes > MAX_HEADER_BYTES and self.transport is not None:
+            self.set_exception(aiohttp.ClientPayloadError(f"headers above {MAX_HEADER_BYTES // 1024} KB"))
+            self.transport.close()
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """Note where the body goes of the reply whose headers are parsed."""
+        self._body = data[1]
+        super().feed_data(data, size)
 
     def begin(self) -> None:
-        """Note that a request is about to leave."""
+        """Note that a request is about to be sent."""
         self.used, self.idle = True, False
+        self._body, self._body_bytes, self._header_bytes = None, 0, 0
 
     def may_be_used(self) -> bool:
         """Whether the connection is new, or was kept and holds nothing that was not asked for."""

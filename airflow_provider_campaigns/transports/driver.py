@@ -71,7 +71,7 @@ class Driver(ABC):
 
     @abstractmethod
     def _never_connected(self, error: Exception) -> bool:
-        """Whether the ``_exchange`` that ended with ``error`` got no connection: the request did not leave."""
+        """Whether the ``_exchange`` that ended with ``error`` got no connection: the request was not sent."""
 
     @abstractmethod
     def _wait(self, seconds: float) -> Awaitable[None]:

@@ -33,4 +33,4 @@ def test_five_thousand_numbers_are_one_campaign_in_one_request(
 
     assert campaign["from"] == 5000
     assert contacted(sandbox, "exotel") == NUMBERS
-    assert calls(sandbox, "exotel") == ["create_campaign"]
+    assert calls(sandbox, "exotel") == ["list_campaigns", "create_campaign"]

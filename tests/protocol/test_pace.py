@@ -1,4 +1,4 @@
-"""Requests leave evenly, wait when one of them is asked to, and no longer leave once the delivery is stopped."""
+"""Requests are sent evenly, wait when one of them is asked to, and no longer leave once the delivery is stopped."""
 
 from __future__ import annotations
 

@@ -63,6 +63,8 @@ def test_it_is_typed(package: Path) -> None:
         "--strict",
         "--ignore-missing-imports",
         "--follow-imports=silent",
+        # common-compat has types of Airflow 3 only: on Airflow 2, its BaseOperator is Any.
+        "--allow-subclassing-any",
         "acme_campaigns",
     ]
     environment = {**os.environ, "MYPYPATH": str(ROOT)}

@@ -158,6 +158,7 @@ def test_a_reply_whose_compression_is_broken_leaves_a_write_unknown(
         assert server.times("/things") == 1
 
 
+@pytest.mark.slow
 @given(
     body=st.binary(max_size=200) | st.binary(max_size=200).map(gzipped) | st.binary(max_size=200).map(zlib.compress),
     flips=st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), max_size=3),
@@ -208,8 +209,11 @@ def test_the_time_out_covers_all_of_a_request(driver: Driver, impatient: AcmeDia
         assert server.times("/things") == 1
 
 
-def test_headers_without_end_are_left_off(driver: Driver, impatient: AcmeDialect) -> None:
-    with FaultyServer(dripping(HEAD, b"X: y\r\n" * 1000, 0)) as server:
+@pytest.mark.parametrize(
+    "head", [HEAD, HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n"], ids=["headers", "trailers"]
+)
+def test_headers_without_end_are_left_off(driver: Driver, impatient: AcmeDialect, head: bytes) -> None:
+    with FaultyServer(dripping(head, b"X: y\r\n" * 1000, 0)) as server:
         tracemalloc.start()
         try:
             with pytest.raises(OutcomeUnknownError):

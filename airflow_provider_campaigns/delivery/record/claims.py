@@ -7,7 +7,7 @@ its token into the claim of a number, closes the door behind it, and has the num
 At most one process has a number, whatever pauses there are; who finds the door closed takes the next number.
 
 Who takes a number overwrites the claims of those before it. A process reads its own claim after each intent is
-stored and before the requests leave: either it finds that it has a successor, or its intent was stored before the
+stored and before the requests are sent: either it finds that it has a successor, or its intent was stored before the
 successor reads the records of earlier tries. That also holds when a write takes long in the database while the process
 is paused, and when Airflow refuses the process its state (to a process whose task instance was started again, every
 key seems to be missing).
@@ -83,7 +83,7 @@ def take_number(store: Store, after: int = 0) -> Claim:
 
 
 def _take(store: Store, number: int, token: str) -> bool:
-    """Try to take a number; False: somebody else has it, or may have."""
+    """Try to take a number; False: another process has it, or may have."""
     if store.get(key_of(number)) is not None:
         return False
     store.set(_claim(number), token)

@@ -1,7 +1,7 @@
 """
 What was to be sent, and what is known to have been sent: read by a later try before it sends anything.
 
-Per range of rows there are three transitions: *intended* (stored before the request leaves), *settled* (after the
+Per range of rows there are three transitions: *intended* (stored before the request is sent), *settled* (after the
 outcomes are stored), *released* (it did not arrive). A range that was intended and neither settled nor released is
 *unresolved*: it may have been sent.
 
@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 PARAMETERS = "parameters"
-"""The part of a header that is a digest of what else is sent: it tells no contact from another."""
+"""The part of a header that is a digest of what else is sent; it does not identify contacts."""
 
 Resend = Literal["no", "if_cleared", "always"]
 """Whether earlier tries stop counting: never, if the task was cleared since the latest of them, or at once."""
@@ -128,7 +128,7 @@ class Ledger:
 
     def start_over(self) -> None:
         """
-        Let earlier tries not count any more, for they reached nobody, and what is delivered is another list.
+        Ignore earlier tries from now on: they reached nobody, and what is delivered now is another list.
 
         It is stored with the first intents, before which nothing is sent.
         """
@@ -349,7 +349,7 @@ class Ledger:
         """
         Store what is known and what comes next, in one write.
 
-        :param change: nothing of its ``intended`` and ``resent`` rows may leave before this returns.
+        :param change: nothing of its ``intended`` and ``resent`` rows may be sent before this returns.
         :raises LedgerError: a later try has taken over; nothing may be sent any more.
         """
         # Until all of it is stored nothing of it counts, and it may be tried again.

@@ -1,4 +1,4 @@
-"""What the thread of the senders hands to the main thread: answers, many at a time, and errands, at once."""
+"""What the thread of the senders hands to the main thread: answers, many at a time, and callbacks, at once."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ class Mailbox(Generic[Item]):
 
     def __init__(self) -> None:
         self._items: deque[Item] = deque()
-        self._bell: SimpleQueue[_Callback | _Wakeup] = SimpleQueue()
+        self._wakeups: SimpleQueue[_Callback | _Wakeup] = SimpleQueue()
         self._least = 1
 
     def put(self, item: Item) -> None:
         """Hand over an item; only one thread may."""
         self._items.append(item)
         if len(self._items) == self._least:
-            self._bell.put(_Wakeup.ENOUGH)
+            self._wakeups.put(_Wakeup.ENOUGH)
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Let the reader return with what there is; may be called from a signal handler."""
-        self._bell.put(_Wakeup.RETURN)
+        self._wakeups.put(_Wakeup.RETURN)
 
     def ask(self, do: Callable[[], T]) -> T:
         """Run ``do`` in the thread of the reader, wait for it, and return or raise what it does."""
-        errand = _Callback(do)
-        self._bell.put(errand)
-        result: T = errand.done.result()
+        callback = _Callback(do)
+        self._wakeups.put(callback)
+        result: T = callback.done.result()
         return result
 
     def collect(self, timeout: float | None, least: int = 1) -> list[Item]:
@@ -50,27 +50,27 @@ class Mailbox(Generic[Item]):
         Return the items there are, and meanwhile run what was asked for.
 
         :param timeout: seconds to wait for ``least`` items, None for as long as it takes. It returns earlier, perhaps
-            with none, when it was rung for or had something to run.
+            with none, when it was woken or had a callback to run.
         """
         self._least = least
         until = math.inf if timeout is None else time.monotonic() + timeout
-        # What came before the new number was set is counted here; what comes later rings. A ring may be an old one.
+        # What came before the new number was set is counted here; what comes later wakes. A wake-up may be an old one.
         while len(self._items) < least and (left := until - time.monotonic()) > 0:
-            if self._answer_the_bell(left) is not _Wakeup.ENOUGH:
+            if self._wait(left) is not _Wakeup.ENOUGH:
                 break
-        while self._answer_the_bell(0):
+        while self._wait(0):
             pass
         return [self._items.popleft() for _ in range(len(self._items))]
 
-    def _answer_the_bell(self, seconds: float) -> _Callback | _Wakeup | None:
-        """Wait so long for the bell, run the errand it rings for, and return why it rang, None when it did not."""
+    def _wait(self, seconds: float) -> _Callback | _Wakeup | None:
+        """Wait so long for a wake-up, run it if it is a callback, and return it; None when there was none."""
         try:
-            rung = self._bell.get(seconds > 0, None if seconds == math.inf else seconds)
+            wakeup = self._wakeups.get(seconds > 0, None if seconds == math.inf else seconds)
         except Empty:
             return None
-        if isinstance(rung, _Callback):
-            rung.run()
-        return rung
+        if isinstance(wakeup, _Callback):
+            wakeup.run()
+        return wakeup
 
 
 class _Wakeup(Enum):

@@ -20,13 +20,13 @@ SHARE_FOR_NOTES = 0.05
 Note = dict[str, Any]
 """
 What the UI shows: ``contacts`` (rows of the source), ``done`` (those that have an outcome), the counts by status,
-``per_second`` (of this try), ``minutes_left`` (None when nobody can tell) and ``updated`` (ISO, UTC).
+``per_second`` (of this try), ``minutes_left`` (None when it is not known) and ``updated`` (ISO, UTC).
 """
 
 
 class DeliveryProgress:
     """
-    Tells how far a delivery is, at most every ten seconds.
+    Reports how far a delivery is, at most every ten seconds.
 
     :param rows: rows of the source.
     :param show: shows a note in the UI; what it raises is logged and stops nothing.
@@ -45,7 +45,7 @@ class DeliveryProgress:
         self._warned = False
 
     def __call__(self, counts: Mapping[str, int]) -> None:
-        """Take the contacts by status, of all tries, and tell if it is time to."""
+        """Take the contacts by status, of all tries, and report if it is time to."""
         done = _done(counts)
         if self._first is None:
             # What earlier tries did says nothing about the rate of this one.
@@ -81,10 +81,10 @@ class DeliveryProgress:
                     "updated": datetime.now(UTC).isoformat(timespec="seconds"),
                 }
             )
-        except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the delivery goes on
+        except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the delivery continues
             log.log(
                 logging.DEBUG if self._warned else logging.WARNING,
-                "How far the delivery is cannot be shown in the UI (%s); the log tells",
+                "How far the delivery is cannot be shown in the UI (%s); the log has it",
                 type(error).__name__,
             )
             self._warned = True

@@ -81,7 +81,7 @@ class Senders(Protocol):
         """
 
     def stop(self) -> None:
-        """Let no further request leave; those in flight go on. May be called from a signal handler."""
+        """Send no further request; those in flight continue. May be called from a signal handler."""
 
     def abandon(self) -> None:
         """Give up the requests in flight."""
@@ -107,7 +107,7 @@ class ThreadedSenders:
         thread, returns the transport.
     :param concurrency: tickets in flight.
     :param per_minute: requests a minute, None for no limit.
-    :param closes_in: seconds after which no request may leave; each asks when its turn has come.
+    :param closes_in: seconds after which no request may be sent; each asks when its turn has come.
     """
 
     def __init__(
@@ -176,10 +176,10 @@ class ThreadedSenders:
 
     def wake(self) -> None:
         """Let a waiting ``collect`` return; may be called from a signal handler."""
-        self._answers.ring()
+        self._answers.wake()
 
     def stop(self) -> None:
-        """Let no further request leave; pacing and backing off end at once."""
+        """Send no further request; pacing and backing off end at once."""
         self._pace.stopped = True
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)

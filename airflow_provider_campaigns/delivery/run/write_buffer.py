@@ -79,7 +79,7 @@ class WriteBuffer:
         """
         Store what is known, the outcomes first, and what is to be sent next.
 
-        :param tickets: nothing of them may leave before this returns.
+        :param tickets: none of them may be sent before this returns.
         :param meanwhile: called once the outcomes are written: starts what may run while the ledger is.
         """
         self._write()

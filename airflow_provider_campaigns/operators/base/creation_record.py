@@ -34,15 +34,15 @@ class CreationRecord:
     :param store: durable state of the task instance.
     :param noun: start of the keys.
     :param max_tries: how many tries Airflow allows, which is more each time the task is cleared.
-    :param anew: if it was cleared since the latest record, start again: earlier records do not count.
+    :param start_again: if it was cleared since the latest record, start again: earlier records do not count.
     :raises LedgerError: a record is missing or damaged.
     """
 
-    def __init__(self, store: Store, noun: str, max_tries: int = 0, *, anew: bool = False) -> None:
+    def __init__(self, store: Store, noun: str, max_tries: int = 0, *, start_again: bool = False) -> None:
         self._store = store
         self._noun = noun
         self._max_tries = max_tries
-        self._anew = anew
+        self._start_again = start_again
         self._number = 0
         self._token = secrets.token_hex(8)
         self.values = self._known(self._latest(), set())
@@ -132,7 +132,7 @@ class CreationRecord:
                 continue
             values = self._checked(one, stored)
             cleared_since = values["max_tries"] < self._max_tries
-            return self._nothing() if self._anew and cleared_since else values
+            return self._nothing() if self._start_again and cleared_since else values
         return self._nothing()
 
     def _checked(self, number: int, stored: Any) -> dict[str, Any]:
@@ -159,7 +159,7 @@ class CreationRecord:
         )
 
     def _nothing(self) -> dict[str, Any]:
-        return {"generation": self._max_tries if self._anew else 0}
+        return {"generation": self._max_tries if self._start_again else 0}
 
     def _key(self, name: object) -> str:
         return f"{self._noun}-{name}"

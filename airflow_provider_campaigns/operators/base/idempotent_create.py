@@ -26,7 +26,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import sleep
@@ -86,6 +86,7 @@ class IdempotentCreate:
     :param made_for: returns a fingerprint of the recipients, the same for the same ones in any order.
     :param created_at: returns when a thing was created, None when the vendor does not say.
     :param try_number: of the task; within a try the recipients are compared once.
+    :param consumed: digests of what a person chose for this task instance, stored with the intent: see ``overrides``.
     """
 
     noun: str
@@ -97,6 +98,7 @@ class IdempotentCreate:
     made_for: Callable[[], str] = str
     created_at: Callable[[Created], datetime | None] = lambda _: None
     try_number: int = 0
+    consumed: Sequence[str] = ()
 
     def run(self, name: Callable[[int], str], clearing: Clearing) -> tuple[Created, CreationRecord]:
         """
@@ -107,7 +109,7 @@ class IdempotentCreate:
         :raises AirflowFailException: it is not known whether it was created, or it was made for other recipients.
         :raises LedgerError: the record of an earlier try is missing or damaged, or another process has begun.
         """
-        record = CreationRecord(self.store, self.noun, clearing.max_tries, anew=clearing.anew)
+        record = CreationRecord(self.store, self.noun, clearing.max_tries, start_again=clearing.start_again)
         began = bool(record.values.get("id")) or record.claim()
         if created_id := record.values.get("id"):
             self._check_recipients(record, clearing)
@@ -116,7 +118,7 @@ class IdempotentCreate:
         if intended := record.values.get("intended"):
             self._check_recipients(record, clearing)
             return self._adopt(intended, "an earlier try ended while it was being created", record), record
-        if clearing.cleared and not clearing.anew and not began:
+        if clearing.cleared and not clearing.start_again and not began:
             reason = "the task was cleared, and there is no record of its earlier tries"
             return self._adopt(name(record.generation), reason, record), record
         return self._create(name(record.generation), record), record
@@ -149,9 +151,9 @@ class IdempotentCreate:
 
     def _create(self, name: str, record: CreationRecord) -> Created:
         create = self.prepare(name, record)
-        # A run that was deleted, and made again for the same recipients, leaves one of the same name.
+        # A run that was deleted, and made again for the same recipients, has one of the same name.
         there = [str(thing["id"]) for thing in self.find(name)]
-        made = {"made_for": self.made_for(), "made_in_try": self.try_number}
+        made = {"made_for": self.made_for(), "made_in_try": self.try_number, "consumed": list(self.consumed)}
         record.intend(intended=name, intended_at=time.time(), there=there, **made)
         try:
             created = create()

@@ -64,11 +64,11 @@ def open_task_records(
     gone: tuple[OutcomeFolder, Description] | None = None
     if (waited or cleared.cleared or (ti and ti.try_number > 1)) and not _has_record(store):
         gone = _latest_outcomes(outcomes_path, ti)
-        _check_gone(gone, ti, cleared, waited=waited, resend=cleared.anew or override.resend)
-        gone = None if cleared.anew or override.resend else gone
+        _check_gone(gone, ti, cleared, waited=waited, resend=cleared.start_again or override.resend)
+        gone = None if cleared.start_again or override.resend else gone
     ledger = Ledger.open(store, after=gone[1].number if gone else 0)
     override = _override(ti, cleared, ledger)
-    resend: Resend = "always" if override.resend else "if_cleared" if cleared.anew else "no"
+    resend: Resend = "always" if override.resend else "if_cleared" if cleared.start_again else "no"
     ledger.begin(
         cleared.max_tries,
         resend=resend,

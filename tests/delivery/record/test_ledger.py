@@ -24,7 +24,6 @@ pytestmark = pytest.mark.usefixtures("no_fsync")
 
 HEADER = {"campaign": "spring", "host": "https://api.example.com"}
 COUNTS = {"accepted": 3}
-RESENDS: tuple[Resend, Resend] = ("if_cleared", "no")
 
 
 class Store:
@@ -104,17 +103,18 @@ def test_a_later_try_knows_what_was_settled_what_was_not_and_what_never_arrived(
     assert second.counts == {"accepted": 6, "requests": 2}
 
 
-def test_one_write_settles_and_intends(store: Store) -> None:
+def test_one_write_settles_and_intends(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first = began(store)
     intend(first, Rows(1, 3))
     writes: list[str] = []
-    keep = store.set
+    write = store.set
 
-    def write(key: str, value: Any) -> None:
+    def note(key: str, value: Any) -> None:
         writes.append(key)
-        keep(key, value)
+        write(key, value)
 
-    store.set = write  # type: ignore[method-assign]
+    monkeypatch.setattr(store, "set", note)
+
     intended = [Rows(4, 6), Rows(7, 9)]
     first.record(Change([Rows(1, 3)], COUNTS, intended=intended, checkpoint=Checkpoint(9, "up to 9")))
 
@@ -344,7 +344,8 @@ def test_retries_of_a_delivery_that_is_sent_again_know_of_it_alone(store: Store)
     send(began(store), Rows(1, 9))
     send(began(store, 5, resend="if_cleared"), Rows(1, 3))
 
-    for resend in RESENDS:
+    choices: tuple[Resend, ...] = ("if_cleared", "no")
+    for resend in choices:
         retry = began(store, 5, resend=resend)
         assert (retry.generation, retry.resend) == (2, 5)
         assert rows_of(retry) == ([Rows(1, 3)], [])

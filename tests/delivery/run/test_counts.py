@@ -22,13 +22,6 @@ from tests.delivery.world import Crash, Plan, World, new_try, phones, run_try
 pytestmark = pytest.mark.usefixtures("no_fsync")
 
 
-def lossy_world() -> World:
-    """Return a world whose vendor takes every request, and whose answers are lost."""
-    world = World()
-    world.answer = lambda number, keys: NoReplyError(f"{world.accept(keys)} got lost")
-    return world
-
-
 def most_sent(world: World) -> int:
     return max(Counter(key for keys in world.requests for key in keys).values())
 
@@ -38,7 +31,7 @@ def most_sent(world: World) -> int:
 def test_a_contact_is_sent_to_again_as_often_as_allowed_over_all_tries(
     kept: Path | None, most: int, batch_size: int
 ) -> None:
-    world = lossy_world()
+    world = World(answer=lambda number, keys: NoReplyError(f"{world.accept(keys)} got lost"))
     plan = Plan(phones(4), kept, batch_size=batch_size, on_unknown="resend", max_resends=most, max_concurrency=9)
 
     for _ in range(4):
@@ -53,7 +46,8 @@ def test_a_contact_is_sent_to_again_as_often_as_allowed_over_all_tries(
 @pytest.mark.parametrize("most", [1, 2])
 def test_resends_are_counted_whatever_step_a_process_is_killed_at(kept: Path | None, most: int) -> None:
     for step in count(1):
-        world = lossy_world()
+        world = World()
+        world.answer = lambda number, keys, world=world: NoReplyError(f"{world.accept(keys)} got lost")
         folder = kept and kept / str(step)
         plan = Plan(phones(3), folder, batch_size=2, on_unknown="resend", max_resends=most, max_concurrency=9)
         for _ in range(6):

@@ -110,12 +110,11 @@ def test_the_unsent_of_an_earlier_try_are_not_reported_while_a_later_one_may_sen
     seen: list[list[Outcome]] = []
     delivery = new_try(world, Plan(phones(3), tmp_path))
 
-    def answer(number: int, keys: list[str]) -> Response:
+    def accept(_: int, keys: list[str]) -> Response:
         seen.append(list(delivery.outcomes.read()))
         return world.accept(keys)
 
-    world.answer = answer
-
+    world.answer = accept
     delivery.deliver(Plan([]).header)
 
     assert seen == [[]]

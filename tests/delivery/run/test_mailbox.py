@@ -53,7 +53,7 @@ def test_it_returns_what_there_is_when_time_is_over(mailbox: Mailbox[int]) -> No
 
 
 def test_whoever_rings_lets_the_reader_return(mailbox: Mailbox[int]) -> None:
-    timer = threading.Timer(0.02, mailbox.ring)
+    timer = threading.Timer(0.02, mailbox.wake)
     timer.start()
 
     assert mailbox.collect(None) == []
@@ -62,7 +62,7 @@ def test_whoever_rings_lets_the_reader_return(mailbox: Mailbox[int]) -> None:
 
 
 def test_a_ring_before_the_reader_waits_is_not_lost(mailbox: Mailbox[int]) -> None:
-    mailbox.ring()
+    mailbox.wake()
 
     assert mailbox.collect(None) == []
 

@@ -21,7 +21,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -42,7 +42,7 @@ from airflow_provider_campaigns.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.protocol.pace import StoppedError
-from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
+from airflow_provider_campaigns.protocol.send import Contact, ContactReply, ReplyStatus, Send
 
 # `make soak` sets more.
 CRASH_POINTS = int(os.environ.get("CRASH_POINTS", "2000"))
@@ -181,7 +181,7 @@ class FakeSenders:
         self.process.step()
         if trouble == "drop":
             return Answer(ticket, error=OutcomeUnknownError("fake", "cut"))
-        status: Literal["accepted", "duplicate"] = "accepted" if ticket.resent else "duplicate"
+        status: ReplyStatus = "accepted" if ticket.resent else "duplicate"
         return Answer(ticket, [ContactReply(status if key in there else "accepted") for key in keys])
 
 
@@ -301,6 +301,8 @@ class Campaign:
         return state
 
 
+@pytest.mark.slow
+@pytest.mark.no_cover  # other tests take the same lines
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("troubled", [False, True])
 def test_whatever_moment_a_process_dies_at_nobody_is_contacted_twice_and_nobody_is_lost(

@@ -23,6 +23,7 @@ from airflow_provider_campaigns.exceptions import CallRefusedError, LedgerError
 from airflow_provider_campaigns.protocol.messages import NoReplyError, Response
 from tests.delivery.world import Crash, World, phones
 from tests.operators.base.acme import MakeAcme, MakeContext, refuse, statuses
+from tests.operators.deliveries import outcomes_of
 from tests.operators.hours import CLOSED
 
 FIFTY = [{"phone": phone} for phone in phones(50)]
@@ -80,7 +81,7 @@ def test_lost_outcomes_are_written_again_when_the_ledger_knows_them(
     receipt = acme(**given).execute(make_context(2, state=state))
 
     assert counts(receipt) == [50, 50 - 3 * unknown, 0, 3 * unknown, 0]
-    lines = list(read_outcomes(str(receipt["outcomes_path"])))
+    lines = outcomes_of(receipt)
     assert [line["row"] for line in lines] == list(range(1, 51))
     assert [line["key"] for line in lines] == phones(50)
     assert statuses(lines).count("unknown") == 3 * unknown
@@ -124,7 +125,7 @@ def test_outcomes_that_are_lost_after_the_end_are_written_again(
 
     assert acme(**given).execute(make_context(2, max_tries=1, state=state)) == receipt
 
-    assert statuses(read_outcomes(str(receipt["outcomes_path"]))) == ["accepted"] * 50
+    assert statuses(outcomes_of(receipt)) == ["accepted"] * 50
     assert len(world.contacted) == 50
 
 
@@ -160,7 +161,7 @@ def test_a_cleared_task_without_a_ledger_resumes_from_the_outcomes_of_a_try_that
 
     assert counts(receipt) == [50, 50, 0, 0, 0]
     assert sorted(world.contacted) == phones(50)
-    assert [line["row"] for line in read_outcomes(str(receipt["outcomes_path"]))] == list(range(1, 51))
+    assert [line["row"] for line in outcomes_of(receipt)] == list(range(1, 51))
     assert acme(**given).execute(make_context(3, max_tries=2, state=state)) == receipt
     assert len(world.contacted) == 50
 
@@ -318,19 +319,16 @@ def test_an_old_run_is_refused_before_anything_was_sent_and_not_half_way(
     world: World, acme: MakeAcme, make_context: MakeContext
 ) -> None:
     state: dict[str, str] = {}
-
-    def context(number: int) -> Any:
-        return {**make_context(number, state=state), "data_interval_end": datetime.now(UTC) - timedelta(hours=2)}
-
+    old = {"data_interval_end": datetime.now(UTC) - timedelta(hours=2)}
     given = {"contacts": FIFTY, "max_concurrency": 1}
     with pytest.raises(AirflowFailException, match="longer ago than max_age"):
-        acme(**given, max_age=timedelta(hours=1)).execute(context(1))
+        acme(**given, max_age=timedelta(hours=1)).execute(make_context(state=state) | old)
     half_way(world)
     with pytest.raises(CallRefusedError):
-        acme(**given, max_age=timedelta(hours=3)).execute(context(2))
+        acme(**given, max_age=timedelta(hours=3)).execute(make_context(2, state=state) | old)
     world.answer = None
 
-    receipt = acme(**given, max_age=timedelta(hours=1)).execute(context(3))
+    receipt = acme(**given, max_age=timedelta(hours=1)).execute(make_context(3, state=state) | old)
 
     assert counts(receipt) == [50, 50, 0, 0, 0]
 
