@@ -27,8 +27,8 @@ from airflow_provider_campaigns.transports.tokens import TokenMemory, ask
 from airflow_provider_campaigns.transports.wire import WireRequest, authorities, proxy_for
 
 DEFAULT_CONNECTIONS = 64
-# Bytes of headers, interim replies and trailers in a row, without a byte of the body between them. aiohttp has bounds of
-# its own from 3.13.4 on.
+# Bytes of headers, interim replies and trailers in a row, without a byte of the body between them. aiohttp has bounds
+# of its own from 3.13.4 on.
 MAX_HEADER_BYTES = 64 * 1024
 
 
