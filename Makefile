@@ -50,6 +50,9 @@ UNIT_TESTS := --ignore=tests/integration --ignore=tests/delivery/run/test_random
 # Coverage counts on one Airflow only: no version takes every branch.
 COVERAGE-$(NEWEST) := --cov --cov-report=term-missing:skip-covered
 
+# Says how long a command took.
+timed = scripts/timed.sh 'make $@'
+
 TESTABLE := $(VERSIONS) $(EXTREMES) prerelease
 
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
@@ -62,9 +65,9 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: help check format test matrix integration browser soak bench docs demo demo-live standalone constraints clean \
+.PHONY: help check format test test-quick matrix integration browser soak bench docs demo demo-live standalone constraints clean \
 	resolution wheel lowest highest prerelease newest-packages $(TESTABLE:%=test-%) $(VERSIONS:%=resolution-%) \
-	$(VERSIONS:%=matrix-%) $(VERSIONS:%=integration-%) $(VERSIONS:%=soak-%)
+	$(VERSIONS:%=matrix-%) $(VERSIONS:%=demo-%) $(VERSIONS:%=integration-%) $(VERSIONS:%=soak-%)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,16 +88,20 @@ format: .venv/.installed ## Fix what ruff can fix
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-test: test-$(NEWEST) ## The tests on the newest Airflow, with branch coverage
+test: ## The tests on the newest Airflow, with branch coverage
+	@$(timed) $(MAKE) test-$(NEWEST)
+
+test-quick: ## Those that start no process and do not wait, on the newest Airflow
+	@$(timed) $(MAKE) test-$(NEWEST) COVERAGE-$(NEWEST)= PYTEST_ARGS="-m 'not slow' $(PYTEST_ARGS)"
 
 # Each run has an AIRFLOW_HOME of its own, gone afterwards; tests/migrated.py copies the database that was migrated once.
 $(TESTABLE:%=test-%): test-%: $$(call venv,$$*)/home/airflow.db
 	@home=$$(mktemp -d -t airflow-test.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
 	AIRFLOW_HOME="$$home" MIGRATED_DATABASE="$(abspath $<)" $(call venv,$*)/bin/python -m pytest $(XDIST) $(COVERAGE-$*) $(PYTEST_ARGS)
 
-matrix: ## The same tests on every Airflow, with a summary
+matrix: ## On every Airflow the examples and the tests of what touches Airflow, with a summary
 	@rm -rf build/matrix && mkdir -p build/matrix
-	@$(MAKE) --jobs=$(JOBS) $(UNTESTED:%=matrix-%)
+	@$(timed) $(MAKE) --jobs=$(JOBS) $(UNTESTED:%=matrix-%)
 	@cd build/matrix && for version in $(UNTESTED); do test -e $$version.passed || tail -n 60 $$version.log; done
 	@echo; $(if $(TESTED),echo 'Airflow $(TESTED): tested by an earlier command';) \
 	cd build/matrix; failed=0; for version in $(UNTESTED); do \
@@ -104,7 +111,8 @@ matrix: ## The same tests on every Airflow, with a summary
 
 $(VERSIONS:%=matrix-%): matrix-%:
 	@echo 'Airflow $*: testing, log in build/matrix/$*.log'
-	@! $(MAKE) test-$* COVERAGE-$*= >build/matrix/$*.log 2>&1 || touch build/matrix/$*.passed
+	@! { $(MAKE) demo-$* && $(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS="-m 'not newest_airflow' $(PYTEST_ARGS)"; } \
+		>build/matrix/$*.log 2>&1 || touch build/matrix/$*.passed
 
 resolution: $(VERSIONS:%=resolution-%) ## That the wheel installs and works with the packages of each release's own day
 
@@ -114,7 +122,7 @@ $(VERSIONS:%=resolution-%): resolution-%: wheel
 	@install='.venv/bin/uv pip install --quiet --python build/resolution/$*/bin/python --exclude-newer $(DAY-$*)' && \
 	$$install apache-airflow==$(RELEASE-$*) && \
 	.venv/bin/uv pip freeze --quiet --python build/resolution/$*/bin/python >build/resolution/$*/airflow.txt && \
-	$$install --constraint build/resolution/$*/airflow.txt "$$(echo build/dist/*.whl)[sandbox,parquet]"
+	$$install --constraint build/resolution/$*/airflow.txt "$$(echo build/dist/*.whl)[sandbox,parquet,excel]"
 	@home=$$(mktemp -d -t airflow-smoke.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
 	AIRFLOW_HOME="$$home" AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR build/resolution/$*/bin/python -I -W ignore scripts/smoke.py
 
@@ -122,10 +130,10 @@ wheel: .venv/.installed
 	@rm -rf build/dist && .venv/bin/python -m build --no-isolation --wheel --outdir build/dist >/dev/null
 
 lowest: ## Unit tests with the lowest versions that pyproject.toml allows, on Airflow 2.11
-	@$(MAKE) test-lowest PYTEST_ARGS='$(UNIT_TESTS) $(PYTEST_ARGS)'
+	@$(timed) $(MAKE) test-lowest PYTEST_ARGS='$(UNIT_TESTS) $(PYTEST_ARGS)'
 
 highest: ## Unit tests with the newest packages and the newest Python, on the newest Airflow
-	@$(MAKE) test-highest PYTEST_ARGS='$(UNIT_TESTS) $(PYTEST_ARGS)'
+	@$(timed) $(MAKE) test-highest PYTEST_ARGS='$(UNIT_TESTS) $(PYTEST_ARGS)'
 
 prerelease: ## Unit tests on the next Airflow's pre-release (PRERELEASE); may fail, and is no part of CI
 	@$(MAKE) test-prerelease PYTEST_ARGS='$(UNIT_TESTS) $(PYTEST_ARGS)' && result=works || result='DOES NOT WORK YET'; \
@@ -162,8 +170,10 @@ $(VERSIONS:%=soak-%): soak-%: $$(call venv,$$*)/home/airflow.db
 	AIRFLOW_HOME="$$home" PYTHONPATH=scripts $(call venv,$*)/bin/python -m tests.integration.soak \
 		--kills $(SOAK_KILLS) $(SOAK_SEED:%=--seed %) $(SOAK_SENDS)
 
-demo: .venv/.installed ## Run the examples against the sandbox, once, and show what became of each contact
-	.venv/bin/python scripts/demo.py
+demo: demo-$(NEWEST) ## Run the examples against the sandbox, once, and show what became of each contact
+
+$(VERSIONS:%=demo-%): demo-%: $$(call venv,$$*)/.installed
+	@$(timed) $(call venv,$*)/bin/python scripts/demo.py --home .airflow-demo-$*
 
 demo-live: .venv/.installed ## Run the examples that wait for a person or an event, in a whole Airflow, and answer them
 	.venv/bin/python scripts/demo_live.py
@@ -198,7 +208,7 @@ clean: ## Remove everything that these targets made
 define install
 test -x $(@D)/bin/uv || { $(or $(PYTHON-$*),$(PYTHON)) -m venv --clear $(@D) && $(@D)/bin/pip install --quiet --constraint $< uv; }
 $(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --exact --constraint $< --build-constraint $< \
-	--editable '.[sandbox,parquet]' --group dev
+	--editable '.[sandbox,parquet,excel]' --group dev
 touch $@
 endef
 
@@ -222,7 +232,7 @@ $(EXTREMES:%=.venv-%/.installed): .venv-%/.installed: constraints/%.txt pyprojec
 .venv-prerelease/.installed: newest-packages
 	test -x $(@D)/bin/uv || { $(PYTHON) -m venv --clear $(@D) && $(@D)/bin/pip install --quiet uv; }
 	$(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --upgrade --prerelease if-necessary-or-explicit \
-		apache-airflow==$(PRERELEASE) --editable '.[sandbox,parquet]' --group dev
+		apache-airflow==$(PRERELEASE) --editable '.[sandbox,parquet,excel]' --group dev
 	touch $@
 
 define migrate

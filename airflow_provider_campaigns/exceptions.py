@@ -35,6 +35,10 @@ class PersonalDataWarning(UserWarning):
     """Airflow stores personal data of a DAG in clear."""
 
 
+class NoContactsError(InputError):
+    """The source of the contacts can be read, and holds none."""
+
+
 class InvalidContactError(InputError):
     """One row of the contacts cannot be sent; the row becomes ``invalid``, the others are sent."""
 

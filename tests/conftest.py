@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +15,20 @@ from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.migrated import copy_database
 
-INTEGRATION = "tests/integration/"
-# The Airflow that the tests of a file share with other files, and so a worker. These and the other processes of
-# tests/integration come first, since they take longest. Of any other file, the tests stay together.
-SHARED_AIRFLOW = {
-    f"{INTEGRATION}{name}.py": airflow
-    for airflow, names in {
-        "scheduler": ("test_scheduler", "test_scheduled_campaigns"),
-        # First what searches all that was logged.
-        "dag.test()": (
-            "test_nothing_leaks",
-            "test_dag_runs",
-            "test_create_and_wait",
-            "test_sources",
-            "test_shared_account",
-        ),
-    }.items()
-    for name in names
-}
+ROOT = Path(__file__).parents[1]
+# What starts an Airflow that tests share, those that take longest first.
+SHARED_AIRFLOWS = ("ScheduledAirflow", "AirflowProcess")
+# What a module imports whose tests start processes.
+PROCESSES = {"multiprocessing", "subprocess"}
+FOLDERS_OF_PROCESSES = ("tests/browser/", "tests/integration/", "tests/packaging/", "tests/postgres/")
+# Here an Airflow's version makes a difference only to those who read through its object storage.
+WITHOUT_AIRFLOW = tuple(
+    f"tests/{name}"
+    for name in (
+        *("delivery/", "identity/", "protocol/", "sandbox/", "transports/", "vendors/"),
+        *("test_docs.py", "test_exceptions.py", "test_import_rules.py", "test_masking.py"),
+    )
+)
 
 
 def make_airflow_home(worker: str) -> None:
@@ -50,20 +47,48 @@ def _file(nodeid: str) -> str:
     return nodeid.partition("::")[0]
 
 
+@cache
+def _shared_airflow(file: str) -> str:
+    """Return which Airflow the tests of a file share with other files, empty if none."""
+    text = (ROOT / file).read_text() if file.startswith("tests/integration/") else ""
+    return next((name for name in SHARED_AIRFLOWS if name in text), "")
+
+
+def _rank(item: pytest.Item) -> tuple[bool, int]:
+    file = _file(item.nodeid)
+    shared = _shared_airflow(file)
+    rank = SHARED_AIRFLOWS.index(shared) if shared else len(SHARED_AIRFLOWS)
+    return not file.startswith(FOLDERS_OF_PROCESSES), rank
+
+
+def _mark(item: pytest.Item, *, first: bool) -> None:
+    """Set the markers that follow from where a test stands, and from what its module imports."""
+    names = vars(getattr(item, "module", None) or object)
+    if item.nodeid.startswith(FOLDERS_OF_PROCESSES) or not PROCESSES.isdisjoint(names):
+        item.add_marker("slow")
+    storage = "ObjectStoragePath" in names or "bucket" in getattr(item, "fixturenames", ())
+    if item.nodeid.startswith(WITHOUT_AIRFLOW) and not first and not storage:
+        item.add_marker("newest_airflow")
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest."""
-    order = {file: number for number, file in enumerate(SHARED_AIRFLOW)}
-    items.sort(key=lambda item: (not item.nodeid.startswith(INTEGRATION), order.get(_file(item.nodeid), len(order))))
+    """Mark the tests, and begin with those that take longest."""
+    file = ""
+    for item in items:
+        _mark(item, first=_file(item.nodeid) != file)
+        file = _file(item.nodeid)
+    items.sort(key=_rank)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """Share the tests among the workers by ``SHARED_AIRFLOW`` and by file."""
+    """Keep the tests that share an Airflow, and those of a file, on one worker."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return SHARED_AIRFLOW.get(_file(nodeid), _file(nodeid))
+            return _shared_airflow(_file(nodeid)) or _file(nodeid)
 
     return Scheduling(config, log)
 

@@ -57,7 +57,8 @@ def locate(path: str | os.PathLike[str]) -> AnyPath:
 def is_path(value: object) -> bool:
     """Whether ``value`` is a path, as text or as an object."""
     # An ObjectStoragePath is no os.PathLike on every version of Airflow.
-    return isinstance(value, (str, os.PathLike)) or hasattr(value, "open")
+    # Of the class, as a table may have a column of that name.
+    return isinstance(value, (str, os.PathLike)) or hasattr(type(value), "open")
 
 
 @contextmanager

@@ -72,8 +72,6 @@ class Send(ABC):
     """The vendor's name."""
     requests_per_minute: ClassVar[float | None] = None
     """How many such calls the vendor's page allows an account in a minute; None when no page says."""
-    own_fields: ClassVar[Sequence[str]] = ()
-    """The vendor's fields that a source may spell with other case, blanks and underscores."""
     region: str | None = None
     """Country of phone numbers without ``+``, see ``identity.known_region``."""
 
@@ -95,6 +93,15 @@ class Send(ABC):
         Default: those that are required, as ids.
         """
         return {name: "id" for group in self.required for name in group}
+
+    @property
+    def own_fields(self) -> Sequence[str]:
+        """
+        The vendor's fields that a source may spell with other case, blanks and underscores.
+
+        Default: those that name whom the vendor contacts.
+        """
+        return [*self.recipient_fields]
 
     @property
     def identity(self) -> Mapping[str, str]:

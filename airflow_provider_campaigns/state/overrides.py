@@ -21,6 +21,7 @@ from typing import Any
 
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.state import variables
+from airflow_provider_campaigns.state.cleared import Clearing
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,21 @@ def find_override(ti: Any, consumed: Collection[str] = ()) -> Override:
         choices.update({name: entry[name] for name in CHOICES if name in entry})
         digests.append(digest)
     return Override(choices, tuple(digests))
+
+
+def with_override(ti: Any, clearing: Clearing, consumed: Collection[str]) -> tuple[Clearing, list[str]]:
+    """
+    Return what is known of a task's having been cleared, with what a person chose for it.
+
+    :param consumed: digests of entries that were applied before.
+    :return: and the digests with those that are applied now, to be stored with the next intent.
+    :raises InputError: as ``find_override``.
+    """
+    if ti is None or not clearing.cleared:
+        return clearing, list(consumed)
+    override = find_override(ti, consumed)
+    chosen = clearing._replace(start_again=clearing.start_again or override.resend)
+    return chosen, [*consumed, *override.consumed]
 
 
 def remove_override(ti: Any) -> bool:

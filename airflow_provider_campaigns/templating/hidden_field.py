@@ -55,13 +55,17 @@ class Hidden(ResolveMixin):
     __repr__ = __str__
 
     def __eq__(self, other: object) -> bool:
-        return bool(self.value == unwrap(other))
+        try:
+            return bool(self.value == unwrap(other))
+        except (TypeError, ValueError):
+            # Tables are compared value by value.
+            return self.value is unwrap(other)
 
     def __hash__(self) -> int:
         return id(self)
 
     def __bool__(self) -> bool:
-        return bool(self.value)
+        return bool(len(self.value) if hasattr(self.value, "__len__") else self.value)
 
     def __len__(self) -> int:
         return len(self.value)

@@ -34,6 +34,7 @@ SEEDS = range(3)
 THREE_HOURS, TOKENS_IN_THREE_HOURS = 3 * HOUR, 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("lag", [0.05, 1.5])
 def test_twenty_workers_make_one_token_whenever_one_ends(
@@ -48,6 +49,7 @@ def test_twenty_workers_make_one_token_whenever_one_ends(
     assert world.errors == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_database_slower_than_the_claims_delay_costs_a_token_at_most(
     monkeypatch: pytest.MonkeyPatch, seed: int
@@ -61,6 +63,7 @@ def test_a_database_slower_than_the_claims_delay_costs_a_token_at_most(
     assert world.errors == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_processes_that_die_at_any_point_hold_nobody_up(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     world = World(monkeypatch, seed, lag=0.2)
@@ -71,6 +74,7 @@ def test_processes_that_die_at_any_point_hold_nobody_up(monkeypatch: pytest.Monk
     assert world.errors == []
 
 
+@pytest.mark.slow
 def test_another_program_with_the_same_key_never_drives_us_over_ten_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(monkeypatch, seed=0, lag=0.2)
 
@@ -89,6 +93,7 @@ def test_another_program_with_the_same_key_never_drives_us_over_ten_an_hour(monk
     assert "does another program use this API key?" in messages[0]
 
 
+@pytest.mark.slow
 def test_a_vendor_that_makes_tokens_and_does_not_answer_is_not_asked_over_ten_times_an_hour(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -365,6 +370,7 @@ def made(account: SandboxClient) -> int:
 
 
 class TestHook:
+    @pytest.mark.slow
     def test_parallel_tasks_share_a_token_and_its_successor(
         self, account: SandboxClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -240,6 +240,7 @@ def test_how_certain_a_number_is(region: str | None, value: str, form: str) -> N
     assert read_person("phone", value, region).form == form
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.sampled_from(["IN", "US", "GB", "IT", "DE", "RU", "AR", "BR", "SG", "CN"]),

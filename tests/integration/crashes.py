@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from running_airflow import FINISHED
@@ -50,6 +51,7 @@ class Send:
     campaign: str
     people: Sequence[str]
     requests_before: int
+    contacts: Path
     kills: int = 0
 
     @classmethod
@@ -78,7 +80,7 @@ class Send:
             "conn_id": f"{kind.vendor}_{'impatient' if impatient else 'default'}",
         }
         before = sandbox.counts(kind.vendor)["requests"]
-        return cls(kind, sandbox, airflow.trigger(dag_id or name, **conf), campaign, keys, before)
+        return cls(kind, sandbox, airflow.trigger(dag_id or name, **conf), campaign, keys, before, Path(contacts))
 
     # -- under way
 

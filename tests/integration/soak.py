@@ -25,6 +25,7 @@ from airflow_provider_campaigns.delivery.run.engine import AHEAD
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.integration.crashes import LATENCY, NOBODY_KNOWS, NUMBERS_PER_CAMPAIGN, POINTS, UNANSWERED, Creation, Send
+from tests.integration.disturbances import DISTURBANCES
 from tests.integration.scheduler import ScheduledAirflow
 from tests.integration.sends import SENDS
 
@@ -113,6 +114,7 @@ class Soak:
         return {
             "killed": partial(self._killed, name),
             "killed, the vendor fails": partial(self._killed, name, failing=True),
+            **({} if SENDS[name].safe else {"disturbed": partial(self._disturbed, name)}),
             "the vendor hangs for good": partial(self._hanging, name),
         }
 
@@ -139,6 +141,21 @@ class Soak:
                 break
         self.sandbox.latency(0)
         return self._line(send, name, scenario, began, kills)
+
+    def _disturbed(self, name: str, scenario: str) -> Line:
+        """Shuffle contacts, lose outcomes and records, pause processes until successors have sent, in any order."""
+        dice = self._dice(name, scenario)
+        kind = SENDS[name]
+        began = time.monotonic()
+        disturbances = [DISTURBANCES[number % len(DISTURBANCES)] for number in range(self._fewer(failing=True))]
+        dice.shuffle(disturbances)
+        lost = 2 * len(disturbances) * AHEAD * kind.max_concurrency
+        requests = max(FEWEST_REQUESTS, ENOUGH[kind.max_concurrency] * len(disturbances) * 10) + lost
+        send = Send.begin(self.airflow, self.sandbox, name, requests * kind.batch_size)
+        for disturb in disturbances:
+            disturb(send, dice)
+        self.sandbox.latency(0)
+        return self._line(send, name, scenario, began)
 
     def _hanging(self, name: str, scenario: str) -> Line:
         """Let the vendor hang until the send stops by itself, then not, and see the send go on."""

@@ -18,6 +18,8 @@ from tests.operators.conftest import MakeContext, make_context
 
 __all__ = ["make_context"]
 
+pytestmark = pytest.mark.newest_airflow
+
 EXAMPLES = Path(__file__).parents[2] / "dags_examples"
 
 LEAD = Contacted("ozonetel", "Demo", "+447700900100", "accepted")

@@ -21,6 +21,8 @@ from tests.connections import calls, connect, contacted
 from tests.integration import killed_creator
 from tests.operators.deliveries import write_csv
 
+pytestmark = pytest.mark.newest_airflow
+
 PEOPLE = [f"+447700900{number:03}" for number in range(100)]
 # Each process is a fork of one that has imported Airflow.
 PROCESSES = multiprocessing.get_context("forkserver")

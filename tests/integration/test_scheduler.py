@@ -12,6 +12,7 @@ import pytest
 
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.integration.crashes import LATENCY, Send
+from tests.integration.disturbances import DISTURBANCES
 from tests.integration.scheduler import Run, ScheduledAirflow
 
 # Longer than what any of them waits for, so that the error names what it waited for in vain.
@@ -68,6 +69,18 @@ def test_a_task_that_is_cleared_half_way_resumes(
 
     ended = send.run.end()
     assert (ended.state, ended.try_number) == ("success", 2)
+    assert send.problems(send.run.xcom("receipt")) == []
+
+
+@pytest.mark.parametrize("disturb", DISTURBANCES)
+def test_a_task_that_is_disturbed_contacts_nobody_twice_and_loses_nobody(
+    scheduled: ScheduledAirflow, sandbox: SandboxClient, disturb: Callable[[Send, random.Random], None]
+) -> None:
+    send = Send.begin(scheduled, sandbox, "ozonetel", 600)
+
+    disturb(send, random.Random(7))
+
+    assert send.run.end().state == "success"
     assert send.problems(send.run.xcom("receipt")) == []
 
 

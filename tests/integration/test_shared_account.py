@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Event
 
+import pytest
 from dag_runs import TaskRun
 
 from airflow_provider_campaigns.sandbox import ozonetel
@@ -153,6 +154,7 @@ def share_an_account(airflow: AirflowProcess, plan: Plan, folder: Path) -> None:
     assert made[-1] <= TOKENS_AN_HOUR
 
 
+@pytest.mark.newest_airflow
 def test_two_tasks_deliver_all_leads_in_their_minutes_with_a_token_for_each_that_ends(
     airflow: AirflowProcess, tmp_path: Path
 ) -> None:

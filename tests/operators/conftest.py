@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_campaigns.operators.base.send_window import SendWindow
 from airflow_provider_campaigns.protocol import retry
 from airflow_provider_campaigns.state import task_state as operator_state
+from airflow_provider_campaigns.state import variables
 from tests.operators.hours import OPEN
 from tests.versions import AIRFLOW_V_3_3_PLUS
 
@@ -69,6 +70,16 @@ class FakeOutletEvents:
     def extras(self) -> dict[str, Any]:
         """What the events hold, by the assets' URIs."""
         return {uri: event.extra for uri, event in self._events.items()}
+
+
+@pytest.fixture
+def airflow_variables(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Airflow's Variables, by name; none at first."""
+    values: dict[str, str] = {}
+    monkeypatch.setattr(variables, "read", values.get)
+    monkeypatch.setattr(variables, "write", lambda name, text, description: values.update({name: text}))
+    monkeypatch.setattr(variables, "delete", lambda name: values.pop(name, None))
+    return values
 
 
 @pytest.fixture

@@ -56,6 +56,7 @@ def written() -> dict[str, tuple[Author, Any]]:
     return {way: write("contacts", way, render_template_as_native_obj=True) for way in WAYS}
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(rows=CONTACTS)
 def test_any_text_arrives_as_it_was(written: dict[str, tuple[Author, Any]], rows: list[dict[str, Any]]) -> None:

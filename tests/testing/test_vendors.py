@@ -15,6 +15,8 @@ from airflow_provider_campaigns.testing import VendorContract
 from tests.connections import CREDENTIALS, keep_tokens_in_memory
 from tests.integration.sends import SENDS, SendKind
 
+pytestmark = [pytest.mark.newest_airflow, pytest.mark.slow]
+
 HOOKS = {one["connection-type"]: one["hook-class-name"] for one in get_provider_info()["connection-types"]}
 
 

@@ -158,6 +158,7 @@ def test_a_reply_whose_compression_is_broken_leaves_a_write_unknown(
         assert server.times("/things") == 1
 
 
+@pytest.mark.slow
 @given(
     body=st.binary(max_size=200) | st.binary(max_size=200).map(gzipped) | st.binary(max_size=200).map(zlib.compress),
     flips=st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), max_size=3),

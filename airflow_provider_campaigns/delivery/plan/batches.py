@@ -180,6 +180,7 @@ class Reading:
         """
         if self.columns is None:
             return self.renamed(row)
+        row = _renamed(row, self._source_names)
         return {name: row[column] for name, column in self._columns.items() if column in row}
 
     def renamed(self, row: Fields) -> Fields:
@@ -188,16 +189,15 @@ class Reading:
 
         :raises InputError: two columns are the same field.
         """
-        renames = self._own_names.renames(row) if self.send.own_fields else None
-        return {renames.get(name, name): value for name, value in row.items()} if renames else row
+        return _renamed(row, self._own_names)
 
     def names(self, columns: Iterable[str]) -> Iterable[str]:
         """
-        Return the columns of a source with the vendor's names for its fields, where ``columns`` does not say which.
+        Return the columns of a source with the names that ``columns`` has for them, or else the vendor for its fields.
 
         :raises InputError: two columns are the same field.
         """
-        return columns if self.columns is not None else self.renamed(dict.fromkeys(columns))
+        return _renamed(dict.fromkeys(columns), self._own_names if self.columns is None else self._source_names)
 
     def required(self) -> list[Sequence[str]]:
         """
@@ -215,6 +215,10 @@ class Reading:
     @cached_property
     def _own_names(self) -> OwnNames:
         return OwnNames(self.send.own_fields)
+
+    @cached_property
+    def _source_names(self) -> OwnNames:
+        return OwnNames(self._columns.values(), exact=True)
 
     @cached_property
     def _columns(self) -> Mapping[str, str]:
@@ -326,6 +330,11 @@ class Reading:
                 batch.add(row, contact, state)
         if batch:
             yield batch.close(fingerprint)
+
+
+def _renamed(row: Fields, names: OwnNames) -> Fields:
+    renames = names.renames(row)
+    return {renames.get(name, name): value for name, value in row.items()} if renames else row
 
 
 def _state(row: int, settled: RowSet | None, unresolved: RowSet | None) -> _RowState:

@@ -1,11 +1,15 @@
-"""Columns that a person named: equal to a vendor's field but for case, blanks and underscores."""
+"""Columns that a person named: equal to what is wanted but for case, blanks and underscores, or near to it."""
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 from airflow_provider_campaigns.exceptions import InputError
+
+log = logging.getLogger(__name__)
 
 # Rows that are dicts may have any number of different columns; of so many the names are kept.
 MOST_HEADERS = 1_000
@@ -20,37 +24,48 @@ def plain_name(name: str) -> str:
 
 class OwnNames:
     """
-    Finds the vendor's fields among the columns of a source.
+    Finds wanted columns among those of a source.
 
-    :param own: the vendor's fields.
+    :param wanted: their names.
+    :param exact: a column with the very name counts, whatever others there are; else two are an error.
     """
 
-    def __init__(self, own: Sequence[str]) -> None:
-        self._own = {plain_name(name): name for name in own}
+    def __init__(self, wanted: Iterable[str], *, exact: bool = False) -> None:
+        self._wanted = {plain_name(name): name for name in wanted}
+        self._exact = exact
         self._known: dict[tuple[str, ...], dict[str, str]] = {}
 
     def renames(self, columns: Iterable[str]) -> dict[str, str]:
         """
-        Return the columns that are vendor's fields in another spelling, with the fields' names; mostly there are none.
+        Return the columns that are wanted ones in another spelling, with the wanted names; mostly there are none.
 
-        :raises InputError: two columns are one field.
+        :raises InputError: two columns are one of them.
         """
         columns = tuple(columns)
         found = self._known.get(columns)
         if found is None:
             if len(self._known) >= MOST_HEADERS:
                 self._known.clear()
-            found = self._known[columns] = self._find(columns)
+            if (found := self._find(columns)) and not any(self._known.values()):
+                log.info("Columns taken for others: %s", ", ".join(f"{a!r} is {b!r}" for a, b in found.items()))
+            self._known[columns] = found
         return found
 
     def _find(self, columns: tuple[str, ...]) -> dict[str, str]:
         found: dict[str, str] = {}
         for column in columns:
-            name = self._own.get(plain_name(column))
-            if name is None:
+            name = self._wanted.get(plain_name(column))
+            if name is None or (self._exact and name != column and name in columns):
                 continue
             if name in found.values():
-                both = [other for other in columns if self._own.get(plain_name(other)) == name]
+                both = [other for other in columns if self._wanted.get(plain_name(other)) == name]
                 raise InputError("columns", f"one column for {name!r}", " and ".join(map(repr, both)))
             found[column] = name
         return {column: name for column, name in found.items() if column != name}
+
+
+def did_you_mean(wanted: Iterable[str], columns: Iterable[str]) -> str:
+    """Return what to add to an error about a column that is missing: which one it may be, or nothing."""
+    plain = {plain_name(column): column for column in columns}
+    near = [found for name in wanted for found in get_close_matches(plain_name(name), plain, n=1, cutoff=0.6)]
+    return f" (did you mean {plain[near[0]]!r}? The parameter columns says which column is which)" if near else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow_provider_campaigns.delivery.plan.column_names import plain_name
 from airflow_provider_campaigns.delivery.plan.key_set import KeySet
 from airflow_provider_campaigns.delivery.plan.sources import Row, Source
-from airflow_provider_campaigns.delivery.plan.sources.rows import PLAIN
+from airflow_provider_campaigns.delivery.plan.sources.rows import PLAIN, shown_columns
 from airflow_provider_campaigns.delivery.plan.sources.values import is_storable
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.identity import (
@@ -172,7 +172,7 @@ class _OptOuts:
         only = {*self._kinds.values()} - {"id"}
         if len(columns) != 1 or not only or _OTHER_SEPARATORS.search(columns[0]):
             expected = f"a column {_or(self._kinds)}" + (", or one column only" if only else "")
-            raise InputError(self._where, expected, f"{where} {', '.join(map(repr, columns))}")
+            raise InputError(self._where, expected, f"{where} {shown_columns(columns)}")
 
     def _kinds_of(self, kind: Kind, value: object) -> Sequence[Kind]:
         """Return what a value is read as; where a vendor takes both, an id in the form of an address is one, too."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
+    AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
     conf,
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 FIXED = frozenset({"from", "lists", "name"})
 # What is created: start of the keys of its record.
 NOUN = "campaign"
+# How another campaign is created in place of one that an earlier try may have created.
+RESEND = {"on_cleared": "resend"}
 # What Airflow calls when the triggerer failed, or did not come to an end in time.
 FAILED_IN_TRIGGERER = "__fail__"
 
@@ -281,6 +284,7 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
     def _create_once(self, context: Context, *, waited: bool) -> tuple[dict[str, Any], CreationRecord]:
         """Return the campaign, created now or by an earlier try, and its record."""
         from airflow_provider_campaigns.operators._exotel.recipients import recipients
+        from airflow_provider_campaigns.state.overrides import instructions, with_override
         from airflow_provider_campaigns.state.task_state import task_state
         from airflow_provider_campaigns.vendors.exotel.status import created_at
 
@@ -289,10 +293,12 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
             given = {name: unwrap(getattr(self, name)) for name in ("numbers", "lists", "contacts")}
             return recipients(self.hook, **given, region=self.region)
 
-        ti = context.get("ti")
+        ti, store = context.get("ti"), task_state(context)
+        consumed = CreationRecord(store, NOUN).values.get("consumed", ())
+        cleared, consumed = with_override(ti, clearing(ti, self.retries, self.on_cleared), consumed)
         once = IdempotentCreate(
             noun=NOUN,
-            store=task_state(context),
+            store=store,
             prepare=lambda name, record: self._prepare(context, waited, whom(), name, record),
             get=self.hook.get_campaign,
             find=self.hook.find_campaigns,
@@ -300,9 +306,12 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
             made_for=lambda: whom().made_for,
             created_at=created_at,
             try_number=ti.try_number if ti else 0,
+            consumed=consumed,
         )
-        cleared = clearing(ti, self.retries, self.on_cleared)
-        return once.run(lambda generation: f"{self.name} {task_digest(ti, generation, whom().made_for)}", cleared)
+        try:
+            return once.run(lambda generation: f"{self.name} {task_digest(ti, generation, whom().made_for)}", cleared)
+        except AirflowFailException as error:
+            raise AirflowFailException(f"{error}. {instructions(ti, RESEND)}" if ti else str(error)) from error
 
     def on_kill(self) -> None:
         """Let no campaign be created any more; pause the one that is waited for, if ``pause_on_kill``."""

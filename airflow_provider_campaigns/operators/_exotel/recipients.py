@@ -6,11 +6,12 @@ import hashlib
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
 from airflow_provider_campaigns.delivery.plan.batches import NATIONAL
+from airflow_provider_campaigns.delivery.plan.column_names import OwnNames
 from airflow_provider_campaigns.delivery.plan.sources import Row, Source, open_source
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
 from airflow_provider_campaigns.hooks.exotel import ExotelHook
@@ -91,7 +92,9 @@ def recipients(hook: ExotelHook, *, numbers: Any, lists: Any, contacts: Any, reg
     :param hook: the connection: its ``only_recipients`` counts, and its ``region`` where none is given.
     :raises InputError: not exactly one is given, or one number cannot or must not be rung; its row is named.
     """
-    given = {name: value for name, value in (("numbers", numbers), ("lists", lists), ("contacts", contacts)) if value}
+    all_three = {"numbers": numbers, "lists": lists, "contacts": contacts}
+    # A table has no truth.
+    given = {name: value for name, value in all_three.items() if (len(value) if hasattr(value, "__len__") else value)}
     if len(given) != 1:
         raise InputError("numbers, lists, contacts", "exactly one of them", " and ".join(given) or "none")
     if lists:
@@ -103,8 +106,25 @@ def recipients(hook: ExotelHook, *, numbers: Any, lists: Any, contacts: Any, reg
     if numbers:
         source = open_source([{NUMBER: number} for number in parse_list("numbers", numbers)], "numbers")
     else:
-        source = open_source(contacts)
+        source = _with_number(open_source(contacts))
     return _checked(source, known_region(region) or hook.region, hook.only_recipients)
+
+
+def _with_number(source: Source) -> Source:
+    """Return contacts whose column is ``number``, in whatever spelling it is there."""
+    names = OwnNames((NUMBER,))
+
+    def read() -> Iterator[Row]:
+        for row in source.read():
+            renames = names.renames(row.fields)
+            fields = {renames.get(name, name): value for name, value in row.fields.items()} if renames else row.fields
+            yield row._replace(fields=fields)
+
+    columns = source.columns
+    if columns is not None:
+        renames = names.renames(columns)
+        columns = [renames.get(name, name) for name in columns]
+    return replace(source, read=read, columns=columns)
 
 
 def _checked(source: Source, region: str | None, patterns: Sequence[str]) -> Recipients:

@@ -13,7 +13,15 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_campaigns.exceptions import DeliveryError, InputError, LedgerError, SendWindowClosedError
 from airflow_provider_campaigns.masking import mask
-from airflow_provider_campaigns.operators.base.contacts import check_given, check_number, open_contacts, open_reading
+from airflow_provider_campaigns.operators.base.contacts import (
+    OnEmpty,
+    check_given,
+    check_number,
+    check_on_empty,
+    open_contacts,
+    open_reading,
+    skips_when_empty,
+)
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt
 from airflow_provider_campaigns.operators.base.task_records import RESEND_ALL, TaskRecords, open_task_records
 from airflow_provider_campaigns.operators.base.timing import hours_of, wait_or_skip
@@ -63,8 +71,13 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
     operator stores what it is about to send, and afterwards what became of it. Requests are sent evenly, at most as
     many a minute as the connection's ``requests_per_minute`` says, or else the vendor's page of the call.
 
-    :param contacts: who is contacted: a list of dicts (also an upstream task's output), or the path or URL of a .csv,
-        .jsonl, .json or .parquet file; this, or ``sql`` (templated)
+    :param contacts: who is contacted: a list of dicts (also an upstream task's output); a table (pandas, polars,
+        pyarrow); the path or URL of a file (.csv, .tsv, .txt, .jsonl, .json, also as .gz or .zip; .parquet, .xlsx), or
+        of a folder of part files, or a pattern (``*``) of such; or a list of paths. This, or ``sql`` (templated)
+    :param encoding: of text files that are neither UTF-8 nor begin with a byte order mark, e.g. ``"cp1252"``; in
+        ``exclude`` it counts for files that are no UTF-8 (templated)
+    :param delimiter: between the columns of text files; default: found from the file. Not for ``exclude`` (templated)
+    :param on_empty: no contacts at all: ``"fail"`` (default), or ``"skip"`` the task (templated)
     :param sql: a query that returns one contact per row, or the path of a .sql file with one. The first try copies the
         result to where the outcomes are kept, and later tries read the copy. Shown as it is in the Rendered Templates
         view, so no place for personal data (templated)
@@ -116,6 +129,9 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         "contacts",
         "sql",
         "sql_conn_id",
+        "encoding",
+        "delimiter",
+        "on_empty",
         "columns",
         "exclude",
         "outcomes_path",
@@ -141,6 +157,9 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         contacts: Any = None,
         sql: str | None = None,
         sql_conn_id: str | None = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        on_empty: OnEmpty = "fail",
         columns: Mapping[str, str] | None = None,
         exclude: Any = None,
         batch_size: int | None = None,
@@ -163,6 +182,9 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         self.contacts = contacts
         self.sql = sql
         self.sql_conn_id = sql_conn_id
+        self.encoding = encoding
+        self.delimiter = delimiter
+        self.on_empty = on_empty
         self.columns = columns
         self.exclude = exclude
         self.batch_size = batch_size
@@ -228,13 +250,14 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         header = self._header(send, records.outcomes)
         # A delivery that is complete needs no window.
         window = None if records.ledger.receipt else self._open_window(context, records, waited=waited)
-        delivery = self._delivery(send, records)
         shard = None
-        if not delivery.is_complete(header):
-            if records.ledger.receipt:
-                window = self._open_window(context, records, waited=waited)
-            self._preflight(delivery, context)
-            shard = self._claim_shard(delivery, context)
+        with skips_when_empty(self.on_empty, sent=records.ledger.may_have_reached):
+            delivery = self._delivery(send, records)
+            if not delivery.is_complete(header):
+                if records.ledger.receipt:
+                    window = self._open_window(context, records, waited=waited)
+                self._preflight(delivery, context)
+                shard = self._claim_shard(delivery, context)
         try:
             receipt = delivery.deliver(header)
         except LedgerError:
@@ -343,10 +366,20 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
 
         :param copy: makes a copy of a query's result, or finds the one that was made.
         """
+        from airflow_provider_campaigns.delivery.plan.sources.options import parse_options
+
         repeats = parse_bool("allow_repeats", self.allow_repeats)
         exclude = unwrap(self.exclude)
-        reading = open_reading(send, self.hook, columns=self.columns, exclude=exclude, allow_repeats=repeats)
-        return reading, open_contacts(unwrap(self.contacts), self.sql, self.sql_conn_id, copy)
+        options = parse_options(self.encoding, self.delimiter)
+        reading = open_reading(
+            send,
+            self.hook,
+            columns=self.columns,
+            exclude=exclude,
+            allow_repeats=repeats,
+            encoding=options.encoding,
+        )
+        return reading, open_contacts(unwrap(self.contacts), self.sql, self.sql_conn_id, copy, options)
 
     def _check_number(self, checked: PreflightResult, reading: Reading, source: Source) -> None:
         check_number(checked, reading, source, max_recipients=self.max_recipients, outcomes_path=self.outcomes_path)
@@ -356,6 +389,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         if self.on_unknown not in get_args(OnUnknown):
             raise InputError("on_unknown", " or ".join(get_args(OnUnknown)), repr(self.on_unknown))
         check_on_cleared(self.on_cleared)
+        check_on_empty(self.on_empty)
         if self.columns is None:
             return
         if not isinstance(self.columns, Mapping):
@@ -462,7 +496,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         self._limits()
         send = self.make_send()
         size = self._batch_size(send)
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory() as folder, skips_when_empty(self.on_empty):
             reading, source = self._contacts(send, CopyFolder(Path(folder)).make)
             self._check_number(check(reading, source), reading, source)
             shown = preview(send, reading, source, size)

@@ -26,7 +26,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import sleep
@@ -86,6 +86,7 @@ class IdempotentCreate:
     :param made_for: returns a fingerprint of the recipients, the same for the same ones in any order.
     :param created_at: returns when a thing was created, None when the vendor does not say.
     :param try_number: of the task; within a try the recipients are compared once.
+    :param consumed: digests of what a person chose for this task instance, stored with the intent: see ``overrides``.
     """
 
     noun: str
@@ -97,6 +98,7 @@ class IdempotentCreate:
     made_for: Callable[[], str] = str
     created_at: Callable[[Created], datetime | None] = lambda _: None
     try_number: int = 0
+    consumed: Sequence[str] = ()
 
     def run(self, name: Callable[[int], str], clearing: Clearing) -> tuple[Created, CreationRecord]:
         """
@@ -149,9 +151,9 @@ class IdempotentCreate:
 
     def _create(self, name: str, record: CreationRecord) -> Created:
         create = self.prepare(name, record)
-        # A run that was deleted, and made again for the same recipients, leaves one of the same name.
+        # A run that was deleted, and made again for the same recipients, has one of the same name.
         there = [str(thing["id"]) for thing in self.find(name)]
-        made = {"made_for": self.made_for(), "made_in_try": self.try_number}
+        made = {"made_for": self.made_for(), "made_in_try": self.try_number, "consumed": list(self.consumed)}
         record.intend(intended=name, intended_at=time.time(), there=there, **made)
         try:
             created = create()

@@ -127,6 +127,8 @@ class SendCollectRequest(Send):
 
     vendor = Collect.vendor
     recipient_fields = _KINDS
+    # Not the ids: a column "ID" or "Contact" of a CRM is the contact's custom data.
+    own_fields = ("email", "firstName", "lastName", "company")
     required = (("email", *ID_COLUMNS),)
 
     def __post_init__(self) -> None:

@@ -75,6 +75,7 @@ class TriggerSurvey(Send):
 
     vendor = Xebo.vendor
     batch_limit = BATCH_LIMIT
+    own_fields = ("extUniqueId", "email", "mobile")
 
     def __post_init__(self) -> None:
         check_id("collector_id", self.collector_id, "the id of a collector")

@@ -275,6 +275,7 @@ def test_a_repeat_is_found_however_far_apart(apart: int) -> None:
     assert [row for row, _ in entries] == list(range(1, apart + 2))
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_however_many_contacts(tmp_path: Path) -> None:
     path = tmp_path / "contacts.csv"
     with path.open("w") as file:

@@ -153,6 +153,7 @@ def test_recipients_are_those_that_would_be_sent_to() -> None:
     assert count_recipients(Reading(AcmeSend()), people(*phones(3), *phones(1), "none")) == 3
 
 
+@pytest.mark.slow
 def test_memory_is_flat(tmp_path: Path) -> None:
     peaks = []
     for number in (1_000, 20_000):

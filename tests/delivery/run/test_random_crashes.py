@@ -301,6 +301,8 @@ class Campaign:
         return state
 
 
+@pytest.mark.slow
+@pytest.mark.no_cover  # other tests take the same lines
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("troubled", [False, True])
 def test_whatever_moment_a_process_dies_at_nobody_is_contacted_twice_and_nobody_is_lost(

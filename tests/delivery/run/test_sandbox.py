@@ -96,6 +96,7 @@ def finish(sandbox: SandboxClient, store: Store, folder: Path) -> Receipt:
     return receipt
 
 
+@pytest.mark.slow
 def test_asked_to_end_it_waits_for_those_in_flight_and_sends_nothing_more(
     sandbox: SandboxClient, tmp_path: Path
 ) -> None:

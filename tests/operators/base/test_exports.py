@@ -105,6 +105,7 @@ class TestFiles:
             write_lines(items(), str(tmp_path) if path == "folder" else path)
         assert caught.value.field == "output_path"
 
+    @pytest.mark.slow
     def test_a_hundred_thousand_take_no_more_memory_than_one(self, tmp_path: Path) -> None:
         items = ({"CallID": number, "CallerID": "+447700900100"} for number in range(100_000))
         tracemalloc.start()

@@ -33,3 +33,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr(idempotent_create, "sleep", waited.append)
     monkeypatch.setattr(lists, "sleep", waited.append)
     return waited
+
+
+@pytest.fixture(autouse=True)
+def no_choices(airflow_variables: dict[str, str]) -> None:
+    """Nobody chose anything in Airflow's Variables."""

@@ -289,7 +289,12 @@ class TestLostReplies:
 
     @pytest.mark.parametrize("fault", ["drop", "reset"])
     def test_a_list_whose_reply_is_lost_is_adopted(
-        self, fault: str, sandbox: SandboxClient, make_context: MakeContext, change_connection: Callable[..., None]
+        self,
+        fault: str,
+        sandbox: SandboxClient,
+        make_context: MakeContext,
+        change_connection: Callable[..., None],
+        no_waits: None,
     ) -> None:
         change_connection({"retry_limit": 1})
         sandbox.fault(fault, vendor="exotel", path="/lists", method="POST")
@@ -298,7 +303,11 @@ class TestLostReplies:
         assert len(lists(sandbox)) == 2
 
     def test_contacts_that_were_created_twice_are_rung_once(
-        self, sandbox: SandboxClient, make_context: MakeContext, change_connection: Callable[..., None]
+        self,
+        sandbox: SandboxClient,
+        make_context: MakeContext,
+        change_connection: Callable[..., None],
+        no_waits: None,
     ) -> None:
         change_connection({"retry_limit": 1})
         sandbox.fault("drop", vendor="exotel", path="sandbox1/contacts", method="POST")

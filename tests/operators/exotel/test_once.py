@@ -151,6 +151,27 @@ class TestRecipients:
         assert again["id"] != first["id"]
         assert posts(sandbox) == 2
 
+    def test_a_person_may_choose_another_one_once_without_editing_the_dag(
+        self, sandbox: SandboxClient, make_context: MakeContext, airflow_variables: dict[str, str]
+    ) -> None:
+        state: State = {}
+        first = create().execute(make_context(state=state))
+        with pytest.raises(AirflowFailException, match="set the Airflow Variable campaigns_override to") as caught:
+            create(numbers=self.OTHERS).execute(make_context(2, max_tries=2, state=state))
+        airflow_variables["campaigns_override"] = (
+            str(caught.value).partition("campaigns_override to ")[2].partition(", then clear")[0]
+        )
+
+        # Cleared, and tried twice; then cleared again, when the choice has been applied already.
+        chosen = [
+            create(numbers=self.OTHERS).execute(make_context(number, max_tries=tries, state=state))["id"]
+            for number, tries in ((3, 3), (4, 3), (5, 4))
+        ]
+
+        assert len({first["id"], *chosen}) == 2
+        assert chosen[0] != first["id"]
+        assert posts(sandbox) == 2
+
     @pytest.mark.parametrize(
         ("before", "now", "same"),
         [

@@ -17,6 +17,7 @@ from itertools import chain, count, islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_campaigns.delivery.plan.sources.files import ContactsFile
+from airflow_provider_campaigns.delivery.plan.sources.notes import Notes
 from airflow_provider_campaigns.delivery.plan.sources.rows import Row, Source
 from airflow_provider_campaigns.delivery.record.outcomes import CONTACTS
 from airflow_provider_campaigns.delivery.storage import write_whole
@@ -86,7 +87,7 @@ class CopyFolder(Copies):
     def read(self, number: int) -> Iterator[Row]:
         """Yield the rows of a file."""
         file = self._file(number)
-        with ContactsFile(str(file), f"the copied contacts ({file})").text() as text:
+        with ContactsFile(str(file), f"the copied contacts ({file})").text(Notes()) as text:
             yield from map(_row, count(1), map(json.loads, text))
 
     def _file(self, number: int) -> Any:

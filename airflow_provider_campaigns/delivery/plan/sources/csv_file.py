@@ -1,87 +1,153 @@
-"""CSV files: a header, then one contact per record."""
+"""Text files with a header and one contact per record: .csv, .tsv and .txt."""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
-from io import TextIOWrapper
+from dataclasses import dataclass
+from io import StringIO, TextIOWrapper
 from typing import Any
 
+from airflow_provider_campaigns.delivery.plan.sources.delimiters import (
+    LONGEST_FIELD,
+    find_delimiter,
+    is_blank,
+    said_in,
+)
 from airflow_provider_campaigns.delivery.plan.sources.files import ContactsFile
-from airflow_provider_campaigns.delivery.plan.sources.rows import Row, Source, checked_columns
-from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.delivery.plan.sources.notes import BLANK_ROWS, EMPTY_COLUMNS, Notes
+from airflow_provider_campaigns.delivery.plan.sources.parts import Part, RowsOf
+from airflow_provider_campaigns.delivery.plan.sources.rows import Row, checked_columns
+from airflow_provider_campaigns.exceptions import InputError, NoContactsError
 
-# A field longer than this is a broken quote, not a contact.
-LONGEST_FIELD = 1_000_000
 # Characters that are read at a time where nothing but their number is of interest.
 CHUNK = 10_000
+# Characters of a file by which it is known how it is written.
+SAMPLE = 10_000
 # What csv says of a quote that is still open where the file ends.
 _ENDS_IN_QUOTES = "unexpected end of data"
+_NAMES = {";": "semicolon-separated", "\t": "tab-separated", "|": "separated by |"}
 
 
-def open_csv(file: ContactsFile, plain: bool = False) -> Source:
+@dataclass(frozen=True, slots=True)
+class _Layout:
     """
-    Return the contacts of a CSV file; all values are text, as it stands there.
+    How a file is written.
+
+    :param columns: the header, without the blank names at its end.
+    :param delimiter: between the values of a row.
+    :param says_so: the first line is ``sep=`` and the delimiter.
+    :param empty: how many blank names were at the end of the header.
+    """
+
+    columns: list[str]
+    delimiter: str
+    says_so: bool
+    empty: int
+
+    def note(self, notes: Notes) -> None:
+        """Note what is odd about the header."""
+        if self.delimiter in _NAMES:
+            notes.forms[_NAMES[self.delimiter]] = None
+        notes.counts[EMPTY_COLUMNS] += self.empty
+
+    def note_end(self, notes: Notes, where: str) -> None:
+        """Note what is odd about the end: with several columns, a row that was cut off lacks some."""
+        if len(self.columns) == 1 and notes.unfinished:
+            notes.cut_off = where
+
+    def pass_said(self, text: TextIOWrapper) -> None:
+        """Read as far as to the header."""
+        if self.says_so:
+            next(line for line in text if line.strip())
+
+
+def open_csv(file: ContactsFile, plain: bool = False) -> Part:
+    """
+    Return the contacts of a text file; all values are text, as it stands there.
 
     :raises InputError: it cannot be opened, or has no proper header.
     """
+    with file.text(Notes()) as text:
+        layout = _layout(text, file)
 
-    def records() -> Iterator[list[str] | str]:
-        with file.text() as text:
-            lines = _lines(text)
-            _header(lines, file.where)
-            yield from _records(lines, file.where)
+    def records(notes: Notes) -> Iterator[list[str] | str]:
+        layout.note(notes)
+        with file.text(notes) as text:
+            layout.pass_said(text)
+            lines = _reader(text, layout.delimiter)
+            next(row for row in lines if not is_blank(row))
+            yield from _records(lines, file.where, notes)
+        layout.note_end(notes, file.where)
 
-    def read() -> Iterator[Row]:
-        width = len(columns)
-        for number, values in enumerate(records(), 1):
+    def read(first: int, notes: Notes) -> RowsOf:
+        columns, width, number = layout.columns, len(layout.columns), first - 1
+        for number, values in enumerate(records(notes), first):
             if isinstance(values, str):
                 yield Row(number, {}, values)
-            elif len(values) == width:
+            elif len(values) == width or (len(values) > width and is_blank(values[width:])):
                 yield Row(number, dict(zip(columns, values, strict=False)))
             else:
                 yield Row(number, {}, f"{len(values)} values for {width} columns")
+        return number
 
-    def count() -> int:
-        with file.text() as text:
-            number = _plain_lines(text)
-        return sum(1 for _ in records()) if number is None else number - 1
+    def count(notes: Notes) -> int:
+        quick = Notes()
+        layout.note(quick)
+        with file.text(quick) as text:
+            lines = _plain_lines(text, layout.delimiter)
+        if lines is None:
+            return sum(1 for _ in records(notes))
+        layout.note_end(quick, file.where)
+        notes.add(quick)
+        return lines - 1 - layout.says_so
 
-    with file.text() as text:
-        columns = _header(_lines(text), file.where)
-    return Source(file.where, read, columns, count)
+    return Part(file.where, read, layout.columns, count)
 
 
-def _plain_lines(text: TextIOWrapper) -> int | None:
+def _layout(text: TextIOWrapper, file: ContactsFile) -> _Layout:
+    """Return how a file is written, from its first lines."""
+    sample = StringIO(text.read(SAMPLE) + text.readline(), newline="")
+    first = next((line for line in sample if line.strip()), "")
+    said = said_in(first)
+    rest = sample.read() if said else first + sample.read()
+    delimiter = file.delimiter or said or find_delimiter(rest, "\t" if file.suffix == ".tsv" else ",")
+    try:
+        header: list[str] = next(
+            (row for row in _reader(StringIO(rest, newline=""), delimiter) if not is_blank(row)), []
+        )
+    except csv.Error as error:
+        raise InputError(file.where, "CSV", error) from None
+    if not header:
+        raise NoContactsError(file.where, "a header and at least one contact", "an empty file")
+    named = len(header)
+    while not header[named - 1].strip():
+        named -= 1
+    return _Layout(checked_columns(header[:named], file.where), delimiter, said is not None, len(header) - named)
+
+
+def _plain_lines(text: TextIOWrapper, delimiter: str) -> int | None:
     """Return how many lines there are if each is a record: none has quotes, is blank, or very long; else None."""
-    lines, before = 0, "\n"
+    blank = re.compile(rf"\n[\s{re.escape(delimiter)}]*\n")
+    lines, rest = 0, "\n"
     # What ends a line for csv does so here, too.
     text.reconfigure(newline=None)
     while some := text.read(CHUNK):
-        if '"' in some or "\n" not in some or "\n\n" in before + some:
+        if '"' in some or "\n" not in some or blank.search(rest + some):
             return None
         lines += some.count("\n")
-        before = some[-1]
-    return lines + (before != "\n")
+        rest = some[some.rindex("\n") :]
+    return None if blank.search(f"{rest}\n") and rest != "\n" else lines + (rest != "\n")
 
 
-def _lines(text: Any) -> Any:
+def _reader(lines: Any, delimiter: str) -> Any:
     csv.field_size_limit(LONGEST_FIELD)
     # Strict: a quote that is never closed would otherwise swallow the contacts after it.
-    return csv.reader(text, strict=True)
+    return csv.reader(lines, delimiter=delimiter, strict=True)
 
 
-def _header(lines: Any, where: str) -> list[str]:
-    try:
-        header: list[str] = next(filter(None, lines), [])
-    except csv.Error as error:
-        raise InputError(where, "CSV", error) from None
-    if not header:
-        raise InputError(where, "a header and at least one contact", "an empty file")
-    return checked_columns(header, where)
-
-
-def _records(lines: Any, where: str) -> Iterator[list[str] | str]:
+def _records(lines: Any, where: str, notes: Notes) -> Iterator[list[str] | str]:
     """Yield the values of each record, or why it cannot be read."""
     number = 0
     while True:
@@ -90,9 +156,11 @@ def _records(lines: Any, where: str) -> Iterator[list[str] | str]:
             # A million records are read in a loop, not one by one.
             for values in lines:
                 line = lines.line_num
-                if values:
+                if values and ((values[0] and not values[0].isspace()) or not is_blank(values)):
                     number += 1
                     yield values
+                else:
+                    notes.counts[BLANK_ROWS] += 1
         except csv.Error as error:
             number += 1
             if lines.line_num > line + 1 or str(error) == _ENDS_IN_QUOTES:

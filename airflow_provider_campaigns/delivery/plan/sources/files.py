@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from airflow_provider_campaigns.delivery.storage import LocalPath, as_text, locate, open_regular
+from airflow_provider_campaigns.delivery.plan.sources.notes import Notes
+from airflow_provider_campaigns.delivery.plan.sources.packed import UNPACKERS, name_in_zip
+from airflow_provider_campaigns.delivery.plan.sources.utf8 import LONGEST_LINE, decoded, is_utf8
+from airflow_provider_campaigns.delivery.storage import LocalPath, locate, open_regular
 from airflow_provider_campaigns.exceptions import InputError
 
 
@@ -22,18 +26,61 @@ class ContactsFile:
 
     :param path: local path or URL.
     :param where: what it is, for messages.
+    :param encoding: of a text file without a byte order mark; None: UTF-8.
+    :param delimiter: between the values of a row; None: to be found from the file.
     """
 
-    def __init__(self, path: str, where: str) -> None:
+    def __init__(self, path: str, where: str, encoding: str | None = None, delimiter: str | None = None) -> None:
         self._path = path
         self.where = where
+        self.encoding = encoding
+        self.delimiter = delimiter
         self._version: Any = None
 
+    @property
+    def packing(self) -> str:
+        """The suffix of the format it is packed in; empty when it is not."""
+        suffix = PurePosixPath(self._path).suffix.lower()
+        return suffix if suffix in UNPACKERS else ""
+
+    @cached_property
+    def suffix(self) -> str:
+        """
+        The suffix of its format, in lower case: of the file that is packed, if one is.
+
+        :raises InputError: a zip archive cannot be read.
+        """
+        name = PurePosixPath(self._path)
+        if self.packing == ".zip":
+            with self.bytes() as raw:
+                return PurePosixPath(name_in_zip(raw, self.where)).suffix.lower()
+        return PurePosixPath(name.stem if self.packing else name).suffix.lower()
+
     @contextmanager
-    def text(self) -> Iterator[io.TextIOWrapper]:
-        """Open it as UTF-8, with or without a byte order mark."""
-        with self.bytes() as raw, as_text(raw) as text:
+    def text(self, notes: Notes, longest_line: int | None = LONGEST_LINE) -> Iterator[io.TextIOWrapper]:
+        """
+        Open it as text, unpacked, newlines as they are.
+
+        :param notes: what is odd about it is noted there.
+        :param longest_line: in bytes; None for no limit.
+        """
+        with self.unpacked() as raw, decoded(raw, self.where, self.encoding, notes, longest_line) as text:
             yield text
+
+    @contextmanager
+    def unpacked(self) -> Iterator[BinaryIO]:
+        """Open it in binary, unpacked."""
+        with self.bytes() as raw, self._unpacked(raw) as plain:
+            yield plain
+
+    def is_utf8(self) -> bool:
+        """Whether all of it is UTF-8."""
+        with self.unpacked() as raw:
+            return is_utf8(raw)
+
+    def _unpacked(self, raw: BinaryIO) -> AbstractContextManager[BinaryIO]:
+        unpack = UNPACKERS.get(self.packing)
+        return unpack(raw, self.where) if unpack else nullcontext(raw)
 
     @contextmanager
     def bytes(self) -> Iterator[BinaryIO]:
@@ -67,8 +114,6 @@ class ContactsFile:
             yield
         except InputError:
             raise
-        except UnicodeDecodeError as error:
-            raise InputError(self.where, "UTF-8 text", f"other bytes ({error.reason})") from None
         except OSError as error:
             raise InputError(self.where, "a file that can be read", error.strerror or type(error).__name__) from None
         except (ImportError, ValueError) as error:

@@ -3,52 +3,73 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 from airflow_provider_campaigns.delivery.plan.sources.files import ContactsFile
-from airflow_provider_campaigns.delivery.plan.sources.rows import Row, Source, row_of, rows_of
+from airflow_provider_campaigns.delivery.plan.sources.notes import BLANK_ROWS, Notes
+from airflow_provider_campaigns.delivery.plan.sources.parts import Part, RowsOf
+from airflow_provider_campaigns.delivery.plan.sources.rows import Row, row_of
 from airflow_provider_campaigns.exceptions import InputError
 
+# Characters of a file that is kept in memory as a whole.
+LARGEST_ARRAY = 256_000_000
 
-def open_json_lines(file: ContactsFile, plain: bool = False) -> Source:
+
+def open_json_lines(file: ContactsFile, plain: bool = False) -> Part:
     """Return the contacts of a file with one JSON object per line; other lines are rows that cannot be read."""
 
-    def read() -> Iterator[Row]:
-        with file.text() as text:
-            yield from _rows(text, plain)
+    def read(first: int, notes: Notes) -> RowsOf:
+        number = first - 1
+        with file.text(notes) as text:
+            for number, line in enumerate(_lines(text, notes), first):
+                try:
+                    value = json.loads(line)
+                except (ValueError, RecursionError):
+                    yield Row(number, {}, "not JSON")
+                else:
+                    yield row_of(number, value, plain)
+        return number
 
-    return Source(file.where, read)
+    return Part(file.where, read)
 
 
-def _rows(text: Iterable[str], plain: bool) -> Iterator[Row]:
-    lines = (line for line in text if line.strip())
-    for number, line in enumerate(lines, 1):
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            yield Row(number, {}, "not JSON")
+def _lines(text: Any, notes: Notes) -> Iterator[str]:
+    for line in text:
+        if not line.isspace():
+            yield line
         else:
-            yield row_of(number, value, plain)
+            notes.counts[BLANK_ROWS] += 1
 
 
-def open_json_array(file: ContactsFile, plain: bool = False) -> Source:
+def open_json_array(file: ContactsFile, plain: bool = False) -> Part:
     """Return the contacts of a file with a JSON array of objects, which is parsed once and kept in memory."""
 
     @cache
     def values() -> list[Any]:
-        with file.text() as text:
-            return _array(text.read(), file.where)
+        with file.text(Notes(), longest_line=None) as text:
+            content = text.read(LARGEST_ARRAY + 1)
+        if len(content) > LARGEST_ARRAY:
+            expected = f"at most {LARGEST_ARRAY:,} characters (.jsonl files, an object per line, may be longer)"
+            raise InputError(file.where, expected, "more")
+        return _array(content, file.where)
 
-    return Source(file.where, lambda: rows_of(values(), plain))
+    def read(first: int, notes: Notes) -> RowsOf:
+        number = first - 1
+        for number, value in enumerate(values(), first):
+            yield row_of(number, value, plain)
+        return number
+
+    return Part(file.where, read)
 
 
 def _array(text: str, where: str) -> list[Any]:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(where, "a JSON array of objects", f"no JSON ({error})") from None
+        expected = "a JSON array of objects (a file with an object per line ends in .jsonl)"
+        raise InputError(where, expected, f"no JSON ({error})") from None
     if not isinstance(values, list):
         raise InputError(where, "a JSON array of objects", type(values).__name__)
     return values

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.delivery.plan.column_names import did_you_mean
+from airflow_provider_campaigns.exceptions import InputError, NoContactsError
 from airflow_provider_campaigns.identity import UnreadableError, read_email, read_phone
 from airflow_provider_campaigns.masking import mask
 
@@ -68,7 +69,7 @@ class Source:
         rows = self.read()
         first = list(islice(rows, ROWS_TO_KNOW_COLUMNS))
         if not first:
-            raise InputError(self.name, "at least one contact", "none")
+            raise NoContactsError(self.name, "at least one contact", "none")
         headers: Iterable[Iterable[str]] = [self.columns] if self.columns else (row.fields for row in first)
         columns = list(dict.fromkeys(name for header in headers for name in names(header)))
         if not columns and any(row.problem for row in first):
@@ -76,7 +77,7 @@ class Source:
         for group in groups:
             if not set(group) & set(columns):
                 wanted = f"a column {' or '.join(map(repr, group))}"
-                raise InputError(self.name, wanted, f"columns {_shown(columns)}")
+                raise InputError(self.name, wanted, f"columns {shown_columns(columns)}{did_you_mean(group, columns)}")
         return chain(first, rows)
 
 
@@ -98,7 +99,7 @@ def row_of(number: int, value: Any, plain: bool = False) -> Row:
     return Row(number, {}, f"expected an object, got {type(value).__name__}")
 
 
-def _shown(columns: Iterable[str]) -> str:
+def shown_columns(columns: Iterable[str]) -> str:
     """Return names of columns for a message: masked and cut, as any text of a file may stand in a header's place."""
     text = mask(", ".join(map(repr, columns)))
     return text if len(text) <= LONGEST_HEADER_SHOWN else f"{text[:LONGEST_HEADER_SHOWN]}..."
@@ -115,11 +116,11 @@ def checked_columns(columns: Sequence[str], where: str) -> list[str]:
         raise InputError(where, "UTF-8 text", "NUL characters, as in UTF-16 text without a byte order mark")
     repeated = sorted({column for column in columns if columns.count(column) > 1})
     if repeated:
-        raise InputError(where, "each column once", f"{_shown(repeated)} more than once")
+        raise InputError(where, "each column once", f"{shown_columns(repeated)} more than once")
     if any(map(_is_address, columns)):
-        raise InputError(where, "a header", f"columns {_shown(columns)}")
+        raise InputError(where, "a header", f"columns {shown_columns(columns)}")
     if not all(column.strip() for column in columns):
-        raise InputError(where, "a name for each column", f"columns {_shown(columns)}")
+        raise InputError(where, "a name for each column", f"columns {shown_columns(columns)}")
     return list(columns)
 
 

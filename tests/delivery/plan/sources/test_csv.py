@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_campaigns.delivery.plan.sources import csv_file, open_source
-from airflow_provider_campaigns.delivery.plan.sources.csv_file import LONGEST_FIELD
+from airflow_provider_campaigns.delivery.plan.sources.delimiters import LONGEST_FIELD
 from airflow_provider_campaigns.exceptions import InputError
 from tests.delivery.plan.sources.reading import fields, file_with, problems
 
@@ -72,7 +72,7 @@ def test_a_row_that_is_no_csv_is_invalid_if_no_other_can_be_in_it(tmp_path: Path
         pytest.param("a,b,a\n1,2,3\n", "expected each column once, got 'a' more than once", id="repeated column"),
         pytest.param(",a\n0,1\n", "expected a name for each column, got columns '', 'a'", id="column without a name"),
         pytest.param("caf\u00e9,b\n".encode("latin-1"), "expected UTF-8 text", id="latin-1 header"),
-        pytest.param("a\n1\n".encode("utf-16"), "expected UTF-8 text", id="UTF-16"),
+        pytest.param("a\n1\n".encode("utf-16-le"), "expected UTF-8 text", id="UTF-16 without a mark"),
         pytest.param('a,"b\n', "expected CSV, got unexpected end of data", id="a quote never closed in the header"),
     ],
 )

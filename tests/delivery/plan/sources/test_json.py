@@ -50,9 +50,9 @@ def test_a_json_array(tmp_path: Path, name: str) -> None:
     ("content", "message"),
     [
         pytest.param('{"phone": "1"}', "expected a JSON array of objects, got dict", id="an object"),
-        pytest.param('[{"phone": "1"}', "expected a JSON array of objects, got no JSON", id="cut off"),
-        pytest.param("", "expected a JSON array of objects, got no JSON", id="empty"),
-        pytest.param("[" * 100_000, "expected a JSON array of objects, got no JSON", id="too deep"),
+        pytest.param('[{"phone": "1"}', "ends in .jsonl\\), got no JSON", id="cut off"),
+        pytest.param("", "ends in .jsonl\\), got no JSON", id="empty"),
+        pytest.param("[" * 100_000, "ends in .jsonl\\), got no JSON", id="too deep"),
         pytest.param('["\u00e9"]'.encode("latin-1"), "expected UTF-8 text", id="latin-1"),
     ],
 )

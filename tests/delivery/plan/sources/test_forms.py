@@ -1,0 +1,170 @@
+"""Every form in which files of contacts come is understood, or refused with the cure."""
+
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_campaigns.delivery.plan.sources import json_file, open_source, options, utf8
+from airflow_provider_campaigns.delivery.plan.sources.options import Options, parse_options
+from airflow_provider_campaigns.delivery.storage import locate
+from airflow_provider_campaigns.exceptions import InputError
+from tests.delivery.plan.sources.forms import CSV, ROWS, WRITERS, zipped
+from tests.delivery.plan.sources.reading import fields, file_with, problems
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_file_of_any_form(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    WRITERS[name](path)
+    source = open_source(path)
+
+    assert fields(source) == ROWS
+    assert fields(source) == ROWS, "it can be read again"
+    assert problems(source) == [(1, None), (2, None)]
+    assert source.count is None or source.count() == 2
+
+
+@pytest.mark.parametrize("name", ["gzip.csv.gz", "mac.zip", "openpyxl.xlsx", "iconv.csv", "array.json.gz"])
+def test_a_file_of_any_form_in_object_storage(tmp_path: Path, bucket: str, name: str) -> None:
+    WRITERS[name](tmp_path / name)
+    with locate(f"{bucket}/{name}").open("wb") as file:
+        file.write((tmp_path / name).read_bytes())
+
+    assert fields(open_source(f"{bucket}/{name}")) == ROWS
+
+
+def test_an_encoding_and_a_delimiter_that_are_said(tmp_path: Path) -> None:
+    path = file_with(tmp_path, "contacts.csv", CSV.replace(",", "~").encode("utf-16-le"))
+
+    assert fields(open_source(path, options=parse_options("UTF-16LE", "~"))) == ROWS
+
+
+def test_a_byte_order_mark_counts_for_more_than_the_parameter(tmp_path: Path) -> None:
+    path = file_with(tmp_path, "contacts.csv", "\ufeff" + CSV)
+
+    assert fields(open_source(path, options=Options("cp1252"))) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("encoding", "delimiter", "expected"),
+    [
+        (None, None, Options()),
+        ("", "", Options()),
+        ("latin1", "\\t", Options("iso8859-1", "\t")),
+        ("cp1252", "tab", Options("cp1252", "\t")),
+    ],
+)
+def test_options(encoding: Any, delimiter: Any, expected: Options) -> None:
+    assert parse_options(encoding, delimiter) == expected
+
+
+@pytest.mark.parametrize(
+    ("encoding", "delimiter", "message"),
+    [
+        ("windows", None, "encoding: expected an encoding that Python knows, .* got 'windows'"),
+        ("base64", None, "encoding: expected an encoding that Python knows"),
+        (7, None, "encoding: expected an encoding that Python knows"),
+        (None, ";;", "delimiter: expected one character"),
+        (None, '"', "delimiter: expected one character"),
+        (None, 5, "delimiter: expected one character"),
+    ],
+)
+def test_options_that_cannot_be(encoding: Any, delimiter: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        options.parse_options(encoding, delimiter)
+
+
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        ("a;b\n1,5;2\n2,5;3\n", ["a", "b"]),
+        ("a,b;c\n1,2;3\n4,5\n", ["a", "b;c"]),
+        ('"a,b";c\n"1,2";3\n', ["a,b", "c"]),
+        ("a|b,c\n1|2\n3|4\n", ["a", "b,c"]),
+        ("phone\n1,2\n", ["phone"]),
+        ("a,b\n", ["a", "b"]),
+    ],
+)
+def test_the_delimiter_is_what_gives_rows_as_long_as_the_header(
+    tmp_path: Path, content: str, columns: list[str]
+) -> None:
+    assert open_source(file_with(tmp_path, "contacts.csv", content)).columns == columns
+
+
+# -- refused
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "c.csv.gz",
+            gzip.compress(CSV.encode(), mtime=0)[:-9],
+            "a whole gzip file, got one that is damaged or cut off",
+        ),
+        ("c.csv.gz", CSV.encode(), "a whole gzip file"),
+        ("c.zip", b"PK", "a zip archive, got another file, or a damaged one"),
+        ("c.gz", gzip.compress(b"x", mtime=0), "a file that ends in"),
+        ("c.parquet.gz", gzip.compress(b"x", mtime=0), r"a \.parquet file that is not packed as \.gz"),
+        ("c.xlsx", CSV.encode(), r"an Excel workbook \(\.xlsx\) without a password"),
+        ("c.csv", CSV.encode("utf-16-le"), 'encoding="utf-16-le" reads it'),
+        ("c.csv", CSV.encode("utf-16-be"), 'encoding="utf-16-be" reads it'),
+        ("c.csv", CSV.encode("cp1252"), 'encoding="cp1252" reads'),
+        ("c.csv", CSV.replace("é", "\x81\xe9").encode("latin1"), "the parameter encoding names another one"),
+        ("c.jsonl", b"\xff\xfe{\x00\x00", "text in the encoding utf-16-le"),
+        ("c.json", b'{"phone": 1}\n{"phone": 2}\n', r"a file with an object per line ends in \.jsonl"),
+    ],
+)
+def test_a_file_that_is_refused_names_the_cure(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    path = file_with(tmp_path, name, content)
+    with pytest.raises(InputError, match=message) as caught:
+        list(open_source(path).read())
+    assert "+447700900000" not in str(caught.value)
+
+
+def test_zip_archives_that_are_refused(tmp_path: Path) -> None:
+    zipped(tmp_path / "two.zip", ("a.csv", b"phone\n1\n"), ("b.csv", b"phone\n2\n"))
+    with pytest.raises(InputError, match=r"one file in it \(several files: a folder of them, .*\), got 2 files"):
+        open_source(tmp_path / "two.zip")
+
+    zipped(tmp_path / "secret.zip", ("a.csv", CSV.encode()))
+    content = bytearray((tmp_path / "secret.zip").read_bytes())
+    content[6] |= 1
+    content[content.index(b"PK\1\2") + 8] |= 1
+    (tmp_path / "secret.zip").write_bytes(content)
+    with pytest.raises(InputError, match="without a password, got an encrypted one"):
+        open_source(tmp_path / "secret.zip")
+
+    content = bytearray((tmp_path / "two.zip").read_bytes())
+    zipped(tmp_path / "damaged.zip", ("a.csv", CSV.encode()))
+    content = bytearray((tmp_path / "damaged.zip").read_bytes())
+    content[content.index(b"+44")] ^= 1
+    (tmp_path / "damaged.zip").write_bytes(content)
+    with pytest.raises(InputError, match="a whole zip archive, got one that is damaged"):
+        list(open_source(tmp_path / "damaged.zip").read())
+
+
+@pytest.mark.parametrize("name", ["bomb.csv.gz", "bomb.jsonl.gz", "bomb.txt.gz"])
+def test_a_bomb_is_neither_unpacked_as_a_whole_nor_read_as_one_line(tmp_path: Path, name: str) -> None:
+    with gzip.open(tmp_path / name, "wb") as file:
+        file.write(b"phone\n")
+        for _ in range(40):
+            file.write(b" " * 1_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="expected lines of at most 10,000,000 bytes, got a longer one"):
+            list(open_source(tmp_path / name).read())
+        assert tracemalloc.get_traced_memory()[1] < 6 * utf8.LONGEST_LINE
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_array_is_kept_in_memory_and_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_file, "LARGEST_ARRAY", 20)
+    with pytest.raises(InputError, match=r"at most 20 characters \(\.jsonl files, .*\), got more"):
+        list(open_source(file_with(tmp_path, "c.json", "[" + " " * 30 + "]")).read())
