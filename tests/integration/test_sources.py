@@ -186,7 +186,7 @@ def test_contacts_in_another_order_are_an_error(sandbox: SandboxClient, make_con
     state: dict[str, str] = {}
     refused_half_way(sandbox, make_context(state=state))
 
-    with pytest.raises(LedgerError, match=r"contacts: the first \d+ rows are not those an earlier try"):
+    with pytest.raises(LedgerError, match=r"contacts: the first \d+ rows are not those of an earlier try"):
         send(contacts=MANY[::-1]).execute(make_context(2, state=state))
 
     assert len(contacted(sandbox, "xtremepush")) == 6
