@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Generic, cast
 
-from airflow.providers.common.compat.module_loading import import_string
-
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
@@ -37,6 +35,9 @@ class WithHook(Generic[Hook_co]):
 
         :raises TypeError: the class of the operator or sensor names none.
         """
+        # Not before it is needed: with it, Airflow 3.2 loads more than a DAG that is parsed needs.
+        from airflow.providers.common.compat.module_loading import import_string
+
         if not self.hook_class:
             raise TypeError(f"{type(self).__name__} names its hook in no hook_class")
         kind = import_string(self.hook_class)
