@@ -110,7 +110,7 @@ matrix: ## On every Airflow the examples and the tests of what touches Airflow, 
 	done; exit $$failed
 
 $(VERSIONS:%=matrix-%): matrix-%:
-	@echo 'Airflow $*: testing, log in build/matrix/$*.log'
+	@mkdir -p build/matrix && echo 'Airflow $*: testing, log in build/matrix/$*.log'
 	@! { $(MAKE) demo-$* && $(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS="-m 'not newest_airflow' $(PYTEST_ARGS)"; } \
 		>build/matrix/$*.log 2>&1 || touch build/matrix/$*.passed
 
