@@ -44,8 +44,8 @@ PRERELEASE ?= 3.4.0b2
 # Where pyenv keeps several Pythons, `python3.13` alone may not run.
 PYTHON-highest ?= $(shell python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null \
 	|| PYENV_VERSION=3.13 pyenv which python3.13 2>/dev/null || echo python3.13)
-# The tests that these run: all but the ones that take long.
-UNIT_TESTS := --ignore=tests/integration --ignore=tests/delivery/run/test_random_crashes.py
+# The tests that these run: those of make test-quick.
+UNIT_TESTS := -m 'not slow'
 
 # Coverage counts on one Airflow only: no version takes every branch.
 COVERAGE-$(NEWEST) := --cov --cov-report=term-missing:skip-covered
@@ -92,7 +92,7 @@ test: ## The tests on the newest Airflow, with branch coverage
 	@$(timed) $(MAKE) test-$(NEWEST)
 
 test-quick: ## Those that start no process and do not wait, on the newest Airflow
-	@$(timed) $(MAKE) test-$(NEWEST) COVERAGE-$(NEWEST)= PYTEST_ARGS="-m 'not slow' $(PYTEST_ARGS)"
+	@$(timed) $(MAKE) test-$(NEWEST) COVERAGE-$(NEWEST)= PYTEST_ARGS="$(UNIT_TESTS) $(PYTEST_ARGS)"
 
 # Each run has an AIRFLOW_HOME of its own, gone afterwards; tests/migrated.py copies the database that was migrated once.
 $(TESTABLE:%=test-%): test-%: $$(call venv,$$*)/home/airflow.db
@@ -130,13 +130,13 @@ wheel: .venv/.installed
 	@rm -rf build/dist && .venv/bin/python -m build --no-isolation --wheel --outdir build/dist >/dev/null
 
 lowest: ## Unit tests with the lowest versions that pyproject.toml allows, on Airflow 2.11
-	@$(timed) $(MAKE) test-lowest PYTEST_ARGS='$(UNIT_TESTS) $(PYTEST_ARGS)'
+	@$(timed) $(MAKE) test-lowest PYTEST_ARGS="$(UNIT_TESTS) $(PYTEST_ARGS)"
 
 highest: ## Unit tests with the newest packages and the newest Python, on the newest Airflow
-	@$(timed) $(MAKE) test-highest PYTEST_ARGS='$(UNIT_TESTS) $(PYTEST_ARGS)'
+	@$(timed) $(MAKE) test-highest PYTEST_ARGS="$(UNIT_TESTS) $(PYTEST_ARGS)"
 
 prerelease: ## Unit tests on the next Airflow's pre-release (PRERELEASE); may fail, and is no part of CI
-	@$(MAKE) test-prerelease PYTEST_ARGS='$(UNIT_TESTS) $(PYTEST_ARGS)' && result=works || result='DOES NOT WORK YET'; \
+	@$(MAKE) test-prerelease PYTEST_ARGS="$(UNIT_TESTS) $(PYTEST_ARGS)" && result=works || result='DOES NOT WORK YET'; \
 	echo "Airflow $(PRERELEASE): $$result"; test "$$result" = works
 
 integration: $(VERSIONS:%=integration-%) ## Contacts from a real PostgreSQL, on every Airflow; as root it installs PostgreSQL (Debian)

@@ -61,10 +61,13 @@ def write_contacts(folder: Path, count: int, batch_size: int) -> str:
 def write_packed(folder: Path, contacts: str, parts: int) -> str:
     """Write the contacts of a CSV file as so many packed ones, and return the pattern or path that means them."""
     folder.mkdir()
+    # Line by line: the memory of this process counts for those that it starts.
     with Path(contacts).open("rb") as file:
-        header, *lines = file
-    size = -(-len(lines) // parts)
-    for part in range(parts):
-        content = header + b"".join(lines[part * size : (part + 1) * size])
-        (folder / f"part-{part:02}.csv.gz").write_bytes(gzip.compress(content, 1))
+        size = -(-(sum(1 for _ in file) - 1) // parts)
+        file.seek(0)
+        header = next(file)
+        for part in range(parts):
+            with gzip.open(folder / f"part-{part:02}.csv.gz", "wb", 1) as packed:
+                packed.write(header)
+                packed.writelines(islice(file, size))
     return str(folder / ("part-*.csv.gz" if parts > 1 else "part-00.csv.gz"))

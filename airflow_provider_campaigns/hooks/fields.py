@@ -69,11 +69,15 @@ class ConnectionFields:
             extras = None
         if not isinstance(extras, dict):
             raise self.wrong("extra", "a JSON object", "something else")
-        # Airflow's log masker cannot take a lone surrogate on 2.11.
-        for name, value in extras.items():
-            if _LONE_SURROGATE.search(json.dumps([name, value], ensure_ascii=False)):
-                raise self.unseen(name if name.isascii() else "extra")
-        mask_secret(extras)
+        try:
+            # Airflow's log masker cannot take a lone surrogate on 2.11.
+            for name, value in extras.items():
+                if _LONE_SURROGATE.search(json.dumps([name, value], ensure_ascii=False)):
+                    raise self.unseen(name if name.isascii() else "extra")
+            mask_secret(extras)
+        except RecursionError:
+            # From 3.12 on Python parses what is nested more deeply than the masker can follow.
+            raise self.wrong("extra", "a JSON object", "something else") from None
         if self.known_extras is None:
             return extras
         where = f"extra of connection {self.connection.conn_id!r}"

@@ -37,7 +37,7 @@ class PollState:
         self._kept: dict[str, Any] | None = None
 
     def begin(self, timeout: float, max_failures: int) -> None:
-        """Begin the wait, or go on with the one that an earlier process of this task instance began."""
+        """Begin the wait, or resume the one that an earlier process of this task instance began."""
         self.poller = Poller(time.time() + timeout, max_failures)
         kept = self._store.get(KEY) if self._store else None
         if kept and kept["first_try"] == self._first_try:

@@ -48,7 +48,7 @@ def _is_supervised() -> bool:
     """
     Whether this process asks a supervisor: an Airflow 3 task or triggerer, but neither Airflow 2 nor the API server.
 
-    Airflow's own ``models.Variable`` tells them apart in the same way.
+    Airflow's own ``models.Variable`` decides in the same way.
     """
     return hasattr(sys.modules.get("airflow.sdk.execution_time.task_runner"), "SUPERVISOR_COMMS")
 

@@ -143,7 +143,7 @@ class Soak:
         return self._line(send, name, scenario, began, kills)
 
     def _disturbed(self, name: str, scenario: str) -> Line:
-        """Shuffle contacts, lose outcomes and records, pause processes until successors have sent, in any order."""
+        """Shuffle contacts, lose outcomes and records, pause processes until their successors have sent."""
         dice = self._dice(name, scenario)
         kind = SENDS[name]
         began = time.monotonic()

@@ -225,6 +225,16 @@ def test_a_variable_that_is_there_but_cannot_be_read_is_an_error(variables: Vari
         store.get("try-1")
 
 
+@pytest.mark.parametrize("text", ["null", "{", "", "no JSON", "[" * 100_000])
+def test_a_variable_that_holds_no_value_is_an_error_and_no_empty_record(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr("airflow_provider_campaigns.state.variables.read", lambda name: text)
+
+    with pytest.raises(LedgerError, match=r"Airflow Variable campaigns_ledger_abc_try-1 is damaged"):
+        VariableStore("campaigns_ledger_abc").get("try-1")
+
+
 # -- how far a task is
 
 

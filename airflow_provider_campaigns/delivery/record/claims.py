@@ -83,7 +83,7 @@ def take_number(store: Store, after: int = 0) -> Claim:
 
 
 def _take(store: Store, number: int, token: str) -> bool:
-    """Try to take a number; False: somebody else has it, or may have."""
+    """Try to take a number; False: another process has it, or may have."""
     if store.get(key_of(number)) is not None:
         return False
     store.set(_claim(number), token)

@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 PARAMETERS = "parameters"
-"""The part of a header that is a digest of what else is sent: it tells no contact from another."""
+"""The part of a header that is a digest of what else is sent; it does not identify contacts."""
 
 Resend = Literal["no", "if_cleared", "always"]
 """Whether earlier tries stop counting: never, if the task was cleared since the latest of them, or at once."""
@@ -128,7 +128,7 @@ class Ledger:
 
     def start_over(self) -> None:
         """
-        Let earlier tries not count any more, for they reached nobody, and what is delivered is another list.
+        Ignore earlier tries from now on: they reached nobody, and what is delivered now is another list.
 
         It is stored with the first intents, before which nothing is sent.
         """

@@ -106,7 +106,7 @@ class Delivery:
     :param batch_size: contacts per request.
     :param max_concurrency: requests in flight; more unknown ones in a row, and the vendor counts as failing.
     :param limits: what makes a failure of a delivery.
-    :param whole: look at all contacts before the first request, however many there are.
+    :param whole: check all contacts before the first request, however many there are.
     :param progress: given the counts after every round.
     :param closes_in: seconds from now after which no request may be sent.
     :param conclude: does what is left once every contact was sent, and returns a warning for the receipt.
@@ -162,10 +162,10 @@ class Delivery:
         """
         Return whether earlier tries delivered the same contacts to their end, so that nothing is left to be sent.
 
-        If they delivered something else and reached nobody, they do not count any more.
+        If they delivered something else and reached nobody, they are ignored.
 
         :param header: what must be the same on every try.
-        :raises LedgerError: they delivered something else, and may have reached somebody.
+        :raises LedgerError: they delivered something else, and may have reached contacts.
         :raises InputError: the contacts cannot be read.
         """
         if self.ledger.recovers:
@@ -173,7 +173,7 @@ class Delivery:
         if difference := self.ledger.difference(header) or self._other_contacts():
             if self.ledger.may_have_reached:
                 raise LedgerError(
-                    f"{difference}; contacts that the earlier try sent to cannot be told apart. Restore it, or clear "
+                    f"{difference}; it cannot be known which contacts were sent to. Restore it, or clear "
                     f"the task with on_cleared='resend' to send to everybody again",
                     remedy=RESEND_ALL,
                 )
@@ -564,7 +564,7 @@ class Delivery:
             self._record.release(ticket.batch.rows)
 
     def _leave_open(self, ticket: Ticket) -> None:
-        """Leave an intent unresolved, for a later try to resolve."""
+        """Keep an intent unresolved, for a later try to resolve."""
         self._open -= 1
         self._left_open += len(ticket.contacts)
         self._earlier.unresolved.add(ticket.batch.rows)

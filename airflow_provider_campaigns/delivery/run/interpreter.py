@@ -1,4 +1,4 @@
-"""Sets up Python's interpreter for a delivery: what its garbage collector looks at, how its threads take turns."""
+"""Sets up Python's interpreter for a delivery: what its garbage collector scans, how its threads take turns."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def gc_frozen() -> Iterator[None]:
     """
     Spare the garbage collector what is there already, and let threads take turns often.
 
-    A task of Airflow holds a million objects; to look through them takes a quarter of a second, in which nothing is
-    sent, and a million contacts make it look often. Afterwards all of it is looked at again, also what somebody else
-    had spared: to ask whether there was any takes as long as a request.
+    A task of Airflow holds a million objects; to scan them takes a quarter of a second, in which nothing is sent,
+    and a million contacts make it scan often. Afterwards all of it is scanned again, also what others had frozen: to
+    ask whether there was any takes as long as a request.
     """
     turn = sys.getswitchinterval()
     sys.setswitchinterval(min(turn, TURN))

@@ -24,7 +24,7 @@ def rebuild(
     """
     Yield outcomes to be stored in place of lost ones, some thousand at a time.
 
-    ``earlier.missing`` keeps the rows of which the ledger cannot tell: it has counts, so it knows what became of
+    ``earlier.missing`` keeps the rows of which the ledger does not know it: it has counts, so it knows what became of
     contacts that all ended alike.
 
     :param most: outcomes at a time.
@@ -48,7 +48,7 @@ def _entries(reading: Reading, source: Source, rows: RowSet) -> Iterator[Entry]:
 
 
 def _common_status(entries: Iterator[Entry], ledger: Ledger, earlier: EarlierTries) -> Status | None:
-    """Return how all lost contacts that were answered ended, None when it cannot be told."""
+    """Return how all lost contacts that were answered ended, None when it is not known."""
     unknown, others_left_out = ledger.unknown, ledger.others_left_out
     found: Counter[str] = Counter()
     for entry in entries:
@@ -64,10 +64,10 @@ def _common_status(entries: Iterator[Entry], ledger: Ledger, earlier: EarlierTri
 
 def _line(entry: Entry, unknown: RowSet | None, status: Status | None, *, others_left_out: bool) -> Outcome | None:
     """
-    Return the outcome of a lost row, None when it cannot be told.
+    Return the outcome of a lost row, None when it is not known.
 
     :param unknown: the rows that are unknown.
-    :param status: of contacts that were answered, None when that cannot be told.
+    :param status: of contacts that were answered, None when that is not known.
     :param others_left_out: opt-outs were others then.
     """
     row, contact = entry

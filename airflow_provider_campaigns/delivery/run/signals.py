@@ -19,7 +19,7 @@ class DeferredSignals:
     Airflow's handlers raise exceptions wherever the main thread happens to be: in the middle of storing an intent, or
     of a message to Airflow itself. Here the delivery first brings to an end what it began.
 
-    :param notice: called in the handler, at any moment; only sets a flag or wakes somebody.
+    :param notice: called in the handler, at any moment; only sets a flag, or wakes a thread.
     """
 
     def __init__(self, notice: Callable[[str], None]) -> None:

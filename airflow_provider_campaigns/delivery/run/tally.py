@@ -37,25 +37,16 @@ class OutcomeTally:
                 self.counts["left_out"] += line["reason"] in LEFT_OUT
                 self._explain(status, line)
 
-    def update(self, other: OutcomeTally) -> None:
-        """Add what another tally counted."""
-        self.counts.update(other.counts)
-        for status, reasons in other._reasons.items():
-            for reason, number in reasons.items():
-                self._add_reason(status, reason, number)
-
     def subtract(self, other: OutcomeTally) -> None:
         """Take away the counts of another tally; the reasons stay."""
         self.counts.subtract(other.counts)
 
     def _explain(self, status: str, line: Outcome) -> None:
         words = (line["reason"], line["message"])
-        self._add_reason(status, ": ".join(text for text in words if text) or "no reason given", 1)
-
-    def _add_reason(self, status: str, reason: str, number: int) -> None:
+        reason = ": ".join(text for text in words if text) or "no reason given"
         reasons = self._reasons[status]
         if reason in reasons or len(reasons) < MOST_REASONS:
-            reasons[reason] += number
+            reasons[reason] += 1
 
     def explanations(self) -> Iterator[str]:
         """Yield a sentence per status with its first reasons, for statuses that any contact has."""

@@ -62,7 +62,7 @@ def own_folder(folder: Any, ledger: Ledger) -> Any:
     """
     Return the folder that earlier tries used, else one without outcomes.
 
-    A run that was deleted leaves its outcomes; one with the same id that comes after it has sent to none of them.
+    The outcomes of a run that was deleted stay; one with the same id that comes after it has sent to none of them.
 
     :param folder: of the task instance.
     """

@@ -113,7 +113,7 @@ def test_a_note_that_fails_stops_nothing_is_told_once_and_tried_again(lines: pyt
 
     assert tries == [1010, 1020, 1025]
     assert [message for message in lines.messages if "shown" in message] == [
-        "How far the delivery is cannot be shown in the UI (ConnectionError); the log tells"
+        "How far the delivery is cannot be shown in the UI (ConnectionError); the log has it"
     ]
 
 
