@@ -93,9 +93,13 @@ OZONETEL = SendKind(
 )
 
 SENDS = {
-    "xebo": batched(replace(XEBO, parameters={"collector_token": "t", "medium": "email"})),
+    "xebo": batched(replace(XEBO, parameters={"collector_token": "example-collector-token", "medium": "email"})),
     "xebo-links": replace(
-        XEBO, batch_size=3, safe=True, contacts_nobody=True, parameters={"collector_token": "t", "medium": None}
+        XEBO,
+        batch_size=3,
+        safe=True,
+        contacts_nobody=True,
+        parameters={"collector_token": "example-collector-token", "medium": None},
     ),
     "collect": batched(COLLECT),
     "xtremepush": batched(XTREMEPUSH),

@@ -35,7 +35,8 @@ SENDS = {
     "xebo": (
         "collectors",
         EMAILS,
-        """TriggerSurveyOperator(collector_id="5f3b6f0e8c1d2a4b9e7f6a5c", collector_token="t", medium="email",
+        """TriggerSurveyOperator(collector_id="5f3b6f0e8c1d2a4b9e7f6a5c", medium="email",
+            collector_token="example-collector-token",
             contacts=[{{"email": key}} for key in {keys}], {common})""",
     ),
     "xtremepush": (
@@ -321,7 +322,8 @@ WAITS: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "xebo": (
         {"response_after": SECONDS},
-        f"""TriggerSurveyOperator(task_id="begin", collector_id="5f3b6f0e8c1d2a4b9e7f6a5c", collector_token="t",
+        f"""TriggerSurveyOperator(task_id="begin", collector_id="5f3b6f0e8c1d2a4b9e7f6a5c",
+            collector_token="example-collector-token",
             contacts=[{{"email": key}} for key in {EMAILS[:2]}])""",
         'XeboResponsesSensor(survey_id="survey", minimum_responses=2, {common})',
     ),
