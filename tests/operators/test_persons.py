@@ -89,7 +89,8 @@ def test_numbers_leave_as_they_are_but_for_what_a_spreadsheet_put_there(
     receipt = add(contacts=str(path), region="US").execute(context)
 
     sent = ["+15550100001", "+15550100002", "+15550100003", "+15550100004", "15550100005", "+15550100007"]
-    assert contacted(sandbox, "ozonetel") == sent
+    # Several requests are in flight, and arrive in any order.
+    assert sorted(contacted(sandbox, "ozonetel")) == sorted(sent)
     assert (receipt["accepted"], receipt["invalid"], receipt["normalised"]) == (6, 1, 5)
     outcomes = context["ti"].pushed["outcomes"]
     assert [line["key"] for line in outcomes if line["key"]] == sent
