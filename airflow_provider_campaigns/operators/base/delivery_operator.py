@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.plan.batches import Reading
     from airflow_provider_campaigns.delivery.plan.preflight import PreflightResult
     from airflow_provider_campaigns.delivery.plan.sources import Source
-    from airflow_provider_campaigns.delivery.plan.sources.query import Query
+    from airflow_provider_campaigns.delivery.plan.sources.copies import Copied
     from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
     from airflow_provider_campaigns.delivery.record.receipt import PreviewReceipt, Receipt
     from airflow_provider_campaigns.delivery.run.engine import Delivery
@@ -364,11 +364,11 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         ledger.shard = contacts
         return register
 
-    def _contacts(self, send: Send, copy: Callable[[Query], Source]) -> tuple[Reading, Source]:
+    def _contacts(self, send: Send, copy: Callable[[Copied], Source]) -> tuple[Reading, Source]:
         """
         Return how rows become contacts, and the rows.
 
-        :param copy: makes a copy of a query's result, or finds the one that was made.
+        :param copy: makes a copy of what a query or a function returns, or finds the one that was made.
         """
         from airflow_provider_campaigns.delivery.plan.sources.options import parse_options
 
