@@ -21,7 +21,7 @@ from pathlib import Path
 
 from airflow import __version__
 
-from airflow_provider_campaigns.delivery.run.engine import AHEAD
+from airflow_provider_campaigns.delivery.run.rounds import AHEAD
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.integration.crashes import LATENCY, NOBODY_KNOWS, NUMBERS_PER_CAMPAIGN, POINTS, UNANSWERED, Creation, Send

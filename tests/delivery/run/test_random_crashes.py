@@ -31,8 +31,9 @@ from airflow_provider_campaigns.delivery.plan.exclusions import read_exclusions
 from airflow_provider_campaigns.delivery.plan.sources import open_source
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeRecords
-from airflow_provider_campaigns.delivery.run.engine import AHEAD, Delivery
+from airflow_provider_campaigns.delivery.run.engine import Delivery
 from airflow_provider_campaigns.delivery.run.limits import Limits
+from airflow_provider_campaigns.delivery.run.rounds import AHEAD
 from airflow_provider_campaigns.delivery.run.senders import Answer, Ticket
 from airflow_provider_campaigns.exceptions import (
     CallRefusedError,
