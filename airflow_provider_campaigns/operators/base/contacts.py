@@ -79,8 +79,8 @@ def open_contacts(
     :raises InputError: they cannot be read.
     """
     from airflow_provider_campaigns.delivery.plan.sources import open_source
+    from airflow_provider_campaigns.delivery.plan.sources.database import database
     from airflow_provider_campaigns.delivery.plan.sources.query import Query
-    from airflow_provider_campaigns.operators.base.database import database
 
     if sql:
         return copy(Query(sql, partial(database, str(sql_conn_id))))
