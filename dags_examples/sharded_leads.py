@@ -9,37 +9,16 @@ at a time, each with half of the account's limit as `requests_per_minute` of its
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
-from zlib import crc32
 
 import pendulum
 from airflow.providers.common.compat.sdk import DAG, task
 
+from airflow_provider_campaigns.delivery import shard_contacts
 from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperator
 
 LEADS = Path(__file__).parent / "data" / "ozonetel_leads.csv"
 OUTCOMES = "{{ var.value.get('campaigns_outcomes', '/tmp/campaigns/outcomes') }}"
-SHARDS = 4
-
-
-@task
-def shards(folder: str) -> list[str]:
-    """Write the shards, the same on every try. Rows of one number are in one shard, where they count as repeats."""
-    with LEADS.open(encoding="utf-8", newline="") as file:
-        leads = list(csv.DictReader(file))
-    cut: dict[Path, list[dict[str, str]]] = {}
-    for lead in leads:
-        number = crc32(lead["phone"].removeprefix("+").encode()) % SHARDS
-        cut.setdefault(Path(folder, f"shard-{number}.csv"), []).append(lead)
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    for path, shard in cut.items():
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=leads[0])
-            writer.writeheader()
-            writer.writerows(shard)
-    return sorted(map(str, cut))
-
 
 with DAG(
     "sharded_leads",
@@ -50,10 +29,14 @@ with DAG(
     tags=["campaigns", "ozonetel"],
     doc_md=__doc__,
 ):
+    # All rows of one number are in one shard, where they count as repeats, and the same on every try.
+    shards = task(shard_contacts)(
+        str(LEADS), shards=4, folder=f"{OUTCOMES}/sharded_leads/{{{{ run_id }}}}", key="phone"
+    )
     AddCampaignLeadOperator.partial(
         task_id="add",
         campaign_name="Shards",
         columns={"phoneNumber": "phone", "Name": "name", "City": "city"},
         outcomes_path=OUTCOMES,
         pool="ozonetel",
-    ).expand(contacts=shards(f"{OUTCOMES}/sharded_leads/{{{{ run_id }}}}"))
+    ).expand(contacts=shards)

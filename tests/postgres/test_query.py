@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from airflow.providers.postgres.hooks import postgres
 
+from airflow_provider_campaigns.delivery.plan.sources.database import database
 from airflow_provider_campaigns.delivery.plan.sources.query import BATCH, Query
 from airflow_provider_campaigns.exceptions import InputError
-from airflow_provider_campaigns.operators.base.database import database
 from tests.postgres.conftest import Execute
 
 pytestmark = pytest.mark.usefixtures("connect")

@@ -81,9 +81,9 @@ def open_contacts(
     from dataclasses import replace
 
     from airflow_provider_campaigns.delivery.plan.sources import open_source
+    from airflow_provider_campaigns.delivery.plan.sources.database import database
     from airflow_provider_campaigns.delivery.plan.sources.produced import Produced
     from airflow_provider_campaigns.delivery.plan.sources.query import Query
-    from airflow_provider_campaigns.operators.base.database import database
 
     if isinstance(contacts, Produced):
         return copy(replace(contacts, options=options))

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
-from airflow_provider_campaigns.delivery.run.engine import AHEAD
 from airflow_provider_campaigns.delivery.run.recovery import Description
+from airflow_provider_campaigns.delivery.run.rounds import AHEAD
 from airflow_provider_campaigns.exceptions import CallRefusedError
 from tests.delivery.tries import answers, fail_try, refuse
 from tests.delivery.world import Crash, Plan, World, new_try, phones, run_try

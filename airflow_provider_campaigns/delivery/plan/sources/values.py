@@ -62,7 +62,10 @@ def json_line(fields: Mapping[str, object]) -> bytes:
 
 def no_json(fields: Mapping[str, object]) -> str:
     """Return what is wrong with a row that JSON cannot hold."""
-    name, value = next((name, value) for name, value in fields.items() if not _fits(value))
+    found = next(((name, value) for name, value in fields.items() if not _fits(value)), None)
+    if found is None:
+        return "a column's name that JSON cannot hold"
+    name, value = found
     return f"column {name!r}: a value of type {type(value).__name__} that JSON cannot hold"
 
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseHook
-
 from airflow_provider_campaigns.exceptions import InputError
 
 
@@ -24,6 +22,7 @@ def database(conn_id: str) -> Iterator[Any]:
 
 
 def _connect(conn_id: str) -> Any:
+    from airflow.providers.common.compat.sdk import BaseHook
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
     try:
