@@ -64,6 +64,9 @@ class DecoratedDelivery(DecoratedOperator):
             **kwargs,
         )
 
+    def check_source(self) -> None:
+        """Do nothing: the function gives the contacts."""
+
     def execute(self, context: Context) -> Receipt:
         """Deliver the contacts that the function gives."""
         return CampaignDeliveryOperator.execute(self._with_contacts(context), context)

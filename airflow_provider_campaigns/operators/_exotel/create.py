@@ -17,10 +17,11 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_campaigns.exceptions import CampaignError, InputError
 from airflow_provider_campaigns.links.exotel import ExotelCampaignLink, ExotelReportLink, store_links
+from airflow_provider_campaigns.operators.base.choices import TIMING
 from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
 from airflow_provider_campaigns.operators.base.idempotent_create import IdempotentCreate, task_digest
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt
-from airflow_provider_campaigns.parameters import parse_bool, parse_positive_int
+from airflow_provider_campaigns.parameters import check_country, only_one, parse_bool, parse_positive_int
 from airflow_provider_campaigns.protocol.polling import MAX_POLL_FAILURES
 from airflow_provider_campaigns.sensors.wait import (
     CampaignWait,
@@ -32,6 +33,7 @@ from airflow_provider_campaigns.sensors.wait import (
 )
 from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared, clearing
 from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
+from airflow_provider_campaigns.templating.literals import Check, given_literals
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import WithHook
 
@@ -229,6 +231,25 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
         self.exotel_conn_id = exotel_conn_id
         self._killed = False
         self._campaign_id: str | None = None
+        self.check_literals()
+        given = given_literals(self, ("numbers", "lists", "contacts"))
+        if given and not self._given:
+            only_one(given)
+
+    def literal_checks(self) -> Mapping[str, Check]:
+        """Return what checks parameters that need no connection, by their names."""
+        from airflow_provider_campaigns.vendors.exotel import checks
+
+        return {
+            **TIMING,
+            "name": checks.check_name,
+            "region": partial(check_country, "region"),
+            "send_at": partial(checks.check_time, "send_at"),
+            "end_at": partial(checks.check_time, "end_at"),
+            "throttle": partial(parse_positive_int, "throttle"),
+            "call_duplicate_numbers": partial(parse_bool, "call_duplicate_numbers"),
+            "on_cleared": check_on_cleared,
+        }
 
     def execute(self, context: Context) -> Any:
         """Create the campaign, unless an earlier try did, and wait for its end if that is asked for."""
@@ -400,10 +421,10 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
     def _campaign(
         self, name: str, lists: Sequence[str], numbers: Sequence[str], overrides: Mapping[str, Any]
     ) -> CreateCampaign:
-        from airflow_provider_campaigns.vendors.exotel.campaign import NAME_LONGER_THAN, CreateCampaign
+        from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign
+        from airflow_provider_campaigns.vendors.exotel.checks import check_name
 
-        if not isinstance(self.name, str) or len(self.name.strip()) <= NAME_LONGER_THAN:
-            raise InputError("name", f"more than {NAME_LONGER_THAN} characters", self.name)
+        check_name(self.name)
         if taken := FIXED & overrides.keys():
             raise InputError("overrides", "fields that have no parameter of their own", ", ".join(sorted(taken)))
         return CreateCampaign(

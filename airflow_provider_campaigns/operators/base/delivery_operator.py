@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -15,11 +15,11 @@ from airflow_provider_campaigns.exceptions import DeliveryError, InputError, Led
 from airflow_provider_campaigns.links.campaign import CampaignLink
 from airflow_provider_campaigns.links.stored import StoredLink
 from airflow_provider_campaigns.masking import mask
+from airflow_provider_campaigns.operators.base.choices import CHOICES, DELIVERY, OnUnknown, check_columns
 from airflow_provider_campaigns.operators.base.contacts import (
     OnEmpty,
     check_given,
     check_number,
-    check_on_empty,
     open_contacts,
     open_reading,
     skips_when_empty,
@@ -33,8 +33,9 @@ from airflow_provider_campaigns.parameters import (
     parse_count_or_share,
     parse_positive_int,
 )
-from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared, clearing
+from airflow_provider_campaigns.state.cleared import OnCleared, clearing
 from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
+from airflow_provider_campaigns.templating.literals import Check, given_literals
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import Hook_co, WithHook
 
@@ -56,8 +57,6 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.operators.base.timing import OutsideWindow
     from airflow_provider_campaigns.protocol.send import Send
     from airflow_provider_campaigns.state.shards import ShardRegister
-
-OnUnknown = Literal["fail", "skip", "resend"]
 
 DEFAULT_MAX_INVALID = 0.5
 DEFAULT_MAX_RESENDS = 3
@@ -208,6 +207,25 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         self._progress: DeliveryProgress | None = None
         self._killed = False
         self._closes_in: Callable[[], float] = lambda: math.inf
+
+    def literal_checks(self) -> Mapping[str, Check]:
+        """Return what checks parameters that need no connection, by their names."""
+        return DELIVERY
+
+    def check_literals(self) -> None:
+        """Check parameters that are written into the DAG."""
+        super().check_literals()
+        self.check_source()
+
+    def check_source(self) -> None:
+        """
+        Refuse another number of sources than one, as far as the DAG says.
+
+        :raises InputError: it is another.
+        """
+        given = given_literals(self, ("contacts", "sql", "sql_conn_id"))
+        if given and not self._given:
+            check_given(given["contacts"], given["sql"], given["sql_conn_id"])
 
     def make_send(self) -> Send:
         """
@@ -390,17 +408,8 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
 
     def _check_choices(self) -> None:
         check_given(unwrap(self.contacts), self.sql, self.sql_conn_id)
-        if self.on_unknown not in get_args(OnUnknown):
-            raise InputError("on_unknown", " or ".join(get_args(OnUnknown)), repr(self.on_unknown))
-        check_on_cleared(self.on_cleared)
-        check_on_empty(self.on_empty)
-        if self.columns is None:
-            return
-        if not isinstance(self.columns, Mapping):
-            raise InputError("columns", "a dict {vendor field: source column}", type(self.columns).__name__)
-        for name, column in self.columns.items():
-            if not isinstance(name, str) or not isinstance(column, str):
-                raise InputError("columns", "names as text", f"{name!r}: {column!r}")
+        for name, check in {**CHOICES, "columns": check_columns}.items():
+            check(getattr(self, name))
 
     def _batch_size(self, send: Send) -> int:
         size = parse_positive_int("batch_size", self.batch_size) or send.batch_limit
