@@ -331,7 +331,7 @@ def test_what_is_only_known_when_the_task_runs_is_not_refused(how: str, native: 
 
 def test_default_arguments_are_checked_as_if_they_were_written_in_the_task() -> None:
     with _dag(default_args={"on_unknown": "skip", "retries": 3, "campaign_name": "Demo"}):
-        assert AddCampaignLeadOperator(task_id="right", contacts="a.csv").on_unknown == "skip"
+        assert AddCampaignLeadOperator(task_id="right", contacts="a.csv").on_unknown == "skip"  # type: ignore[call-arg]
     with _dag(default_args={"on_unknown": "ignore"}), pytest.raises(InputError, match="on_unknown"):
         AddCampaignLeadOperator(task_id="wrong", contacts="a.csv", campaign_name="Demo")
 
