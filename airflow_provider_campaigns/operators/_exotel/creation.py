@@ -19,9 +19,9 @@ from airflow_provider_campaigns.operators.base.timing import check_send_at, wait
 from airflow_provider_campaigns.parameters import parse_bool, parse_datetime, parse_object, parse_positive_int
 from airflow_provider_campaigns.protocol.polling import Poller
 from airflow_provider_campaigns.sensors.wait import make_trigger
+from airflow_provider_campaigns.state import task_state
 from airflow_provider_campaigns.state.cleared import check_on_cleared, clearing
 from airflow_provider_campaigns.state.overrides import instructions, with_override
-from airflow_provider_campaigns.state.task_state import task_state
 from airflow_provider_campaigns.templating.hidden_field import unwrap
 from airflow_provider_campaigns.vendors.exotel.campaign import MOST_NUMBERS, NAME_LONGER_THAN, CreateCampaign
 from airflow_provider_campaigns.vendors.exotel.status import created_at
@@ -63,7 +63,7 @@ class CampaignCreation:
         :raises InputError: it cannot be created as given.
         """
         operator, hook = self.operator, self.operator.hook
-        ti, store = self.context.get("ti"), task_state(self.context)
+        ti, store = self.context.get("ti"), task_state.task_state(self.context)
         consumed = stored_record(self.context).values.get("consumed", ())
         cleared, consumed = with_override(ti, clearing(ti, operator.retries, operator.on_cleared), consumed)
         once = IdempotentCreate(
@@ -166,7 +166,7 @@ def stored_record(context: Context) -> CreationRecord:
 
     :raises LedgerError: a record is missing or damaged.
     """
-    return CreationRecord(task_state(context), NOUN)
+    return CreationRecord(task_state.task_state(context), NOUN)
 
 
 def receipt_of(campaign: Mapping[str, Any], counts: Mapping[str, int] | None) -> dict[str, Any]:
