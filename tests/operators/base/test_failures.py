@@ -20,7 +20,8 @@ from airflow_provider_campaigns.exceptions import (
 )
 from airflow_provider_campaigns.protocol.messages import Response
 from tests.delivery.world import World
-from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext, make_acme, refuse, refuse_after, silence, statuses
+from tests.operators.base.acme import PEOPLE, MakeAcme, make_acme, refuse, refuse_after, silence, statuses
+from tests.operators.contexts import MakeContext
 
 
 @pytest.mark.parametrize("kept", ["folder", "xcom"])

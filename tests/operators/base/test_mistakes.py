@@ -13,7 +13,8 @@ from airflow_provider_campaigns.exceptions import (
 )
 from airflow_provider_campaigns.operators.base.contacts import MOST_OUTCOMES_IN_XCOM
 from tests.delivery.world import World, phones
-from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext
+from tests.operators.base.acme import PEOPLE, MakeAcme
+from tests.operators.contexts import MakeContext
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 
 from airflow_provider_campaigns.exceptions import InputError
 from tests.delivery.world import World, phones
-from tests.operators.base.acme import MakeAcme, MakeContext
+from tests.operators.base.acme import MakeAcme
+from tests.operators.contexts import MakeContext
 from tests.operators.hours import CLOSED, OPENS, WINDOW, ago, waits_for
 
 

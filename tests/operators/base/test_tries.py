@@ -15,7 +15,8 @@ from airflow_provider_campaigns.exceptions import (
     LedgerError,
 )
 from tests.delivery.world import World, phones
-from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext, refuse, refuse_after, silence, statuses
+from tests.operators.base.acme import PEOPLE, MakeAcme, refuse, refuse_after, silence, statuses
+from tests.operators.contexts import MakeContext
 
 
 def test_a_cleared_task_that_was_complete_sends_nothing_and_returns_the_same_receipt(

@@ -29,7 +29,8 @@ from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOper
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, contacted
 from tests.operators.conftest import FakeTaskStateStore
-from tests.operators.exotel.campaigns import TIMEOUT, MakeContext, State, campaigns, create, posts
+from tests.operators.contexts import MakeContext, State
+from tests.operators.exotel.campaigns import TIMEOUT, campaigns, create, posts
 
 PEOPLE = [f"+447700900{number:03}" for number in range(11)]
 IN_A_REQUEST, ON_A_LIST = 3, 6

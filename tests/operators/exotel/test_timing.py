@@ -13,7 +13,8 @@ from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.vendors.exotel.campaign import MOST_NUMBERS
 from tests.connections import calls
-from tests.operators.exotel.campaigns import MakeContext, State, create, posts
+from tests.operators.contexts import MakeContext, State
+from tests.operators.exotel.campaigns import create, posts
 from tests.operators.hours import CLOSED, OPENS, WINDOW, ago, waits_for
 
 OLD = {"max_age": timedelta(hours=24)}
