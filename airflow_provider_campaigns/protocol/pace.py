@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_campaigns.protocol.messages import Conversation, NotSentError, Request, SignIn, Sleep, Step, T
 
-# Requests are spaced for a little less than the limit: they do not arrive as evenly as they leave, and one too many
+# Requests are spaced for a little less than the limit: they do not arrive as evenly as they are sent, and one too many
 # in a vendor's minute is refused.
 SHARE_OF_LIMIT = 0.99
 # Seconds that a late wake-up may be made up for, so that such do not add up. A minute at that share of the limit has

@@ -175,7 +175,7 @@ def test_a_row_that_cannot_be_read_is_invalid() -> None:
     }
 
 
-def test_an_invalid_contact_is_told_without_its_address() -> None:
+def test_an_invalid_contact_is_reported_without_its_address() -> None:
     assert ends(["+44 7700 900123 call after 5"]) == ["phone: expected digits, got +44***23 call after 5"]
 
 

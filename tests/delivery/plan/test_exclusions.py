@@ -162,7 +162,7 @@ def test_repeats(send: Send, contacts: list[Any], expected: list[str | None], tm
         pytest.param(
             LEADS, LEAD, [{"Phone Number": "+15550100001", "since": "2026-01-01"}], id="field as people spell it"
         ),
-        pytest.param(LEADS, LEAD, [{"opted_out": "+15550100001"}], id="one column only, surely a number"),
+        pytest.param(LEADS, LEAD, [{"opted_out": "+15550100001"}], id="one column only, so a number"),
         pytest.param(LEADS, LEAD, [{"mobile": "15550100001"}], id="one column only, named as numbers are"),
         pytest.param(LEADS, LEAD, "phoneNumber,since\n+1 555 0100001,2026-01-01\n,\n", id="a file"),
         pytest.param(LEADS, LEAD, "number\n+1.555.010.0001\n", id="a file with one column"),

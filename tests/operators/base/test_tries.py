@@ -149,7 +149,7 @@ def test_a_cleared_task_may_send_to_everybody_again_once(
 
     assert world.contacted == phones(5), "the retry went on"
     assert receipt["accepted"] == 5
-    # And one that is cleared to resume after that goes on with the latest, too.
+    # And one that is cleared to resume after that continues with the latest, too.
     context = make_context(4, max_tries=4, state=state)
     assert acme(**place, retries=1).execute(context) == receipt
     assert world.contacted == phones(5)

@@ -170,7 +170,7 @@ class TestAge:
         ({"send_window": "nine to five"}, "send_window"),
         ({"send_window": WINDOW, "outside_window": "fail"}, "outside_window"),
         ({"max_age": 3600}, "max_age"),
-        # Told now, not when the window opens.
+        # Reported now, not when the window opens.
         ({"send_window": WINDOW, "numbers": ["no number"]}, "numbers, row 1"),
     ],
 )
