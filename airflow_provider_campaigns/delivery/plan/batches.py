@@ -131,7 +131,7 @@ class _OpenBatch:
 
     def takes(self, state: _RowState, contact: Contact | Outcome) -> bool:
         """Whether the next row belongs to it."""
-        if not self:
+        if not self._first:
             return True
         if state is not self._state or len(self._contacts) + len(self._outcomes) == MOST_ROWS:
             return False
@@ -192,7 +192,7 @@ class Reading:
         :raises InputError: two columns are the same field.
         """
         if self.columns is None:
-            return self.renamed(row)
+            return _renamed(row, self._own_names)
         row = _renamed(row, self._source_names)
         return {name: row[column] for name, column in self._columns.items() if column in row}
 
