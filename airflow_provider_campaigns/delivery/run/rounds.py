@@ -13,7 +13,8 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from airflow_provider_campaigns.delivery.plan.batches import Batch, masked
+from airflow_provider_campaigns.delivery.plan.batches import Batch
+from airflow_provider_campaigns.delivery.plan.reading import masked
 from airflow_provider_campaigns.delivery.run.lookahead import Lookahead
 from airflow_provider_campaigns.delivery.run.replies import (
     Fate,

@@ -19,7 +19,7 @@ from airflow_provider_campaigns.state.cleared import check_on_cleared
 from airflow_provider_campaigns.templating.hidden_field import unwrap
 
 if TYPE_CHECKING:
-    from airflow_provider_campaigns.delivery.plan.batches import Reading
+    from airflow_provider_campaigns.delivery.plan.reading import Reading
     from airflow_provider_campaigns.delivery.plan.sources import Source
     from airflow_provider_campaigns.delivery.plan.sources.query import Query
     from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.delivery.plan.batches import (
+from airflow_provider_campaigns.delivery.plan.exclusions import read_exclusions
+from airflow_provider_campaigns.delivery.plan.reading import (
     EXCLUDED,
     MAYBE_EXCLUDED,
     NOT_ALLOWED,
@@ -16,7 +17,6 @@ from airflow_provider_campaigns.delivery.plan.batches import (
     REPEATED_PERSON,
     Reading,
 )
-from airflow_provider_campaigns.delivery.plan.exclusions import read_exclusions
 from airflow_provider_campaigns.delivery.plan.sources import Source, open_source
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.protocol.send import Send

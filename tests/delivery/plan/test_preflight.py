@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.delivery.plan.batches import NATIONAL, Reading
 from airflow_provider_campaigns.delivery.plan.preflight import ROWS_TO_WARN_OF, PreflightResult, check, count_recipients
+from airflow_provider_campaigns.delivery.plan.reading import NATIONAL, Reading
 from airflow_provider_campaigns.delivery.plan.sources import Row, Source, open_source
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.protocol.send import Contact

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.delivery.plan.batches import Reading
 from airflow_provider_campaigns.delivery.plan.preview import FIRST_ROWS, Preview, preview
+from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import open_source
 from airflow_provider_campaigns.protocol.messages import Conversation, Keep, Recall, Request, SignIn
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply
