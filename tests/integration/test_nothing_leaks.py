@@ -41,7 +41,8 @@ from tests.integration.leaks import (
     probing_operators,
     rows,
 )
-from tests.operators.conftest import MakeContext, make_context
+from tests.operators.conftest import make_context
+from tests.operators.contexts import MakeContext
 from tests.operators.deliveries import write_csv
 from tests.stored_dags import stored_dag
 
