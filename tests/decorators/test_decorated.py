@@ -16,7 +16,8 @@ from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.exceptions import CallRefusedError, InputError
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, connect, contacted, keep_tokens_in_memory
-from tests.operators.conftest import MakeContext, airflow_variables, clock, make_context
+from tests.operators.conftest import airflow_variables, clock, make_context
+from tests.operators.contexts import MakeContext
 
 __all__ = ["airflow_variables", "clock", "make_context"]
 

@@ -21,8 +21,7 @@ from airflow_provider_campaigns.operators.xtremepush import ExecuteXtremepushCam
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.sensors.ozonetel import OzonetelCampaignSensor
 from tests.connections import connect, keep_tokens_in_memory
-
-MakeContext = Callable[..., Any]
+from tests.operators.contexts import MakeContext
 
 # What each operator needs, beside what a mistake changes.
 RIGHT: dict[str, tuple[str, dict[str, Any]]] = {
