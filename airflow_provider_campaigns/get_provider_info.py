@@ -160,13 +160,19 @@ _EXOTEL = {
     "ui-field-behaviour": {
         "hidden-fields": ["schema"],
         "relabeling": {"host": "API host", "login": "API key", "password": "API token"},
-        "placeholders": {"host": "https://api.exotel.com (Mumbai: https://api.in.exotel.com)", "port": _PORT},
+        "placeholders": {
+            "host": "https://api.exotel.com (Mumbai: https://api.in.exotel.com)",
+            "port": _PORT,
+            "login": "required; see API settings in the dashboard",
+            "password": "required; see API settings in the dashboard",
+        },
     },
     "conn-fields": {
         "account_sid": {
             "label": "Account SID",
-            "description": "From the API settings of the Exotel dashboard.",
-            "schema": {"type": "string"},
+            "description": "Required; from the API settings of the Exotel dashboard.",
+            # Null as well: else the form's Save button waits until the extra fields are opened.
+            "schema": {"type": ["string", "null"]},
         },
         **_REGION,
         **_SHARED_FIELDS,
