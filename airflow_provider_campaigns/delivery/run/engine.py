@@ -31,10 +31,12 @@ from typing import Any
 from airflow_provider_campaigns.delivery.plan.batches import Batch, Fingerprint, Reading, masked
 from airflow_provider_campaigns.delivery.plan.preflight import PreflightResult, check
 from airflow_provider_campaigns.delivery.plan.sources import Source
+from airflow_provider_campaigns.delivery.record.held import MOST_HELD
 from airflow_provider_campaigns.delivery.record.ledger import RESEND_ALL, Ledger
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome, replied
 from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
+from airflow_provider_campaigns.delivery.record.ranges import Rows
 from airflow_provider_campaigns.delivery.record.receipt import Receipt, make_receipt
 from airflow_provider_campaigns.delivery.run.interpreter import gc_frozen
 from airflow_provider_campaigns.delivery.run.limits import Limits
@@ -200,7 +202,7 @@ class Delivery:
         self.ledger.start(header, self.reading.left_out())
         self._earlier = EarlierTries(self.send, self.ledger, self.outcomes, self.limits)
         self.outcomes.begin(self._description(header))
-        self._record = WriteBuffer(self.ledger, self.outcomes, self._earlier)
+        self._record = WriteBuffer(self.ledger, self.outcomes, self._earlier, self.clock)
         self.begun = True
         if complete and self.ledger.receipt:
             self._rebuild()
@@ -301,10 +303,12 @@ class Delivery:
 
     def _rebuild(self) -> None:
         """Write outcomes again that are gone, as far as the ledger knows them."""
-        missing = self._earlier.missing
-        if not missing:
+        if not self._earlier.missing:
             return
-        log.warning("%s has no outcomes of rows %s that earlier tries sent", self.outcomes.place, missing)
+        lost = self._earlier.missing.copy()
+        lost.discard(Rows(row, row) for row in self._earlier.held)
+        if lost:
+            log.warning("%s has no outcomes of rows %s that earlier tries sent", self.outcomes.place, lost)
         for lines in rebuild(self.reading, self.source, self.ledger, self._earlier, MOST_LINES):
             self.outcomes.write(lines)
 
@@ -335,7 +339,7 @@ class Delivery:
             "began": self.ledger.began_at,
             "header": dict(header),
             "left_out": self.reading.left_out(),
-            "ahead": AHEAD * self.max_concurrency * self.batch_size,
+            "ahead": AHEAD * self.max_concurrency * self.batch_size + (MOST_HELD if self.outcomes.holds else 0),
             "copy": list(copy) if copy else None,
         }
 
@@ -379,6 +383,7 @@ class Delivery:
                 if self._in_flight:
                     self._collect()
                 elif self._exhausted or self._error:
+                    self._record.flush()
                     break
         except Exception as error:
             self._rescue(error, tickets)

@@ -105,6 +105,12 @@ class Store:
         self.world.values.pop(key, None)
 
 
+class RemoteRecords(OutcomeRecords):
+    """Outcomes whose parts cost as much as in object storage, so that the ledger holds them until one is due."""
+
+    holds = True
+
+
 class FakeSend(Send):
     vendor = "fake"
     campaign = "c"
@@ -202,6 +208,7 @@ class Campaign:
     trouble: float
     concurrency: int
     troubled: bool
+    remote: bool
     kills: int = 0
 
     @property
@@ -216,7 +223,8 @@ class Campaign:
             ledger.begin()
         except LedgerError:
             return "refused"
-        outcomes = OutcomeRecords(store, ledger.try_number, ledger.try_numbers)
+        kind = RemoteRecords if self.remote else OutcomeRecords
+        outcomes = kind(store, ledger.try_number, ledger.try_numbers)
         delivery = Delivery(
             send=self.send,
             reading=Reading(self.send),
@@ -227,7 +235,7 @@ class Campaign:
             batch_size=self.dice.randint(1, self.send.batch_limit),
             max_concurrency=self.concurrency,
             limits=Limits("skip"),
-            clock=accumulate(iter(lambda: self.dice.uniform(0, 0.04), None)).__next__,
+            clock=accumulate(iter(lambda: self.dice.uniform(0, 0.5 if self.remote else 0.04), None)).__next__,
         )
         try:
             receipt = delivery.deliver({"campaign": "c"})
@@ -303,6 +311,7 @@ class Campaign:
 
 @pytest.mark.slow
 @pytest.mark.no_cover  # other tests take the same lines
+@pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("troubled", [False, True])
 def test_whatever_moment_a_process_dies_at_nobody_is_contacted_twice_and_nobody_is_lost(
@@ -318,6 +327,7 @@ def test_whatever_moment_a_process_dies_at_nobody_is_contacted_twice_and_nobody_
             trouble=dice.choice((0, 0, 0.3)),
             concurrency=dice.choice((1, 2, 4)),
             troubled=troubled,
+            remote=dice.random() < 0.5,
         )
         tries, state = 0, ""
         while state not in {"done", "lost"}:
