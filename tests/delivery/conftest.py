@@ -11,6 +11,9 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_campaigns.delivery.run import engine, write_buffer
 
+# What the ledger holds at the most with ``small_parts``.
+FEW_HELD = 3
+
 
 @pytest.fixture
 def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,7 +25,7 @@ def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the ledger hold few outcomes, and a part be full with few, so that there are several in a small delivery."""
     for module in (write_buffer, engine):
-        monkeypatch.setattr(module, "MOST_HELD", 3)
+        monkeypatch.setattr(module, "MOST_HELD", FEW_HELD)
     monkeypatch.setattr(write_buffer, "FULL", 5)
 
 

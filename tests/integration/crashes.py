@@ -16,7 +16,7 @@ from running_airflow import FINISHED
 
 from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome
-from airflow_provider_campaigns.delivery.run.engine import AHEAD
+from airflow_provider_campaigns.delivery.run.rounds import AHEAD
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.integration.scheduler import Run, ScheduledAirflow, Task
 from tests.integration.sends import PHONES, SENDS, SendKind

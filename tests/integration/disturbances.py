@@ -8,13 +8,14 @@ import random
 import shutil
 import signal
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
-from running_airflow import AIRFLOW_3, FINISHED
+from running_airflow import AIRFLOW, AIRFLOW_3, FINISHED
 
 from tests.integration.crashes import Send
 from tests.operators.deliveries import write_csv
@@ -22,6 +23,10 @@ from tests.versions import AIRFLOW_V_3_3_PLUS
 
 # Seconds that a statement waits for SQLite's lock, which Airflow's processes hold now and then.
 LOCKED_SECONDS = 60.0
+# And that others are given to give it back.
+FREE_SECONDS = 5.0
+# A send that was started twice is waited for.
+END_SECONDS = 300.0
 
 
 def lose_outcomes(send: Send, dice: random.Random) -> None:
@@ -56,31 +61,80 @@ def lose_record(send: Send, dice: random.Random) -> None:
 
 def overtake(send: Send, dice: random.Random) -> None:
     """Pause the task's process until Airflow has started the next try, then let it continue beside its successor."""
+    with _paused(send, dice) as pid:
+        if pid:
+            send.run.until("is tried again", lambda task: task.state in FINISHED or task.pid not in {None, pid})
+            send.wait_for_requests(send.requests() + dice.randint(1, 10))
+
+
+def start_twice(send: Send, dice: random.Random) -> None:
+    """Pause the task's process, start the same try in another one, then let the first continue beside it."""
+    run, started = send.run, None
+    try:
+        with _paused(send, dice) as pid:
+            if pid:
+                arguments = [run.dag_id, run.run_id, "send"]
+                command = [sys.executable, "-m", "tests.integration.second_start", *arguments]
+                if not AIRFLOW_3:
+                    dag_id, run_id, task_id = arguments
+                    command = [*AIRFLOW, "tasks", "run", "--raw", dag_id, task_id, run_id]
+                # Either may end the other one; where the first still reports that it failed, a retry overtakes both.
+                send.kills += 1 if AIRFLOW_3 else 2
+                started = run.airflow.start({f"second-start-{run.run_id}": command})
+                # Those in flight when it was paused may still arrive.
+                requests = send.requests() + send.kind.max_concurrency + dice.randint(1, 10)
+                run.wait("requests of a second process", lambda: send.requests() >= requests)
+        run.until("is over", lambda task: task.state in FINISHED, END_SECONDS)
+    finally:
+        if started:
+            started.communicate()
+
+
+# The scheduler of Airflow 2 has one process after the other: while one is paused, it starts no other one.
+DISTURBANCES: tuple[Callable[[Send, random.Random], None], ...] = (
+    lose_outcomes,
+    shuffle_contacts,
+    lose_record,
+    start_twice,
+    *((overtake,) if AIRFLOW_3 else ()),
+)
+
+
+@contextmanager
+def _paused(send: Send, dice: random.Random) -> Iterator[int | None]:
+    """Within ``with``, the process of the send stands still; yields its id, None if the send is over before."""
     if not send.wait_for_requests(send.requests() + dice.randint(1, 10)):
+        yield None
         return
     running = send.run.task()
     if running.state in FINISHED or running.pid is None:
+        yield None
         return
     process = psutil.Process(running.pid)
     paused = [one for one in (process.parent(), process) if one]
-    for one in paused:
-        one.suspend()
+    _suspend(send, paused)
     send.kills += 1
     try:
-        send.run.until("is tried again", lambda task: task.state in FINISHED or task.pid not in {None, running.pid})
-        send.wait_for_requests(send.requests() + dice.randint(1, 10))
+        yield running.pid
     finally:
         for one in paused:
             one.resume()
 
 
-# Airflow 2 has one process after the other: while one is paused, no other one is started.
-DISTURBANCES: tuple[Callable[[Send, random.Random], None], ...] = (
-    lose_outcomes,
-    shuffle_contacts,
-    lose_record,
-    *((overtake,) if AIRFLOW_3 else ()),
-)
+def _suspend(send: Send, processes: list[psutil.Process]) -> None:
+    """Suspend processes, at a moment at which they do not hold the lock of SQLite, which others wait for."""
+    while True:
+        for one in processes:
+            one.suspend()
+        try:
+            with _database(send, seconds=FREE_SECONDS) as database:
+                database.execute("BEGIN IMMEDIATE")
+                database.rollback()
+        except sqlite3.OperationalError:
+            for one in processes:
+                one.resume()
+            continue
+        return
 
 
 @contextmanager
@@ -114,7 +168,7 @@ def _records(send: Send) -> tuple[str, str, str]:
 
 
 @contextmanager
-def _database(send: Send) -> Iterator[Any]:
+def _database(send: Send, seconds: float = LOCKED_SECONDS) -> Iterator[Any]:
     path: Path = send.run.airflow.home / "airflow.db"
-    with closing(sqlite3.connect(path, timeout=LOCKED_SECONDS)) as connection:
+    with closing(sqlite3.connect(path, timeout=seconds)) as connection:
         yield connection

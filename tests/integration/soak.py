@@ -21,16 +21,20 @@ from pathlib import Path
 
 from airflow import __version__
 
-from airflow_provider_campaigns.delivery.run.engine import AHEAD
+from airflow_provider_campaigns.delivery.run.rounds import AHEAD
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.integration.crashes import LATENCY, NOBODY_KNOWS, NUMBERS_PER_CAMPAIGN, POINTS, UNANSWERED, Creation, Send
 from tests.integration.disturbances import DISTURBANCES
 from tests.integration.scheduler import ScheduledAirflow
 from tests.integration.sends import SENDS
+from tests.integration.shards import ShardedSend
 
 EXOTEL = "exotel"
-NAMES = [*SENDS, EXOTEL]
+MAPPED = "mapped"
+NAMES = [*SENDS, EXOTEL, MAPPED]
+# The runs whose shards are shuffled: so many times in a row each.
+SHUFFLES = 3
 
 FEWEST_REQUESTS = 500
 # A kill comes at a random request of the next so many, by requests in flight.
@@ -100,7 +104,7 @@ class Soak:
     def lines(self, names: Sequence[str]) -> Iterator[Line]:
         """Yield a line per scenario of these sends."""
         for name in names:
-            scenarios = self._creations() if name == EXOTEL else self._sends(name)
+            scenarios = self._scenarios(name)
             for scenario, run in scenarios.items():
                 self.sandbox.latency(LATENCY)
                 try:
@@ -109,6 +113,11 @@ class Soak:
                     traceback.print_exc()
                     yield Line(name, scenario, problems=[f"{type(error).__name__}: {error}"])
                 self.sandbox.clear_faults()
+
+    def _scenarios(self, name: str) -> dict[str, Callable[[str], Line]]:
+        if name == MAPPED:
+            return {"shards shuffled": self._shuffled}
+        return self._creations() if name == EXOTEL else self._sends(name)
 
     def _sends(self, name: str) -> dict[str, Callable[[str], Line]]:
         return {
@@ -199,6 +208,28 @@ class Soak:
         total["most"] += NUMBERS_PER_CAMPAIGN * sum(request["fault"] in UNANSWERED for request in requests)
         seconds = time.monotonic() - began
         return Line(EXOTEL, scenario, requests=len(requests), seconds=seconds, problems=problems, **total)
+
+    def _shuffled(self, scenario: str) -> Line:
+        """Clear mapped sends, one of which was killed, and give them their shards in another order, again and again."""
+        dice = self._dice(MAPPED, scenario)
+        began, before = time.monotonic(), self.sandbox.counts("ozonetel")["requests"]
+        total: Counter[str] = Counter()
+        problems: list[str] = []
+        for _ in range(-(-self._fewer(failing=True) // SHUFFLES)):
+            send = ShardedSend.begin(self.airflow, self.sandbox)
+            for _ in range(SHUFFLES):
+                send.disturb(dice)
+            problems += send.finish()
+            total.update(
+                kills=send.kills,
+                tries=sum(fields["try_number"] for fields in send.instances()),
+                contacts=sum(map(len, send.shards)),
+                contacted=send.received().total(),
+                unknown=send.unknown(),
+                most=send.most_unknown(),
+            )
+        requests = self.sandbox.counts("ozonetel")["requests"] - before
+        return Line(MAPPED, scenario, requests=requests, seconds=time.monotonic() - began, problems=problems, **total)
 
     # -- what they share
 

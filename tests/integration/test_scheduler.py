@@ -14,6 +14,7 @@ from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.integration.crashes import LATENCY, Send
 from tests.integration.disturbances import DISTURBANCES
 from tests.integration.scheduler import Run, ScheduledAirflow
+from tests.integration.shards import ShardedSend
 
 # Longer than what any of them waits for, so that the error names what it waited for in vain.
 pytestmark = pytest.mark.timeout(300)
@@ -82,6 +83,17 @@ def test_a_task_that_is_disturbed_contacts_nobody_twice_and_loses_nobody(
 
     assert send.run.end().state == "success"
     assert send.problems(send.run.xcom("receipt")) == []
+
+
+def test_mapped_sends_whose_shards_are_shuffled_contact_nobody_twice_and_lose_nobody(
+    scheduled: ScheduledAirflow, sandbox: SandboxClient
+) -> None:
+    send = ShardedSend.begin(scheduled, sandbox)
+
+    send.disturb(random.Random(7))
+
+    assert send.finish() == []
+    assert send.kills == 1
 
 
 ENDS: dict[str, tuple[str, Callable[[Run], object]]] = {

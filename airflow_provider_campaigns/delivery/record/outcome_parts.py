@@ -28,14 +28,16 @@ class Outcomes(ABC):
     :param try_number: number of the running try.
     """
 
-    holds: bool = False
-    """Whether writing a part costs so much that the ledger holds outcomes until one is due."""
-
     def __init__(self, try_number: int) -> None:
         self._try = try_number
         self._last = 0
         self.since = 0
         """Number of the first try whose outcomes count."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether writing a part costs so much that the ledger holds outcomes until one is due."""
+        return False
 
     @property
     @abstractmethod

@@ -7,15 +7,23 @@ many ended how.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 
 from airflow_provider_campaigns.delivery.plan.batches import LEFT_OUT, Entry, Reading
 from airflow_provider_campaigns.delivery.plan.sources import Source
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
-from airflow_provider_campaigns.delivery.record.outcome import Outcome, Status, outcome
+from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome, Status, outcome
+from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.run.resume import EarlierTries
+from airflow_provider_campaigns.exceptions import DeliveryError
+
+log = logging.getLogger(__name__)
+
+# Outcomes that are stored at a time.
+MOST_LINES = 10_000
 
 REBUILT = "its outcome was lost; this is what the ledger has"
 
@@ -23,30 +31,58 @@ REBUILT = "its outcome was lost; this is what the ledger has"
 ANSWERED: tuple[Status, ...] = ("accepted", "duplicate", "rejected")
 
 
-def rebuild(
-    reading: Reading, source: Source, ledger: Ledger, earlier: EarlierTries, most: int
-) -> Iterator[list[Outcome]]:
+def rebuild(outcomes: Outcomes, reading: Reading, source: Source, ledger: Ledger, earlier: EarlierTries) -> None:
     """
-    Yield outcomes to be stored in place of lost ones, some thousand at a time.
+    Write outcomes that the ledger holds, and those again that are gone, as far as the ledger knows them.
 
     ``earlier.missing`` keeps the rows of which the ledger does not know it: it has counts, so it knows what became of
     contacts that all ended alike.
-
-    :param most: outcomes at a time.
     """
+    if not earlier.missing:
+        return
+    gone = earlier.missing.copy()
+    gone.discard(Rows(row, row) for row in earlier.held)
+    if gone:
+        log.warning("%s has no outcomes of rows %s that earlier tries sent", outcomes.place, gone)
+    lines: list[Outcome] = []
+    for line in _known(reading, source, ledger, earlier):
+        lines.append(line)
+        if len(lines) == MOST_LINES:
+            _write(lines, outcomes, earlier)
+            lines = []
+    if lines:
+        _write(lines, outcomes, earlier)
+
+
+def check_complete(outcomes: Outcomes, ledger: Ledger, missing: RowSet, there: int, rows: int) -> None:
+    """
+    Refuse to call a delivery complete of which not every row has an outcome.
+
+    :param missing: settled rows whose outcomes are gone.
+    :param there: how many outcomes there are.
+    :param rows: of the source.
+    :raises DeliveryError: outcomes are missing.
+    """
+    if not missing and there == rows and outcomes.complete():
+        return
+    known = ", ".join(f"{ledger.counts[status]} {status}" for status in STATUSES if ledger.counts[status])
+    raise DeliveryError(
+        f"All contacts were dealt with, but {outcomes.place} has outcomes of {there} of {rows} rows"
+        f"{f', not of rows {missing}' if missing else ''}. The ledger has {known}. Restore what is gone (on several "
+        f"machines the folder must be shared), and clear the task: nothing is sent again",
+        final=True,
+    )
+
+
+def _known(reading: Reading, source: Source, ledger: Ledger, earlier: EarlierTries) -> Iterator[Outcome]:
+    """Yield the outcomes of missing rows that the ledger knows."""
     missing = earlier.missing.copy()
     unknown, others_left_out = ledger.unknown, ledger.others_left_out
     status = _common_status(_entries(reading, source, missing), ledger, earlier)
-    lines: list[Outcome] = []
     for entry in _entries(reading, source, missing):
         line = _held(entry, earlier) or _line(entry, unknown, status, others_left_out=others_left_out)
         if line:
-            lines.append(line)
-        if len(lines) == most:
-            yield _counted(lines, earlier)
-            lines = []
-    if lines:
-        yield _counted(lines, earlier)
+            yield line
 
 
 def _entries(reading: Reading, source: Source, rows: RowSet) -> Iterator[Entry]:
@@ -96,9 +132,9 @@ def _line(entry: Entry, unknown: RowSet | None, status: Status | None, *, others
     return outcome(row, key, status, REBUILT) if status else None
 
 
-def _counted(lines: list[Outcome], earlier: EarlierTries) -> list[Outcome]:
-    """Take outcomes that are stored again off the missing ones."""
+def _write(lines: list[Outcome], outcomes: Outcomes, earlier: EarlierTries) -> None:
+    """Store outcomes again, and take their rows off the missing ones."""
     earlier.tally.add(lines)
     for line in lines:
         earlier.missing.remove(Rows(line["row"], line["row"]))
-    return lines
+    outcomes.write(lines)

@@ -8,18 +8,22 @@ may have ahead: they count as intended.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from airflow_provider_campaigns.delivery.plan.batches import Fingerprint, Reading
+from airflow_provider_campaigns.delivery.plan.batches import Fingerprint, Reading, key_to_compare
 from airflow_provider_campaigns.delivery.plan.sources import Source
 from airflow_provider_campaigns.delivery.record.ledger import RESEND_ALL, Checkpoint, Copy, TryRecord
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
+from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.run.tally import OutcomeTally
 from airflow_provider_campaigns.exceptions import LedgerError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,16 +68,28 @@ class Description:
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise LedgerError(f"{outcomes.place}: its description is damaged ({type(error).__name__})") from error
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it as it is stored."""
+        return {
+            "try": self.number,
+            "began": self.began,
+            "header": dict(self.header),
+            "left_out": self.left_out,
+            "ahead": self.ahead,
+            "copy": list(self.copy) if self.copy else None,
+        }
 
-def recovered(
-    number: int, description: Description, outcomes: OutcomeFolder, reading: Reading, source: Source
-) -> TryRecord:
+
+def recovered(number: int, outcomes: Outcomes, reading: Reading, source: Source) -> TryRecord:
     """
     Return the record of the earlier tries of a delivery.
 
     :param number: under which it is stored.
-    :raises LedgerError: outcomes are damaged, or those of other contacts.
+    :raises LedgerError: outcomes are damaged or gone, or those of other contacts.
     """
+    description = Description.read(outcomes) if isinstance(outcomes, OutcomeFolder) else None
+    if description is None or not isinstance(outcomes, OutcomeFolder):
+        raise LedgerError(f"{outcomes.place} has no description any more", remedy=RESEND_ALL)
     record = TryRecord(number, began=description.began, header=dict(description.header), left_out=description.left_out)
     record.copy = description.copy
     tally, unknown = OutcomeTally(), RowSet()
@@ -84,10 +100,9 @@ def recovered(
     lines = _Lines(outcomes.written())
     for row, contact in reading.entries(source.read()):
         fingerprint.add(row, contact)
-        key = contact["key"] if isinstance(contact, dict) else contact.key
         line = lines.take(row)
         if line is not None:
-            if line["key"] != key:
+            if key_to_compare(line) != key_to_compare(contact):
                 raise LedgerError(
                     f"{source.name}: row {row} is not the contact whose outcome an earlier try of this task stored. "
                     f"Restore the contacts, or clear the task with on_cleared='resend' to send to everybody again",
@@ -113,6 +128,7 @@ def recovered(
         )
     record.unknown, record.intended = unknown, list(in_flight)
     record.counts = tally.counts
+    log.warning("The record of earlier tries is gone; this one resumes from their outcomes in %s", outcomes.path)
     return record
 
 

@@ -1,21 +1,75 @@
-"""What the answer to a request means for its contacts, and what the answers together mean for the delivery."""
+"""What the answer to a request means: for its ticket, and for each of its contacts."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import Enum, auto
 
 from airflow_provider_campaigns.delivery.plan.batches import masked
 from airflow_provider_campaigns.delivery.record.outcome import Outcome, replied
-from airflow_provider_campaigns.delivery.run.limits import Limits
-from airflow_provider_campaigns.delivery.run.senders import Answer
+from airflow_provider_campaigns.delivery.run.resume import EarlierTries, Numbered
+from airflow_provider_campaigns.delivery.run.senders import Answer, Ticket
 from airflow_provider_campaigns.exceptions import (
-    DeliveryError,
+    CallRefusedError,
+    InputError,
     OutcomeUnknownError,
     RequestRejectedError,
-    VendorFailingError,
+    VendorUnavailableError,
 )
-from airflow_provider_campaigns.protocol.send import ContactReply
+from airflow_provider_campaigns.protocol.pace import StoppedError
+from airflow_provider_campaigns.protocol.send import ContactReply, Send
+
+# Errors that show that a request did not arrive: refused, never connected, stopped, not even made.
+NOT_ARRIVED = (CallRefusedError, VendorUnavailableError, StoppedError, InputError)
+
+
+class Fate(Enum):
+    """What an answer means for its ticket."""
+
+    NOT_SENT = auto()
+    SEND_AGAIN = auto()
+    KEEP_OPEN = auto()
+    SEND_TO_MISSING = auto()
+    SETTLED = auto()
+
+
+def fate_of(answer: Answer, send: Send, earlier: EarlierTries, *, stopping: bool) -> Fate:
+    """
+    Return what an answer means for its ticket.
+
+    :param stopping: nothing may be sent any more.
+    """
+    ticket, error = answer.ticket, answer.error
+    if error and (not answer.left or isinstance(error, NOT_ARRIVED)):
+        return Fate.NOT_SENT
+    if isinstance(error, OutcomeUnknownError):
+        if ticket.resends and not stopping:
+            return Fate.SEND_AGAIN
+        if send.safe_to_resend:
+            return Fate.KEEP_OPEN
+    if ticket.looks_up_since is not None and not stopping and earlier.may_send_again(_missing(answer)):
+        return Fate.SEND_TO_MISSING
+    return Fate.SETTLED
+
+
+def sent_again(ticket: Ticket, *, counted: bool) -> Ticket:
+    """
+    Return what sends a ticket once more, after a request whose outcome is unknown.
+
+    :param counted: it counts as one of the resends that ``max_resends`` limits.
+    """
+    return replace(ticket, resends=ticket.resends - 1, resent=True, intended=True, counted=counted)
+
+
+def sent_to_missing(answer: Answer, earlier: EarlierTries) -> Ticket:
+    """Return what sends to those whom a look-up did not find."""
+    ticket = answer.ticket
+    pairs = zip(ticket.contacts, replies_of(answer), strict=True)
+    found = [replied(row, contact.key, reply) for (row, contact), reply in pairs if reply.status != "unknown"]
+    missing = replace(ticket, contacts=_missing(answer), others=[*ticket.others, *found])
+    return replace(earlier.again(missing), intended=True)
 
 
 def replies_of(answer: Answer) -> Sequence[ContactReply]:
@@ -43,47 +97,7 @@ def outcomes_of(answer: Answer, replies: Sequence[ContactReply]) -> list[Outcome
     return [*answer.ticket.others, *lines]
 
 
-class StopConditions:
-    """
-    Knows when to stop: the vendor is failing, or refuses more contacts than allowed.
-
-    :param vendor: its name.
-    :param most_unknown: requests in a row whose outcome may be unknown.
-    :param limits: how many contacts may be rejected.
-    """
-
-    def __init__(self, vendor: str, most_unknown: int, limits: Limits) -> None:
-        self._vendor = vendor
-        self._most_unknown = most_unknown
-        self._limits = limits
-        self._unknown_in_a_row = 0
-        self._failing: DeliveryError | None = None
-        self.first_rejection = ""
-
-    def record_reply(self, replies: Sequence[ContactReply]) -> None:
-        """Take note of the replies to one request."""
-        if all(reply.status == "unknown" for reply in replies):
-            self.record_unknown(str(replies[-1].reason))
-            return
-        self._unknown_in_a_row = 0
-        if not self.first_rejection:
-            rejected = (reply for reply in replies if reply.status == "rejected")
-            self.first_rejection = next((f"; the first one: {one.reason}: {one.message}" for one in rejected), "")
-
-    def record_unknown(self, reason: str) -> None:
-        """Take note of a request whose outcome is unknown, and why."""
-        self._unknown_in_a_row += 1
-        if self._unknown_in_a_row > self._most_unknown:
-            self._failing = VendorFailingError(
-                f"{self._vendor} left {self._unknown_in_a_row} requests in a row unanswered, the last one: "
-                f"{reason}. The rest was not sent; a retry sends it"
-            )
-
-    def reason_to_stop(self, counts: Mapping[str, int], rows: int | None = None) -> DeliveryError | None:
-        """
-        Return why to send nothing more, None when there is no reason.
-
-        :param counts: contacts by status.
-        :param rows: of the source.
-        """
-        return self._failing or self._limits.exceeded(counts, self.first_rejection, rows)
+def _missing(answer: Answer) -> list[Numbered]:
+    """Return the contacts that a look-up did not find, with their row numbers."""
+    pairs = zip(answer.ticket.contacts, replies_of(answer), strict=True)
+    return [contact for contact, reply in pairs if reply.status == "unknown"]

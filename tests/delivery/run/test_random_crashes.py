@@ -5,7 +5,8 @@ A world with a vendor, a store and outcomes; a process counts its steps and stop
 SIGKILL: from then on nothing it does has an effect. What the vendor received before stays received. Also feared, and
 drawn at random between and within tries:
 
-- the source comes in another order, or with more rows at its end;
+- the source comes in another order, with other spellings of the same persons, or with more rows at its end;
+- a person is repeated in another spelling, or opted out in one of them;
 - outcomes are lost;
 - keys of the ledger vanish;
 - the process is paused at any step, also while a write is stalled in the database, and another process runs the same or
@@ -18,19 +19,21 @@ import json
 import os
 import random
 from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
 import pytest
 
 from airflow_provider_campaigns.delivery.plan.batches import Reading
+from airflow_provider_campaigns.delivery.plan.exclusions import read_exclusions
 from airflow_provider_campaigns.delivery.plan.sources import open_source
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeRecords
-from airflow_provider_campaigns.delivery.run.engine import AHEAD, Delivery
+from airflow_provider_campaigns.delivery.run.engine import Delivery
 from airflow_provider_campaigns.delivery.run.limits import Limits
+from airflow_provider_campaigns.delivery.run.rounds import AHEAD
 from airflow_provider_campaigns.delivery.run.senders import Answer, Ticket
 from airflow_provider_campaigns.exceptions import (
     CallRefusedError,
@@ -41,20 +44,32 @@ from airflow_provider_campaigns.exceptions import (
     RequestRejectedError,
     VendorUnavailableError,
 )
+from airflow_provider_campaigns.identity import Kind, UnreadableError, read_person
 from airflow_provider_campaigns.protocol.pace import StoppedError
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply, ReplyStatus, Send
+from tests.spellings import draw_spelling
 
 # `make soak` sets more.
 CRASH_POINTS = int(os.environ.get("CRASH_POINTS", "2000"))
 SEEDS = 20
+ENDS = {"done", "lost", "nobody"}
 
 
 class Crash(BaseException):
     """The process was killed."""
 
 
+REGION = "US"
+PERSONS: dict[Kind, Callable[[int], str]] = {
+    "phone": lambda number: f"+1555010{number:04}",
+    "email": lambda number: f"person{number}@example.com",
+    "id": lambda number: f"person-{number}",
+}
+"""How a person is written by whom all spellings are drawn, by number."""
+
+
 class World:
-    """Everything that outlives a process, and the vendor."""
+    """Everything that outlives a process, and the vendor, which knows persons by whatever spelling."""
 
     def __init__(self, dice: random.Random) -> None:
         self.dice = dice
@@ -108,24 +123,32 @@ class Store:
 class RemoteRecords(OutcomeRecords):
     """Outcomes whose parts cost as much as in object storage, so that the ledger holds them until one is due."""
 
-    holds = True
+    @property
+    def holds(self) -> bool:
+        return True
 
 
 class FakeSend(Send):
     vendor = "fake"
     campaign = "c"
-    required = (("id",),)
+    required = (("person",),)
+    region = REGION
+    recipient_fields: Mapping[str, Kind] = {}
     batch_limit = 1
     safe_to_resend = ""
 
-    def __init__(self, batch_limit: int, safe: bool) -> None:
+    def __init__(self, batch_limit: int, safe: bool, kind: Kind) -> None:
         self.batch_limit = batch_limit
         self.safe_to_resend = "the vendor checks" if safe else ""
+        self.kind = kind
+        self.recipient_fields = {"person": kind}
 
     def contact(self, fields: Any) -> Contact:
-        if "bad" in fields:
-            raise InvalidContactError("id", "an id", fields["bad"])
-        return Contact(fields["id"], dict(fields))
+        try:
+            person = read_person(self.kind, fields["person"], REGION)
+        except UnreadableError as error:
+            raise InvalidContactError("person", str(error), fields["person"]) from error
+        return Contact(person.text, dict(fields), (person.text,), person.key, (person,))
 
     def request(self, contacts: Any, *, resent: bool = False) -> Any:
         raise NotImplementedError("FakeSenders answers in place of the vendor")
@@ -175,7 +198,7 @@ class FakeSenders:
         if trouble == "lost":
             return Answer(ticket, error=OutcomeUnknownError("fake", "nothing came back"))
         self.process.step()
-        keys = [contact.key for _, contact in ticket.contacts]
+        keys = [contact.body["who"] for _, contact in ticket.contacts]
         if trouble == "reject":
             return Answer(ticket, error=RequestRejectedError("fake", "bad"))
         world.requests.append(keys)
@@ -191,11 +214,17 @@ class FakeSenders:
         return Answer(ticket, [ContactReply(status if key in there else "accepted") for key in keys])
 
 
-def contacts(dice: random.Random) -> list[dict[str, str]]:
-    rows: list[dict[str, str]] = [{"id": str(number)} for number in range(dice.randint(1, 30))]
+def spelled(dice: random.Random, kind: Kind, rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Return rows with a spelling each of the person they name."""
+    return [{**row, "person": draw_spelling(dice, row["who"], kind)} if row["who"] else dict(row) for row in rows]
+
+
+def contacts(dice: random.Random, kind: Kind) -> list[dict[str, str]]:
+    """Return rows that name a person (``who``) in some spelling, some of them twice, and some that name nobody."""
+    rows = [{"who": PERSONS[kind](number)} for number in range(dice.randint(1, 30))]
     for _ in range(dice.randint(0, 5)):
-        rows.insert(dice.randint(0, len(rows)), dice.choice(({"bad": "x"}, dict(dice.choice(rows)))))
-    return rows
+        rows.insert(dice.randint(0, len(rows)), dice.choice(({"who": "", "person": " "}, dice.choice(rows))))
+    return spelled(dice, kind, rows)
 
 
 @dataclass
@@ -208,15 +237,24 @@ class Campaign:
     trouble: float
     concurrency: int
     troubled: bool
-    remote: bool
+    remote: bool = False
+    opted_out: Sequence[str] = ()
     kills: int = 0
+
+    @property
+    def recipients(self) -> set[str]:
+        """Who is to be sent to."""
+        return {row["who"] for row in self.rows if row["who"]}.difference(self.opted_out)
 
     @property
     def dice(self) -> random.Random:
         return self.world.dice
 
     def run_try(self, process: Process, rows: list[dict[str, str]]) -> str:
-        """Run one try, and return how it ends: refused (it sent nothing), failed, lost (outcomes are), or done."""
+        """
+        Run one try, and return how it ends: refused (it sent nothing), failed, lost (outcomes are), nobody (can be sent
+        to), or done.
+        """
         store = Store(self.world, process)
         ledger = Ledger.open(store)
         try:
@@ -227,7 +265,7 @@ class Campaign:
         outcomes = kind(store, ledger.try_number, ledger.try_numbers)
         delivery = Delivery(
             send=self.send,
-            reading=Reading(self.send),
+            reading=self.reading(),
             source=open_source(rows),
             ledger=ledger,
             outcomes=outcomes,
@@ -244,11 +282,20 @@ class Campaign:
         except (CallRefusedError, VendorUnavailableError, DeliveryError) as error:
             if "has outcomes of" in str(error):
                 return "lost"
+            if "no contact can be sent" in str(error):
+                return "nobody"
             left = delivery.report_unsent()
             assert left["contacts"] <= len(rows), left
             return "failed"
         assert receipt["contacts"] == len(rows), receipt
         return "done"
+
+    def reading(self) -> Reading:
+        reading = Reading(self.send)
+        if not self.opted_out:
+            return reading
+        opted_out = [draw_spelling(self.dice, who, self.send.kind) for who in self.opted_out]
+        return replace(reading, excluded=read_exclusions(open_source(opted_out, "exclude", plain=True), reading))
 
     def next_try(self) -> str:
         """Run a try that may be killed, and paused."""
@@ -273,11 +320,14 @@ class Campaign:
 
     def happen(self) -> str:
         """Let something happen between two tries, and return how the delivery stands."""
-        match self.dice.choice(("nothing", "nothing", "shuffled", "added", "outcomes lost", "key vanished")):
+        match self.dice.choice(("nothing", "nothing", "shuffled", "spelled", "added", "outcomes lost", "key vanished")):
             case "shuffled":
-                return self.shuffle()
+                return self.replace_contacts(self.dice.sample(self.rows, len(self.rows)))
+            case "spelled":
+                return self.replace_contacts(spelled(self.dice, self.send.kind, self.rows))
             case "added":
-                self.rows.append({"id": f"added {len(self.rows)}"})
+                who = PERSONS[self.send.kind](100 + len(self.rows))
+                self.rows += spelled(self.dice, self.send.kind, [{"who": who}])
             case "outcomes lost":
                 for key in [key for key in self.world.values if key.startswith("outcomes-")]:
                     if self.dice.random() < 0.7:
@@ -286,9 +336,8 @@ class Campaign:
                 return self.vanish()
         return "killed"
 
-    def shuffle(self) -> str:
-        """Run a try with the contacts in another order: it is refused, unless nobody was reached so far."""
-        others = self.dice.sample(self.rows, len(self.rows))
+    def replace_contacts(self, others: list[dict[str, str]]) -> str:
+        """Run a try with the same persons in another order or spelling: refused, unless nobody was reached so far."""
         state = self.run_try(Process(), others)
         if state != "refused":
             self.rows = others
@@ -320,23 +369,29 @@ def test_whatever_moment_a_process_dies_at_nobody_is_contacted_twice_and_nobody_
     dice = random.Random(f"{seed} {troubled}")
     kills = 0
     while kills < CRASH_POINTS // SEEDS // 2:
+        kind = dice.choice(tuple(PERSONS))
         campaign = Campaign(
             world=World(dice),
-            rows=contacts(dice),
-            send=FakeSend(dice.choice((1, 3, 10)), safe=dice.random() < 0.4),
+            rows=contacts(dice, kind),
+            send=FakeSend(dice.choice((1, 3, 10)), safe=dice.random() < 0.4, kind=kind),
+            opted_out=[PERSONS[kind](dice.randint(0, 30)) for _ in range(dice.choice((0, 0, 2)))],
             trouble=dice.choice((0, 0, 0.3)),
             concurrency=dice.choice((1, 2, 4)),
             troubled=troubled,
             remote=dice.random() < 0.5,
         )
         tries, state = 0, ""
-        while state not in {"done", "lost"}:
+        while state not in ENDS:
             tries += 1
             assert tries < 500
             state = campaign.happen() if troubled else ""
-            if state not in {"done", "lost"}:
+            if state not in ENDS:
                 state = campaign.next_try()
-        check(campaign, lost=state == "lost")
+        if state == "nobody":
+            assert not campaign.recipients
+            assert not campaign.world.requests
+        else:
+            check(campaign, lost=state == "lost")
         kills += campaign.kills
 
 
@@ -353,12 +408,15 @@ def check(campaign: Campaign, *, lost: bool) -> None:
     assert [line["row"] for line in lines] == list(range(1, len(rows) + 1))
     status = {line["row"]: line["status"] for line in lines}
     for number, row in enumerate(rows, 1):
-        if "bad" in row:
+        if not row["who"]:
             assert status[number] == "invalid"
+        elif row["who"] in campaign.opted_out:
+            first = next(earlier for earlier, other in enumerate(rows, 1) if other["who"] == row["who"])
+            assert status[number] == ("invalid" if number == first else "duplicate")
         elif status[number] == "accepted":
-            assert world.received[row["id"]] == 1
+            assert world.received[row["who"]] == 1
         elif status[number] == "rejected":
-            assert world.received[row["id"]] == 0 or safe
+            assert world.received[row["who"]] == 0 or safe
         else:
             # A row of a batch that was in flight at a crash or cut off, or a repeat of a row before it.
             assert status[number] in {"unknown", "duplicate"}
@@ -369,6 +427,6 @@ def check(campaign: Campaign, *, lost: bool) -> None:
         assert unknown <= campaign.kills * AHEAD * campaign.concurrency * campaign.send.batch_limit
     # A process that was overtaken may have had the answer that its successor's request came first.
     dealt_with = {"accepted", "unknown", "rejected", *(["duplicate"] if safe and campaign.troubled else [])}
-    firsts = {row["id"] for row in rows if "bad" not in row}
-    reported = {row["id"] for number, row in enumerate(rows, 1) if status[number] in dealt_with and "bad" not in row}
-    assert reported == firsts
+    reported = {row["who"] for number, row in enumerate(rows, 1) if status[number] in dealt_with}
+    assert reported.difference(campaign.opted_out) == campaign.recipients
+    assert world.received.keys().isdisjoint(campaign.opted_out)

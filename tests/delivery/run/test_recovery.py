@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
-from airflow_provider_campaigns.delivery.run import engine
-from airflow_provider_campaigns.delivery.run.engine import AHEAD
 from airflow_provider_campaigns.delivery.run.recovery import Description
+from airflow_provider_campaigns.delivery.run.rounds import AHEAD
 from airflow_provider_campaigns.exceptions import CallRefusedError
+from tests.delivery.conftest import FEW_HELD
 from tests.delivery.tries import answers, fail_try, refuse
 from tests.delivery.world import Crash, Plan, World, new_try, phones, run_try
 
@@ -47,7 +47,7 @@ def recover(world: World, plan: Plan) -> None:
     assert set(world.contacted) | unknown == set(PEOPLE)
     assert world.most_often <= 1
     assert {line["key"] for line in lines if line["status"] == "accepted"} <= set(world.contacted)
-    held = engine.MOST_HELD if plan.remote else 0
+    held = FEW_HELD if plan.remote else 0
     assert len(unknown) <= (AHEAD * plan.max_concurrency * 4 + held) * max(1, world.crashes)
 
 

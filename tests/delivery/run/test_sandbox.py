@@ -16,7 +16,7 @@ from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import count
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
-from airflow_provider_campaigns.delivery.run import engine
+from airflow_provider_campaigns.delivery.run import rounds
 from airflow_provider_campaigns.delivery.run.engine import Delivery
 from airflow_provider_campaigns.delivery.run.limits import Limits
 from airflow_provider_campaigns.delivery.run.senders import ThreadedSenders
@@ -110,7 +110,7 @@ def test_asked_to_end_it_waits_for_those_in_flight_and_sends_nothing_more(
     with pytest.raises(DeliveryError, match="SIGTERM"):
         delivery.deliver(HEADER)
 
-    assert time.monotonic() - began < engine.STOP_GRACE
+    assert time.monotonic() - began < rounds.STOP_GRACE
     ending.join()
     receipt = delivery.report_unsent()
     received = len(calls(sandbox, "xtremepush"))
@@ -126,7 +126,7 @@ def test_asked_to_end_it_waits_for_those_in_flight_and_sends_nothing_more(
 def test_asked_to_end_it_gives_up_on_a_vendor_that_takes_too_long(
     sandbox: SandboxClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "STOP_GRACE", 0.2)
+    monkeypatch.setattr(rounds, "STOP_GRACE", 0.2)
     store = Store()
     delivery = new_try(sandbox, store, tmp_path)
     sandbox.fault("hang-after", vendor="xtremepush", skip=1, times=CONCURRENCY)
@@ -151,12 +151,12 @@ def test_a_store_that_fails_in_the_middle_stops_it_and_a_later_try_settles_from_
 ) -> None:
     store = Store()
     delivery = new_try(sandbox, store, tmp_path)
-    rounds = 0
+    stored = 0
 
     def progress(counts: Mapping[str, int]) -> None:
-        nonlocal rounds
-        rounds += 1
-        store.fails = rounds == 3
+        nonlocal stored
+        stored += 1
+        store.fails = stored == 3
 
     record = delivery.ledger.record
 
@@ -186,5 +186,5 @@ def test_a_store_that_fails_in_the_middle_stops_it_and_a_later_try_settles_from_
     assert len(reached) == len(set(reached)) == last["accepted"], "nobody twice"
     assert last["contacts"] == len(USERS)
     # What was stored as intended, and did not leave, is unknown unless the store could be told so.
-    assert last["unknown"] <= (0 if recovers else engine.AHEAD * CONCURRENCY)
+    assert last["unknown"] <= (0 if recovers else rounds.AHEAD * CONCURRENCY)
     assert last["accepted"] + last["unknown"] == len(USERS)
