@@ -244,6 +244,9 @@ class WorldSenders:
     def stop(self) -> None:
         self._pace.stopped = True
 
+    def hold(self, held: bool) -> None:
+        """Nothing is in flight while something is stored."""
+
     def abandon(self) -> None:
         """Nothing is in flight between rounds."""
 

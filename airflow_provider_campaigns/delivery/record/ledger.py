@@ -164,6 +164,11 @@ class Ledger:
         return self._claim.number
 
     @property
+    def last_active(self) -> int:
+        """The number of the last earlier try that intended or settled anything, 0 when there is none."""
+        return max((one.number for one in self._tries if one.active), default=0)
+
+    @property
     def found(self) -> bool:
         """Whether an earlier try stored a record, whether or not it counts."""
         return bool(self._loaded)

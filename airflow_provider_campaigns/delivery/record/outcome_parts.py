@@ -74,6 +74,10 @@ class Outcomes(ABC):
     def unsent(self) -> Iterable[Outcome]:
         """Return the rows that the last try which ended early did not send."""
 
+    def unsent_by(self) -> int:
+        """Return the number of the earlier try that stored ``unsent``, 0 when none did."""
+        return 0
+
     @abstractmethod
     def write_unsent(self, outcomes: Iterable[Outcome]) -> None:
         """Store the rows that this try did not send, in place of an earlier try's."""

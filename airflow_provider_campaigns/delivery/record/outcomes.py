@@ -204,8 +204,12 @@ class OutcomeFolder(Outcomes):
 
     def unsent(self) -> Iterator[Outcome]:
         """Return the rows in the latest file of those that were not sent."""
-        tries = [number_of_try for number_of_try in self._tries_with_unsent() if number_of_try >= self.since]
-        return _lines(self._file(max(tries), "unsent")) if tries else iter(())
+        number_of_try = self.unsent_by()
+        return _lines(self._file(number_of_try, "unsent")) if number_of_try else iter(())
+
+    def unsent_by(self) -> int:
+        """Return the number of the last try that came to an orderly end and did not send to all; 0: there is none."""
+        return max((one for one in self._tries_with_unsent() if one >= self.since), default=0)
 
     def _tries_with_unsent(self) -> list[int]:
         return [number_of_try for number_of_try, number in self._parts() if number == "unsent"]

@@ -18,6 +18,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -94,6 +95,20 @@ class Delivery:
 
     def __post_init__(self) -> None:
         self._stopping = Stopping(self.send.vendor, self.max_concurrency, self.limits, self._stop_senders)
+
+    @property
+    def is_to_end(self) -> bool:
+        """Whether the try was asked to end."""
+        return self._stopping.asked_at is not None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within ``with``, no request is begun, and those in flight continue."""
+        self.senders.hold(True)
+        try:
+            yield
+        finally:
+            self.senders.hold(False)
 
     @property
     def first_rejection(self) -> str:

@@ -54,6 +54,10 @@ class EarlierTries:
         self._stored: dict[int, Outcome] = {}
         self.settled, self.unresolved = ledger.rows()
         """The rows that are done, and those of which no more is known than that they were intended."""
+        if self.unresolved and outcomes.unsent_by() >= ledger.last_active:
+            # Its ledger could not be reached any more, and it said there that it had not sent to them.
+            unsent = (line["row"] for line in outcomes.unsent() if line["status"] == "unsent")
+            self.unresolved.discard(Rows(row, row) for row in unsent)
         self.tally = OutcomeTally()
         """The outcomes of settled rows."""
         self.missing = self.settled.copy()

@@ -34,6 +34,7 @@ from airflow_provider_campaigns.parameters import (
     parse_positive_int,
 )
 from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared, clearing
+from airflow_provider_campaigns.state.patience import Patience
 from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import Hook_co, WithHook
@@ -61,6 +62,7 @@ OnUnknown = Literal["fail", "skip", "resend"]
 
 DEFAULT_MAX_INVALID = 0.5
 DEFAULT_MAX_RESENDS = 3
+DEFAULT_MAX_OUTAGE = 120
 SINGLE_CONCURRENCY = 16
 BATCH_CONCURRENCY = 2
 
@@ -117,6 +119,9 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
     :param max_age: refuse a run whose data interval ended longer ago (a ``timedelta``), so that a catch-up or backfill
         cannot contact everybody again; default no limit. It does not apply to a task that waited for its window, nor
         once something was sent.
+    :param max_outage: how long the task waits when Airflow cannot be reached (its API server; its database, on Airflow
+        2) to store what it sends and sent, in seconds; default 120. Meanwhile no request is begun, and those in flight
+        are awaited. Airflow's own attempts come on top: each may take half a minute.
     :param preview: do everything but send; shows the first request in the log, recipients masked, and returns a receipt
         in which those that would be sent are ``unsent``, with ``first_rows``: the first five of them, masked.
     :return: a receipt: ``vendor``, ``campaign``, counts by status, ``requests``, ``outcomes_path``. It is also the
@@ -178,6 +183,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         send_window: str | Mapping[str, Any] | None = None,
         outside_window: OutsideWindow = "wait",
         max_age: timedelta | None = None,
+        max_outage: int = DEFAULT_MAX_OUTAGE,
         preview: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -203,10 +209,12 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         self.send_window = send_window
         self.outside_window = outside_window
         self.max_age = max_age
+        self.max_outage = max_outage
         self.preview = preview
         self._delivering: Delivery | None = None
         self._progress: DeliveryProgress | None = None
         self._killed = False
+        self._patience = Patience(0)
         self._closes_in: Callable[[], float] = lambda: math.inf
 
     def make_send(self) -> Send:
@@ -238,7 +246,10 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
             return self._show(context)
         try:
             # First of all: so that a task that fails at a mistake, and is cleared, is known to have sent nothing.
-            records = open_task_records(context, self.retries, self.on_cleared, self.outcomes_path, waited=waited)
+            self._patience = Patience(parse_count("max_outage", self.max_outage, DEFAULT_MAX_OUTAGE))
+            records = open_task_records(
+                context, self.retries, self.on_cleared, self.outcomes_path, waited=waited, patience=self._patience
+            )
             return self._resume(records, context, waited=waited)
         except DeliveryError as error:
             self._explain(error, context)
@@ -333,6 +344,8 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         self.log.info("Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, delivery.send.campaign)
         self._progress = delivery.progress = DeliveryProgress(rows, progress_note(context))
         self._delivering = delivery
+        self._patience.ended = lambda: delivery.is_to_end
+        self._patience.waiting = delivery.held
         if self._killed:
             self.on_kill()
 
@@ -476,7 +489,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         self.log.info("Receipt: %s", ", ".join(f"{name} {value}" for name, value in receipt.items()))
         if self._progress:
             self._progress.end(receipt)
-        store_receipt(context, receipt, outcomes)
+        self._patience.run(partial(store_receipt, context, receipt, outcomes))
 
     def _warn(self, delivery: Delivery) -> None:
         """Log why contacts were not accepted."""

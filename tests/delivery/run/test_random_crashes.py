@@ -177,6 +177,9 @@ class FakeSenders:
     def abandon(self) -> None:
         return None
 
+    def hold(self, held: bool) -> None:
+        return None
+
     def collect(self, timeout: float | None, least: int = 1) -> list[Answer]:
         dice = self.world.dice
         tickets = list(self.waiting)
