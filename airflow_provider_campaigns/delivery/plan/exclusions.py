@@ -80,7 +80,8 @@ class Exclusions:
         keys = list(map(self._keys_of, contacts))
         there = self._keys.find({key for certain, maybe in keys for key in certain | maybe})
         return [
-            Excluded.YES if certain & there else Excluded.MAYBE if maybe & there else Excluded.NO for certain, maybe in keys
+            Excluded.YES if certain & there else Excluded.MAYBE if maybe & there else Excluded.NO
+            for certain, maybe in keys
         ]
 
     def digest(self) -> str:
