@@ -13,6 +13,8 @@ from airflow_provider_campaigns.protocol.messages import Conversation, NotSentEr
 # Requests are spaced for a little less than the limit: they do not arrive as evenly as they are sent, and one too many
 # in a vendor's minute is refused.
 SHARE_OF_LIMIT = 0.99
+# Seconds after which it is checked again whether requests that were held back may be sent.
+HELD_SECONDS = 0.2
 # Seconds that a late wake-up may be made up for, so that such do not add up. A minute at that share of the limit has
 # 0.6 s to spare, whatever the limit; the other half is for the way to the vendor.
 MADE_UP_FOR = 0.3
@@ -43,6 +45,8 @@ class Pace:
         self._next = -math.inf
         self._paused_until = 0.0
         self.stopped = False
+        self.held = False
+        """Whether no request may be sent for the time being; may be set by another thread."""
 
     @property
     def ended(self) -> bool:
@@ -147,15 +151,18 @@ class _Turns:
 
         A slot that was taken already is kept unless it was missed since.
         """
-        pace, slot = self._pace, self._slot
-        if slot is None or pace.missed(slot):
-            slot = pace.reserve()
-        while not pace.ended and (seconds := pace.until(slot)) > 0:
-            yield Sleep(seconds, "")
-            if not pace.missed(slot):
+        pace, slot, waited = self._pace, self._slot, False
+        while not pace.ended:
+            if pace.held:
+                yield Sleep(HELD_SECONDS, "")
+                continue
+            if slot is None or pace.missed(slot):
+                # If it had one, it queues up behind the others again.
+                slot, waited = pace.reserve(), False
+            if waited or (seconds := pace.until(slot)) <= 0:
                 break
-            # It queues up behind the others again.
-            slot = pace.reserve()
+            yield Sleep(seconds, "")
+            waited = True
         self._slot = slot
         ended = pace.ended
         if ended and not self._wrote:

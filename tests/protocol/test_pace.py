@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -378,3 +379,43 @@ def test_a_conversation_that_is_given_up_is_closed(clock: Clock) -> None:
     conversation.close()
 
     assert closed == [True]
+
+
+# -- holding
+
+
+def test_no_request_leaves_while_they_are_held_and_afterwards_they_keep_their_distance(clock: Clock) -> None:
+    pace = Pace(60, clock)
+    pace.held = True
+    waiting = [paced(several(WRITE), pace) for _ in range(20)]
+    assert all(isinstance(next(one), Sleep) for one in waiting)
+    for _ in range(100):
+        assert all(isinstance(one.send(None), Sleep) for one in waiting)
+    pace.held = False
+
+    left = [when for one in waiting for when in drive(one, clock)[1]]
+
+    gaps = [after - before for before, after in itertools.pairwise(left)]
+    assert all(1.0 <= gap < 1.5 for gap in gaps), gaps
+
+
+def test_a_request_that_waits_for_its_slot_does_not_leave_once_they_are_held(clock: Clock) -> None:
+    pace = Pace(60, clock)
+    pace.reserve()
+    waiting = paced(several(WRITE), pace)
+    assert isinstance(next(waiting), Sleep)
+    pace.held = True
+    clock.now += 1
+
+    assert isinstance(waiting.send(None), Sleep)
+
+
+def test_what_is_held_ends_once_stopped(clock: Clock) -> None:
+    pace = Pace(None, clock)
+    pace.held = True
+    waiting = paced(several(WRITE), pace)
+    assert isinstance(next(waiting), Sleep)
+    pace.stopped = True
+
+    with pytest.raises(StoppedError):
+        waiting.send(None)

@@ -18,6 +18,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -26,6 +27,7 @@ from airflow_provider_campaigns.delivery.plan.batches import Batch, Fingerprint,
 from airflow_provider_campaigns.delivery.plan.preflight import PreflightResult, check
 from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import Source
+from airflow_provider_campaigns.delivery.record.held import MOST_HELD
 from airflow_provider_campaigns.delivery.record.ledger import RESEND_ALL, Ledger
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
@@ -95,6 +97,20 @@ class Delivery:
         self._stopping = Stopping(self.send.vendor, self.max_concurrency, self.limits, self._stop_senders)
 
     @property
+    def is_to_end(self) -> bool:
+        """Whether the try was asked to end."""
+        return self._stopping.asked_at is not None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within ``with``, no request is begun, and those in flight continue."""
+        self.senders.hold(True)
+        try:
+            yield
+        finally:
+            self.senders.hold(False)
+
+    @property
     def first_rejection(self) -> str:
         """The vendor's words on the first contact it rejected in this try, for a message; empty: it rejected none."""
         return self._stopping.first_rejection
@@ -148,7 +164,7 @@ class Delivery:
         self.ledger.start(header, self.reading.left_out())
         self._earlier = EarlierTries(self.send, self.ledger, self.outcomes, self.limits)
         self.outcomes.begin(self._description(header).as_json())
-        self._record = WriteBuffer(self.ledger, self.outcomes, self._earlier)
+        self._record = WriteBuffer(self.ledger, self.outcomes, self._earlier, self.clock)
         self.begun = True
         if complete and self.ledger.receipt:
             self._rebuild()
@@ -271,7 +287,7 @@ class Delivery:
             began=self.ledger.began_at,
             header=header,
             left_out=self.reading.left_out(),
-            ahead=AHEAD * self.max_concurrency * self.batch_size,
+            ahead=AHEAD * self.max_concurrency * self.batch_size + (MOST_HELD if self.outcomes.holds else 0),
             copy=self.ledger.copy,
         )
 

@@ -133,6 +133,7 @@ class Rounds:
                 if self._in_flight:
                     self._collect()
                 elif self._exhausted or self._stopping.error:
+                    self._record.flush()
                     break
         except Exception as error:
             self._rescue(error, tickets)

@@ -12,7 +12,11 @@ from airflow_provider_campaigns.links.campaign import CampaignLink
 from airflow_provider_campaigns.links.stored import StoredLink
 from airflow_provider_campaigns.operators.base.choices import DELIVERY, OnUnknown
 from airflow_provider_campaigns.operators.base.contacts import check_given
-from airflow_provider_campaigns.operators.base.delivery_parameters import DEFAULT_MAX_INVALID, DEFAULT_MAX_RESENDS
+from airflow_provider_campaigns.operators.base.delivery_parameters import (
+    DEFAULT_MAX_INVALID,
+    DEFAULT_MAX_OUTAGE,
+    DEFAULT_MAX_RESENDS,
+)
 from airflow_provider_campaigns.parameters import parse_bool
 from airflow_provider_campaigns.state.cleared import OnCleared
 from airflow_provider_campaigns.templating.hidden_field import HiddenField
@@ -85,6 +89,9 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
     :param max_age: refuse a run whose data interval ended longer ago (a ``timedelta``), so that a catch-up or backfill
         cannot contact everybody again; default no limit. It does not apply to a task that waited for its window, nor
         once something was sent.
+    :param max_outage: how long the task waits when Airflow cannot be reached (its API server; its database, on Airflow
+        2) to store what it sends and sent, in seconds; default 120. Meanwhile no request is begun, and those in flight
+        are awaited. Airflow's own attempts come on top: each may take half a minute.
     :param preview: do everything but send; shows the first request in the log, recipients masked, and returns a receipt
         in which those that would be sent are ``unsent``, with ``first_rows``: the first five of them, masked.
     :return: a receipt: ``vendor``, ``campaign``, counts by status, ``requests``, ``outcomes_path``. It is also the
@@ -146,6 +153,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         send_window: str | Mapping[str, Any] | None = None,
         outside_window: OutsideWindow = "wait",
         max_age: timedelta | None = None,
+        max_outage: int = DEFAULT_MAX_OUTAGE,
         preview: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -171,6 +179,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         self.send_window = send_window
         self.outside_window = outside_window
         self.max_age = max_age
+        self.max_outage = max_outage
         self.preview = preview
         self._task: DeliveryTask | None = None
         self._killed = False

@@ -15,6 +15,7 @@ from airflow_provider_campaigns.exceptions import LedgerError, SendWindowClosedE
 from airflow_provider_campaigns.links.campaign import CampaignLink
 from airflow_provider_campaigns.operators.base.contacts import check_number, skips_when_empty
 from airflow_provider_campaigns.operators.base.delivery_parameters import (
+    DEFAULT_MAX_OUTAGE,
     batch_size_of,
     check_choices,
     concurrency_of,
@@ -25,8 +26,10 @@ from airflow_provider_campaigns.operators.base.delivery_parameters import (
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt, store_receipt
 from airflow_provider_campaigns.operators.base.task_records import RESEND_ALL, TaskRecords, open_task_records
 from airflow_provider_campaigns.operators.base.timing import hours_of, wait_or_skip
+from airflow_provider_campaigns.parameters import parse_count
 from airflow_provider_campaigns.protocol.send import Concludes
 from airflow_provider_campaigns.state.cleared import clearing
+from airflow_provider_campaigns.state.patience import Patience
 from airflow_provider_campaigns.state.shards import ShardRegister, shard_register
 from airflow_provider_campaigns.state.task_state import progress_note
 
@@ -53,6 +56,7 @@ class DeliveryTask:
         self._waited = waited
         self._delivering: Delivery | None = None
         self._progress: DeliveryProgress | None = None
+        self._patience = Patience(0)
         self._ended = ""
         self._closes_in: Callable[[], float] = lambda: math.inf
 
@@ -71,8 +75,14 @@ class DeliveryTask:
         """
         operator = self._operator
         # First of all: so that a task that fails at a mistake, and is cleared, is known to have sent nothing.
+        self._patience = Patience(parse_count("max_outage", operator.max_outage, DEFAULT_MAX_OUTAGE))
         records = open_task_records(
-            self._context, operator.retries, operator.on_cleared, operator.outcomes_path, waited=self._waited
+            self._context,
+            operator.retries,
+            operator.on_cleared,
+            operator.outcomes_path,
+            waited=self._waited,
+            patience=self._patience,
         )
         check_choices(operator)
         send = operator.make_send()
@@ -153,6 +163,8 @@ class DeliveryTask:
         )
         self._progress = delivery.progress = DeliveryProgress(rows, progress_note(self._context))
         self._delivering = delivery
+        self._patience.ended = lambda: delivery.is_to_end
+        self._patience.waiting = delivery.held
         if self._ended:
             delivery.end(self._ended)
 
@@ -216,7 +228,7 @@ class DeliveryTask:
         self._operator.log.info("Receipt: %s", ", ".join(f"{name} {value}" for name, value in receipt.items()))
         if self._progress:
             self._progress.end(receipt)
-        store_receipt(self._context, receipt, delivery.outcomes)
+        self._patience.run(partial(store_receipt, self._context, receipt, delivery.outcomes))
         self._operator.store_links(receipt, delivery.outcomes, self._context)
         for reason in delivery.reasons():
             self._operator.log.warning("%s", reason)
