@@ -1,4 +1,4 @@
-"""Requests are sent evenly, wait when one of them is asked to, and no longer leave once the delivery is stopped."""
+"""Requests are sent evenly, wait when one of them is asked to, and are not sent once the delivery is stopped."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_request_is_ready_before_its_turn_comes() -> None:
     assert vars(request)["body"] == b'{"name": "An\\u00e9"}'
 
 
-def test_a_body_that_json_does_not_know_is_told_at_once() -> None:
+def test_a_body_that_json_does_not_know_is_reported_at_once() -> None:
     with pytest.raises(InputError, match="request body: expected values that JSON knows"):
         paced(several(Request("POST", "/send", "write", json={1j})), Pace(None))
 
@@ -262,7 +262,7 @@ def test_a_sleep_of_one_request_alone_makes_no_other_wait(clock: Clock) -> None:
     pace = Pace(None, clock)
     drive(paced(several(Sleep(30, "no connection"), WRITE), pace), clock)
 
-    assert pace.left() == 0
+    assert pace.until(pace.reserve()) == 0
 
 
 # -- stopping

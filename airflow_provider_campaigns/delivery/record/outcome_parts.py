@@ -157,8 +157,8 @@ def is_outcome(value: Any) -> bool:
     if not isinstance(value, dict) or value.keys() != Outcome.__annotations__.keys():
         return False
     texts = (value["key"], value["reason"], value["vendor_id"], value["url"], value["message"])
-    return type(value["row"]) is int and value["status"] in STATUSES and all(map(_is_text_or_none, texts))
-
-
-def _is_text_or_none(value: Any) -> bool:
-    return value is None or isinstance(value, str)
+    return (
+        type(value["row"]) is int
+        and value["status"] in STATUSES
+        and all(text is None or isinstance(text, str) for text in texts)
+    )

@@ -204,8 +204,8 @@ class OutcomeFolder(Outcomes):
 
     def unsent(self) -> Iterator[Outcome]:
         """Return the rows in the latest file of those that were not sent."""
-        number_of_try = self.unsent_by()
-        return _lines(self._file(number_of_try, "unsent")) if number_of_try else iter(())
+        tries = [one for one in self._tries_with_unsent() if one >= self.since]
+        return _lines(self._file(max(tries), "unsent")) if tries else iter(())
 
     def unsent_by(self) -> int:
         """Return the number of the last try that came to an orderly end and did not send to all; 0: there is none."""

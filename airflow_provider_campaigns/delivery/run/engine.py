@@ -23,22 +23,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_campaigns.delivery.plan.batches import Batch, Fingerprint, Reading
+from airflow_provider_campaigns.delivery.plan.batches import Batch, Fingerprint, cut_batches
 from airflow_provider_campaigns.delivery.plan.preflight import PreflightResult, check
+from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import Source
 from airflow_provider_campaigns.delivery.record.held import MOST_HELD
 from airflow_provider_campaigns.delivery.record.ledger import RESEND_ALL, Ledger
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.receipt import Receipt, make_receipt
-from airflow_provider_campaigns.delivery.run.interpreter import gc_frozen
 from airflow_provider_campaigns.delivery.run.limits import Limits
+from airflow_provider_campaigns.delivery.run.process import DeferredSignals, gc_frozen
 from airflow_provider_campaigns.delivery.run.rebuild import check_complete, rebuild
 from airflow_provider_campaigns.delivery.run.recovery import Description, recovered
 from airflow_provider_campaigns.delivery.run.resume import EarlierTries
 from airflow_provider_campaigns.delivery.run.rounds import AHEAD, Rounds
 from airflow_provider_campaigns.delivery.run.senders import Senders
-from airflow_provider_campaigns.delivery.run.signals import DeferredSignals
 from airflow_provider_campaigns.delivery.run.stopping import Stopping
 from airflow_provider_campaigns.delivery.run.write_buffer import WriteBuffer
 from airflow_provider_campaigns.exceptions import (
@@ -292,10 +292,8 @@ class Delivery:
         )
 
     def _batches(self, read: Fingerprint | None = None) -> Iterator[Batch]:
-        earlier = self._earlier
-        return self.reading.batches(
-            self.source, self.batch_size, earlier.settled.copy(), earlier.unresolved.copy(), read
-        )
+        settled, unresolved = self._earlier.settled.copy(), self._earlier.unresolved.copy()
+        return cut_batches(self.reading, self.source, self.batch_size, settled, unresolved, fingerprint=read)
 
     def _receipt(self, counts: Mapping[str, int]) -> Receipt:
         return make_receipt(

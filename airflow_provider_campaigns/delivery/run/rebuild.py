@@ -11,7 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 
-from airflow_provider_campaigns.delivery.plan.batches import LEFT_OUT, Entry, Reading
+from airflow_provider_campaigns.delivery.plan.reading import LEFT_OUT, Entry, Reading
 from airflow_provider_campaigns.delivery.plan.sources import Source
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome, Status, outcome

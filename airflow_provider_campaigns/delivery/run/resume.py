@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
 from operator import itemgetter
 
-from airflow_provider_campaigns.delivery.plan.batches import LEFT_OUT, Batch
+from airflow_provider_campaigns.delivery.plan.batches import Batch
+from airflow_provider_campaigns.delivery.plan.reading import LEFT_OUT
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import Outcome, Status, outcome
 from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes

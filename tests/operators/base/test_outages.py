@@ -17,9 +17,11 @@ from sqlalchemy.exc import OperationalError
 
 from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.exceptions import DeliveryError, InputError
+from airflow_provider_campaigns.operators.base.delivery_task import DeliveryTask
 from airflow_provider_campaigns.state import patience
 from tests.delivery.world import World, phones
-from tests.operators.base.acme import MakeContext, make_acme
+from tests.operators.base.acme import make_acme
+from tests.operators.contexts import MakeContext
 
 CONTACTS = [{"phone": phone} for phone in phones(30)]
 
@@ -123,13 +125,13 @@ def test_the_receipt_of_a_try_that_gave_up_is_stored_when_airflow_is_back(
     world, context = World(), make_context()
     airflow = Airflow(context, 5, lasts=float("inf"))
     operator = make_acme(world, contacts=CONTACTS, outcomes_path=str(tmp_path), max_outage=1)
-    report = operator._report_unsent
+    report = DeliveryTask._report_unsent
 
     def is_back(*arguments: Any) -> None:
         airflow.lasts = 0
         report(*arguments)
 
-    monkeypatch.setattr(operator, "_report_unsent", is_back)
+    monkeypatch.setattr(DeliveryTask, "_report_unsent", is_back)
     with pytest.raises(OperationalError):
         operator.execute(context)
 
