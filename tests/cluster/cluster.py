@@ -31,6 +31,8 @@ STORAGE = f"s3://aws@{BUCKET}"
 
 # Seconds without a heartbeat after which a task counts as dead: longer than a part of the cluster takes to start again.
 HEARTBEAT_SECONDS = 30
+# Seconds that a supervisor waits at the most before it repeats a call of the API server.
+API_WAIT_SECONDS = 2.0
 # A dozen processes start on a machine of two cores.
 CLUSTER_SECONDS = 4 * START_SECONDS
 # Requests a minute of the connection ``ozonetel_paced``.
@@ -68,6 +70,8 @@ class Cluster(ScheduledAirflow):
             AIRFLOW__SCHEDULER__LOCAL_TASK_JOB_HEARTBEAT_SEC=heartbeat,
             AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT=heartbeat,
             AIRFLOW__SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD=heartbeat,
+            # While a supervisor waits to repeat a call, it sends no heartbeat.
+            AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX=str(API_WAIT_SECONDS),
             AIRFLOW__API__WORKERS="1",
             AIRFLOW_CONN_AWS=json.dumps(self.aws),
         )
