@@ -55,6 +55,9 @@ timed = scripts/timed.sh 'make $@'
 
 TESTABLE := $(VERSIONS) $(EXTREMES) prerelease
 
+# Each of many processes imports Airflow, and each test's asserts are rewritten: both are kept as bytecode, also where the
+# environment says that none is to be written.
+export PYTHONDONTWRITEBYTECODE :=
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS := False
 

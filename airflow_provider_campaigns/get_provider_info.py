@@ -41,6 +41,11 @@ _SHARED_FIELDS: dict[str, Any] = {
         "description": "Patterns such as *@example.com, separated by commas; nobody else is ever contacted.",
         "schema": {"type": ["string", "null"]},
     },
+    "campaign_url": {
+        "label": "Campaign page",
+        "description": "A campaign's address in your dashboard, with {campaign_id} in it: where tasks link to.",
+        "schema": {"type": ["string", "null"]},
+    },
     "proxy": {
         "label": "Proxy",
         "description": "URL of an HTTP proxy; empty takes the environment's.",
@@ -164,11 +169,6 @@ _EXOTEL = {
             "schema": {"type": "string"},
         },
         **_REGION,
-        "campaign_url": {
-            "label": "Campaign page",
-            "description": "A campaign's address in your dashboard, with {campaign_id}; empty: its address in the API.",
-            "schema": {"type": ["string", "null"]},
-        },
         **_SHARED_FIELDS,
     },
 }
@@ -198,7 +198,7 @@ _CONFIG: dict[str, Any] = {
     },
 }
 
-_LINKS = ("exotel.ExotelCampaignLink", "exotel.ExotelReportLink", "collect.CollectPortalLink")
+_LINKS = ("campaign.CampaignLink", "exotel.ExotelCampaignLink", "exotel.ExotelReportLink", "collect.CollectPortalLink")
 
 _VENDORS = (
     (_XEBO, "https://www.xebo.ai"),

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import BaseHook
 
@@ -83,6 +84,8 @@ class CampaignHook(BaseHook):
     @cached_property
     def dialect(self) -> Dialect:
         """The vendor's dialect with this connection's credentials."""
+        # If it is wrong, that must come out before anything is sent.
+        _ = self.fields.campaign_page
         return self.make_dialect(self.fields)
 
     @cached_property
@@ -138,6 +141,16 @@ class CampaignHook(BaseHook):
         if self.only_recipients:
             expected = "calls whose recipients can be checked (use a connection without only_recipients for others)"
             raise self.fields.wrong("only_recipients", expected, what)
+
+    def campaign_url(self, campaign_id: str) -> str:
+        """
+        Return the address of a campaign in the vendor's dashboard, empty when it is not known.
+
+        No vendor publishes it, so it is the extra ``campaign_url``.
+
+        :param campaign_id: the campaign, collector or list.
+        """
+        return self.fields.campaign_page.replace("{campaign_id}", quote(campaign_id, safe=""))
 
     def requests_per_minute(self, documented: float | None) -> float | None:
         """

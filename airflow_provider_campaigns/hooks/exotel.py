@@ -40,9 +40,6 @@ class ExotelHook(CampaignHook):
 
     def make_dialect(self, fields: ConnectionFields) -> Exotel:
         """Return the dialect with API key, API token and account SID."""
-        page = fields.text("campaign_url")
-        if page and not (page.startswith(("https://", "http://")) and "{campaign_id}" in page):
-            raise fields.wrong("campaign_url", "a URL with {campaign_id} in it", page)
         return Exotel(
             api_key=fields.text("login", required="the API key"),
             api_token=fields.secret("password", required="the API token"),
@@ -52,11 +49,10 @@ class ExotelHook(CampaignHook):
 
     def campaign_url(self, campaign_id: str) -> str:
         """Return the address of the campaign's page; see the extra ``campaign_url``."""
-        account_sid, page = self.dialect.account_sid, self.fields.text("campaign_url")
+        page = super().campaign_url(campaign_id)
         if not page:
             return self.fields.settings.base_url + self.dialect.campaign_path(campaign_id)
-        page = page.replace("{account_sid}", quote(account_sid, safe=""))
-        return page.replace("{campaign_id}", quote(campaign_id, safe=""))
+        return page.replace("{account_sid}", quote(self.dialect.account_sid, safe=""))
 
     def check(self) -> Conversation[str]:
         """Ask for one campaign of the list."""

@@ -190,6 +190,18 @@ class ConnectionFields:
         return known_region(self.extras.get("region"), f"region of connection {self.connection.conn_id!r}")
 
     @property
+    def campaign_page(self) -> str:
+        """
+        Address of a campaign in the vendor's dashboard, with ``{campaign_id}`` in it; empty when there is none.
+
+        :raises InputError: it is no such address.
+        """
+        page = self.text("campaign_url")
+        if page and not (page.startswith(("https://", "http://")) and "{campaign_id}" in page):
+            raise self.wrong("campaign_url", "a URL with {campaign_id} in it", page)
+        return page
+
+    @property
     def policy(self) -> RetryPolicy:
         """How often a request may be repeated (``retry_limit``)."""
         return RetryPolicy(retry_limit=int(self.number("retry_limit", RetryPolicy().retry_limit, least=0)))

@@ -58,7 +58,7 @@ class SendCollectRequestOperator(CampaignDeliveryOperator["CollectHook"]):
     """
 
     hook_class = "airflow_provider_campaigns.hooks.collect.CollectHook"
-    operator_extra_links = (CollectPortalLink(),)
+    operator_extra_links = (*CampaignDeliveryOperator.operator_extra_links, CollectPortalLink())
     template_fields: Sequence[str] = (
         *CampaignDeliveryOperator.template_fields,
         "campaign_id",

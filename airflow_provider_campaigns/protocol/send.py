@@ -95,6 +95,15 @@ class Send(ABC):
         return {name: "id" for group in self.required for name in group}
 
     @property
+    def key_fields(self) -> Sequence[str]:
+        """
+        The fields that hold a contact's key: the first of them that a row has.
+
+        Default: those that name whom the vendor contacts.
+        """
+        return [*self.recipient_fields]
+
+    @property
     def own_fields(self) -> Sequence[str]:
         """
         The vendor's fields that a source may spell with other case, blanks and underscores.

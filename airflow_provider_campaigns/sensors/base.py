@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 
+from airflow_provider_campaigns.exceptions import CampaignError
+from airflow_provider_campaigns.links.campaign import CampaignLink
 from airflow_provider_campaigns.protocol.polling import MAX_POLL_FAILURES
 from airflow_provider_campaigns.sensors.wait import CampaignFailed, CampaignWait, check_max_poll_failures
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
 
 __all__ = ["CampaignFailed", "CampaignSensor"]
+
+# Arguments of polls that name what is waited for.
+CAMPAIGNS = ("campaign_id", "campaign_name", "survey_id")
 
 
 class CampaignSensor(WithHook[Hook_co], TemplatedOperator, BaseSensorOperator):
@@ -59,6 +65,7 @@ class CampaignSensor(WithHook[Hook_co], TemplatedOperator, BaseSensorOperator):
 
     template_fields: Sequence[str] = ()
     ui_color = "#f3ecfb"
+    operator_extra_links = (CampaignLink(),)
 
     def __init__(
         self,
@@ -90,6 +97,7 @@ class CampaignSensor(WithHook[Hook_co], TemplatedOperator, BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Wait for the campaign's end."""
         self._wait = None
+        self._store_link(context)
         if self.deferrable:
             return CampaignWait(self, context).begin().in_triggerer()
         return super().execute(context)
@@ -101,6 +109,13 @@ class CampaignSensor(WithHook[Hook_co], TemplatedOperator, BaseSensorOperator):
         :raises CampaignError: the event is none that the trigger sends, or reports an error.
         """
         return CampaignWait(self, context).conclude(event or {})
+
+    def _store_link(self, context: Context) -> None:
+        """Link to what is waited for, if the connection names its page; what is wrong shows when it is polled."""
+        with suppress(CampaignError):
+            arguments = self.arguments()
+            campaign = next((arguments[name] for name in CAMPAIGNS if arguments.get(name)), None)
+            CampaignLink.store(context, self.hook.campaign_url(str(campaign)) if campaign else "")
 
     def trigger_class(self) -> type[CampaignStatusTrigger]:
         """Return the trigger that polls in deferrable mode."""

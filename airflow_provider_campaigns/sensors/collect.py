@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.parameters import parse_list
 from airflow_provider_campaigns.sensors.base import CampaignSensor
+from airflow_provider_campaigns.sensors.receipts import only_given, request_ids_in
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.collect import CollectHook
@@ -24,32 +26,45 @@ class CollectRequestSensor(CampaignSensor["CollectHook"]):
 
     .. seealso:: https://developers.usecollect.com/operation/operation-get-a-specific-request
 
-    :param request_id: id of one request; this or ``request_ids`` (templated)
-    :param request_ids: ids of requests: ``vendor_id`` of the outcomes of ``SendCollectRequestOperator`` (templated)
+    :param receipt: what ``SendCollectRequestOperator`` returned (``send.output``): waits for the requests of all
+        accepted contacts, and skips the task if there are none; this, ``request_id`` or ``request_ids`` (templated)
+    :param request_id: id of one request (templated)
+    :param request_ids: ids of requests: ``request_ids`` of a receipt, or ``vendor_id`` of outcomes (templated)
     :param collect_conn_id: id of the Airflow connection (templated)
     :return: ``{"status": …, "counts": {status: requests}, "requests": {id: status}}``, the latter for the first 100.
     """
 
     hook_class = "airflow_provider_campaigns.hooks.collect.CollectHook"
     poll_method = "poll_requests"
-    template_fields: Sequence[str] = ("request_id", "request_ids", "collect_conn_id")
-    template_fields_renderers: ClassVar[dict[str, str]] = {"request_ids": "json"}
+    template_fields: Sequence[str] = ("receipt", "request_id", "request_ids", "collect_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"receipt": "json", "request_ids": "json"}
 
     def __init__(
         self,
         *,
+        receipt: Any = None,
         request_id: str | None = None,
         request_ids: Iterable[str] | None = None,
         collect_conn_id: str = "collect_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.receipt = receipt
         self.request_id = request_id
         self.request_ids = request_ids
         self.collect_conn_id = collect_conn_id
 
     def arguments(self) -> Mapping[str, Any]:
         """Return the requests' ids."""
-        if bool(self.request_id) == bool(self.request_ids):
-            raise InputError("request_id", "either request_id or request_ids", "both" if self.request_id else "neither")
-        return {"request_ids": [self.request_id] if self.request_id else parse_list("request_ids", self.request_ids)}
+        return {"request_ids": self._ids}
+
+    @cached_property
+    def _ids(self) -> list[Any]:
+        names = ("receipt", "request_id", "request_ids")
+        given = only_given({name: getattr(self, name) for name in names})
+        if given == "receipt":
+            return request_ids_in(self.receipt, self.hook.conn_type)
+        ids = [self.request_id] if given == "request_id" else parse_list("request_ids", self.request_ids)
+        if not ids:
+            raise InputError("request_ids", "at least one id", "none")
+        return ids

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_campaigns.sensors.base import CampaignSensor
+from airflow_provider_campaigns.sensors.receipts import campaign_of, only_given
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.exotel import ExotelHook
@@ -20,19 +21,33 @@ class ExotelCampaignSensor(CampaignSensor["ExotelHook"]):
 
     .. seealso:: https://support.exotel.com/support/solutions/articles/3000085835-how-does-the-campaigns-api-work
 
+    :param receipt: what ``CreateExotelCampaignOperator`` returned (``create.output``): waits for its campaign; this or
+        ``campaign_id`` (templated)
     :param campaign_id: id of the campaign (templated)
     :param exotel_conn_id: id of the Airflow connection (templated)
     """
 
     hook_class = "airflow_provider_campaigns.hooks.exotel.ExotelHook"
     poll_method = "poll_campaign"
-    template_fields: Sequence[str] = ("campaign_id", "exotel_conn_id")
+    template_fields: Sequence[str] = ("receipt", "campaign_id", "exotel_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"receipt": "json"}
 
-    def __init__(self, *, campaign_id: str, exotel_conn_id: str = "exotel_default", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        receipt: Any = None,
+        campaign_id: str | None = None,
+        exotel_conn_id: str = "exotel_default",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.receipt = receipt
         self.campaign_id = campaign_id
         self.exotel_conn_id = exotel_conn_id
 
     def arguments(self) -> Mapping[str, Any]:
         """Return the campaign's id."""
+        if only_given({"receipt": self.receipt, "campaign_id": self.campaign_id}) == "receipt":
+            # The campaign itself, or the extra of an outlet asset's event.
+            return {"campaign_id": campaign_of(self.receipt, self.hook.conn_type, "campaign_id", "id")}
         return {"campaign_id": self.campaign_id}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_campaigns.sensors.base import CampaignSensor
+from airflow_provider_campaigns.sensors.receipts import campaign_of, only_given
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
@@ -20,6 +21,8 @@ class OzonetelCampaignSensor(CampaignSensor["OzonetelHook"]):
 
     .. seealso:: https://docs.ozonetel.com/reference/get_ca-apis-campaignstatus
 
+    :param receipt: what ``AddCampaignLeadOperator`` returned (``leads.output``): waits for its campaign; this or
+        ``campaign_name`` (templated)
     :param campaign_name: name of the campaign (templated)
     :param target_status: ``READY``, ``RUNNING``, ``STOPPED`` or ``COMPLETED`` (default), in any case (templated)
     :param wait_for_start: wait also while the campaign is still READY; default True. False fails if it is.
@@ -28,18 +31,21 @@ class OzonetelCampaignSensor(CampaignSensor["OzonetelHook"]):
 
     hook_class = "airflow_provider_campaigns.hooks.ozonetel.OzonetelHook"
     poll_method = "poll_campaign"
-    template_fields: Sequence[str] = ("campaign_name", "target_status", "ozonetel_conn_id")
+    template_fields: Sequence[str] = ("receipt", "campaign_name", "target_status", "ozonetel_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"receipt": "json"}
 
     def __init__(
         self,
         *,
-        campaign_name: str,
+        receipt: Any = None,
+        campaign_name: str | None = None,
         target_status: str = "COMPLETED",
         wait_for_start: bool = True,
         ozonetel_conn_id: str = "ozonetel_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.receipt = receipt
         self.campaign_name = campaign_name
         self.target_status = target_status
         self.wait_for_start = wait_for_start
@@ -47,8 +53,11 @@ class OzonetelCampaignSensor(CampaignSensor["OzonetelHook"]):
 
     def arguments(self) -> Mapping[str, Any]:
         """Return the campaign's name and what to wait for."""
+        name = self.campaign_name
+        if only_given({"receipt": self.receipt, "campaign_name": name}) == "receipt":
+            name = campaign_of(self.receipt, self.hook.conn_type, "campaign")
         return {
-            "campaign_name": self.campaign_name,
+            "campaign_name": name,
             "target_status": self.target_status,
             "wait_for_start": self.wait_for_start,
         }

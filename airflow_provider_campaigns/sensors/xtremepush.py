@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_campaigns.sensors.base import CampaignSensor
+from airflow_provider_campaigns.sensors.receipts import campaign_of, only_given
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.xtremepush import XtremepushHook
@@ -20,6 +21,8 @@ class XtremepushCampaignSensor(CampaignSensor["XtremepushHook"]):
 
     .. seealso:: https://docs.xtremepush.com/docs/api-data-monitor
 
+    :param receipt: what ``ExecuteXtremepushCampaignOperator`` returned: waits for its campaign; this or
+        ``campaign_id`` (templated)
     :param campaign_id: id of the campaign (templated)
     :param xtremepush_conn_id: id of the Airflow connection (templated)
     :return: ``{"status": "live", "active": 1}``.
@@ -27,15 +30,24 @@ class XtremepushCampaignSensor(CampaignSensor["XtremepushHook"]):
 
     hook_class = "airflow_provider_campaigns.hooks.xtremepush.XtremepushHook"
     poll_method = "poll_campaign"
-    template_fields: Sequence[str] = ("campaign_id", "xtremepush_conn_id")
+    template_fields: Sequence[str] = ("receipt", "campaign_id", "xtremepush_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"receipt": "json"}
 
     def __init__(
-        self, *, campaign_id: str | int, xtremepush_conn_id: str = "xtremepush_default", **kwargs: Any
+        self,
+        *,
+        receipt: Any = None,
+        campaign_id: str | int | None = None,
+        xtremepush_conn_id: str = "xtremepush_default",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.receipt = receipt
         self.campaign_id = campaign_id
         self.xtremepush_conn_id = xtremepush_conn_id
 
     def arguments(self) -> Mapping[str, Any]:
         """Return the campaign's id."""
+        if only_given({"receipt": self.receipt, "campaign_id": self.campaign_id}) == "receipt":
+            return {"campaign_id": campaign_of(self.receipt, self.hook.conn_type, "campaign")}
         return {"campaign_id": self.campaign_id}

@@ -48,10 +48,12 @@ class World:
 
     :param answer: the vendor's answers in place of accepting everything.
     :param checks_duplicates: the vendor leaves out contacts it has, and says so.
+    :param campaign_url: the campaign's page in the vendor's dashboard.
     """
 
     answer: Reaction | None = None
     checks_duplicates: bool = False
+    campaign_url: str | None = None
     values: dict[str, str] = field(default_factory=dict)
     contacted: list[str] = field(default_factory=list)
     requests: list[list[str]] = field(default_factory=list)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_campaigns.delivery import read_outcomes
+from airflow_provider_campaigns.delivery.record.outcome import STATUSES
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.integration.conftest import AirflowProcess
 from tests.versions import AIRFLOW_V_3_3_PLUS
@@ -172,7 +173,7 @@ def test_unknown_contacts_fail_the_task_for_good(airflow: AirflowProcess, sandbo
     send = airflow.run(source(vendor, COMMON.replace("skip", "fail")))["send"]
 
     assert (send.state, send.try_number) == ("failed", 1)
-    counts = {status: number for status, number in send.xcoms["receipt"].items() if number in {1, 7}}
+    counts = {status: send.xcoms["receipt"][status] for status in STATUSES if send.xcoms["receipt"][status]}
     assert counts == {"accepted": 7, "unknown": 1}
     assert accepted(sandbox, vendor) == Counter(keys)
 
@@ -307,6 +308,33 @@ AddCampaignLeadOperator(task_id="send", campaign_name="Demo",
 
     (contact,) = sandbox.received("ozonetel")["contacts"]
     assert contact["fields"]["Name"] == "send"
+
+
+def test_a_receipt_leads_to_what_was_sent(airflow: AirflowProcess, sandbox: SandboxClient, tmp_path: Path) -> None:
+    sandbox.control("collect", completes_after=SECONDS)
+
+    run = airflow.run(f"""
+@task
+def sent(receipt):
+    from airflow_provider_campaigns.delivery import read_outcomes
+    return [[line["key"], line["vendor_id"]] for line in read_outcomes(receipt, "accepted")]
+
+for name, folder in [("xcom", None), ("folder", "{tmp_path}")]:
+    send = SendCollectRequestOperator(task_id=name, campaign_id=name, outcomes_path=folder,
+        contacts=[{{"email": key}} for key in {EMAILS[:2]}])
+    sent.override(task_id=f"sent_{{name}}")(send.output)
+    CollectRequestSensor(task_id=f"wait_{{name}}", receipt=send.output, poke_interval=0.2, timeout=60)
+mapped = SendCollectRequestOperator.partial(task_id="mapped", campaign_id="mapped").expand(
+    contacts=[[{{"email": key}}] for key in {EMAILS[:2]}])
+CollectRequestSensor(task_id="wait_mapped", receipt=mapped.output, poke_interval=0.2, timeout=60)
+""")
+
+    assert run.state == "success"
+    for name in ("xcom", "folder"):
+        ids = run[name].xcoms["return_value"]["request_ids"]
+        assert run[f"sent_{name}"].xcoms["return_value"] == [[EMAILS[0], ids[0]], [EMAILS[1], ids[1]]]
+        assert run[f"wait_{name}"].xcoms["return_value"]["requests"] == dict.fromkeys(ids, "completed")
+    assert run["wait_mapped"].xcoms["return_value"]["status"] == "2 completed"
 
 
 # -- sensors

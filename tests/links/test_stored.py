@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat import sdk
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
+from airflow_provider_campaigns.links.campaign import CampaignLink
 from airflow_provider_campaigns.links.collect import CollectPortalLink
 from airflow_provider_campaigns.links.exotel import ExotelCampaignLink, ExotelReportLink
 from airflow_provider_campaigns.links.stored import StoredLink
 
-LINKS = [CollectPortalLink, ExotelCampaignLink, ExotelReportLink]
+LINKS = [CampaignLink, CollectPortalLink, ExotelCampaignLink, ExotelReportLink]
 OPERATOR: Any = None
 
 
@@ -45,10 +47,25 @@ def test_without_an_address_there_is_no_link(xcoms: dict[str, Any]) -> None:
     assert ExotelReportLink().get_link(OPERATOR, ti_key=None) == ""
 
 
-@pytest.mark.parametrize("url", [None, "", 7, "javascript:alert(1)", "/v2/accounts/sandbox1"])
+@pytest.mark.parametrize("url", [None, 7, "javascript:alert(1)", "/v2/accounts/sandbox1"])
 def test_nothing_but_a_web_address_is_stored(url: object, xcoms: dict[str, Any]) -> None:
     ExotelReportLink.store(context(xcoms), url)
     assert xcoms == {}
+
+
+def test_that_there_is_none_is_stored_where_airflow_asks_for_it_at_once(xcoms: dict[str, Any]) -> None:
+    CampaignLink.store(context(xcoms), "")
+    assert xcoms == ({"_link_CampaignLink": ""} if AIRFLOW_V_3_0_PLUS else {})
+    assert CampaignLink().get_link(OPERATOR, ti_key=None) == ""
+
+
+def test_what_cannot_be_stored_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def push(key: str, value: str) -> None:
+        raise ConnectionError("no database today")
+
+    CampaignLink.store({"ti": SimpleNamespace(xcom_push=push)}, "https://example.com/c1")
+
+    assert "The link 'Campaign' cannot be stored (ConnectionError)" in caplog.text
 
 
 def test_outside_of_a_task_nothing_is_stored() -> None:

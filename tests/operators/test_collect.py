@@ -182,10 +182,10 @@ class TestContacts:
         assert ends(outcomes) == [
             ("jo@example.com", "accepted", None),
             ("Jo@Example.com", "duplicate", "the contacts have it more than once"),
-            (None, "invalid", "email: expected an e-mail address, got nobody"),
-            (None, "invalid", "email: expected an e-mail address, got nothing"),
+            ("nobody", "invalid", "email: expected an e-mail address, got nobody"),
+            ("Zoë", "invalid", "email: expected an e-mail address, got nothing"),
             (
-                None,
+                "WmTjsFknzHdmfs3Ra",
                 "invalid",
                 "contactId: expected an id alone in its row, or a contact's fields without an id, got both",
             ),

@@ -91,6 +91,7 @@ class TestSingle:
             "requests": 1,
             "normalised": 0,
             "outcomes_path": None,
+            "outcomes_xcom": receipt["outcomes_xcom"],
         }
         assert sandbox.received("ozonetel")["contacts"][0]["fields"] == {
             "phoneNumber": PHONE,
@@ -234,9 +235,9 @@ class TestContacts:
         assert ends(context["ti"].pushed["outcomes"]) == [
             (PHONE, "accepted", None),
             ("447700900100", "duplicate", REPEATED),
-            (None, "invalid", f"{digits} +44***02, +44***05"),
+            ("+44 7700 900102, +44 7700 900105", "invalid", f"{digits} +44***02, +44***05"),
             (None, "invalid", f"{digits} nothing"),
-            (None, "invalid", "priority: expected a whole number, 1 to 99, got high"),
+            ("+447700900103", "invalid", "priority: expected a whole number, 1 to 99, got high"),
             ("+447700900104", "duplicate", None),
             (DND, "rejected", "refused by the vendor"),
             (None, "invalid", "expected an object, got str"),

@@ -145,7 +145,7 @@ class TestContacts:
             ("user-1", "accepted", None),
             ("user-1", "duplicate", "the contacts have it more than once"),
             (None, "invalid", "user_id: expected text or a whole number, got nothing"),
-            (None, "invalid", "user_id: expected text or a whole number, got 1.5"),
+            ("1.5", "invalid", "user_id: expected text or a whole number, got 1.5"),
             ("17", "accepted", None),
         ]
         assert (receipt["accepted"], receipt["requests"]) == (2, 1)
@@ -155,7 +155,7 @@ class TestContacts:
         context = make_context()
         campaign(contacts=[{"email": "jo@example.com"}, {"email": "nobody"}], target_by="email").execute(context)
         assert ends(context["ti"].pushed["outcomes"])[1] == (
-            None,
+            "nobody",
             "invalid",
             "email: expected an e-mail address, got nobody",
         )

@@ -145,11 +145,11 @@ def test_reset_breaks_the_connection_off(sandbox: SandboxClient) -> None:
 def test_a_client_that_left_before_the_reset_is_no_error(
     sandbox: SandboxClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sandbox.latency(FAST)
+    sandbox.latency(10 * FAST)
     sandbox.fault("reset")
     with pytest.raises(TimeoutError):
         exchange(sandbox, wait=FAST / 5)
-    time.sleep(2 * FAST)
+    time.sleep(11 * FAST)
     assert caplog.messages == []
 
 

@@ -82,9 +82,10 @@ def test_only_a_status_of_the_accounts_own_is_reported(
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({}, "request_id: expected either request_id or request_ids, got neither"),
-        ({"request_ids": []}, "request_id: expected either request_id or request_ids, got neither"),
-        ({"request_id": "r-1", "request_ids": ["r-1"]}, "request_id: expected either .*, got both"),
+        ({}, "receipt, request_id, request_ids: expected exactly one of them, got none"),
+        ({"request_ids": []}, "request_ids: expected at least one id, got none"),
+        ({"request_id": "r-1", "request_ids": ["r-1"]}, "exactly one of them, got request_id and request_ids"),
+        ({"request_id": "r-1", "receipt": {}}, "exactly one of them, got receipt and request_id"),
         ({"request_ids": "r-1"}, "request_ids: expected a list"),
     ],
 )

@@ -33,6 +33,9 @@ MOST_ROWS = 5_000
 # Rows that are checked at a time: for each visit to the keys on disk another thread takes over for a moment.
 ROWS_AT_A_TIME = 200
 
+# Characters of what identifies a row that cannot be sent: there may be anything in its place.
+LONGEST_KEY = 100
+
 NOT_STORABLE = "a value holds a NUL character or a lone surrogate"
 REPEATED = "the contacts have it more than once"
 REPEATED_PERSON = "an earlier row has the same phone number or e-mail address"
@@ -53,6 +56,17 @@ Entry = tuple[int, "Contact | Outcome"]
 """The number of a row of the source, with the contact to be sent, or the outcome of a row that is not to be sent."""
 
 
+def key_to_compare(contact: Contact | Outcome) -> str | None:
+    """
+    Return the key by which a later try finds the same contact in a row.
+
+    None for a row that cannot be sent: what it holds is of no matter as long as it stays so.
+    """
+    if not isinstance(contact, dict):
+        return contact.key
+    return None if contact["status"] == "invalid" and contact["reason"] not in LEFT_OUT else contact["key"]
+
+
 class Fingerprint:
     """A digest of the contacts that were added so far, different for any other sequence."""
 
@@ -64,8 +78,7 @@ class Fingerprint:
     def add(self, row: int, contact: Contact | Outcome) -> None:
         """Take in the next row."""
         self.row = row
-        key = contact["key"] if isinstance(contact, dict) else contact.key
-        self._hash.update(f"{row}\0{key}\n".encode())
+        self._hash.update(f"{row}\0{key_to_compare(contact)}\n".encode())
 
     def hexdigest(self) -> str:
         """Return it as text."""
@@ -243,16 +256,22 @@ class Reading:
         try:
             fields = self.fields(row.fields)
         except InputError as error:
-            return outcome(row.number, None, "invalid", str(error))
+            return outcome(row.number, self._named_by(row.fields), "invalid", str(error))
         if not is_storable(fields):
-            return outcome(row.number, None, "invalid", NOT_STORABLE)
+            return outcome(row.number, self._named_by(fields), "invalid", NOT_STORABLE)
         try:
             contact = self.send.contact(fields)
         except InvalidContactError as error:
-            return outcome(row.number, None, "invalid", str(error))
+            return outcome(row.number, self._named_by(fields), "invalid", str(error))
         if contact.recipients and contact.recipients[0].form == "national":
             self._warn(row.number)
         return contact
+
+    def _named_by(self, fields: Fields) -> str | None:
+        """Return what identifies a row that cannot be sent, as it stands there: its key, else its first value."""
+        values = [*(fields.get(name) for name in self.send.key_fields), *fields.values()]
+        texts = (str(value).strip() for value in values if isinstance(value, (str, int, float)))
+        return next((text[:LONGEST_KEY] for text in texts if text and is_storable({"": text})), None)
 
     def _warn(self, row: int) -> None:
         """Warn of a number that may be another spelling of one that has a country code."""

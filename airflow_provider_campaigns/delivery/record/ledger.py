@@ -18,17 +18,15 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_campaigns.delivery.record.claims import Claim, take_number
+from airflow_provider_campaigns.delivery.record.claims import Claim, DamagedRecordError, take_number
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
 from airflow_provider_campaigns.delivery.record.try_record import (
-    LATEST,
+    KEYS,
     Change,
     Checkpoint,
     Copy,
-    DamagedRecordError,
     TryRecord,
-    key_of,
 )
 from airflow_provider_campaigns.exceptions import LedgerError
 from airflow_provider_campaigns.masking import mask
@@ -37,7 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.store import Store
 
 __all__ = [
-    "LATEST",
+    "KEYS",
     "PARAMETERS",
     "RESEND_ALL",
     "Change",
@@ -46,7 +44,6 @@ __all__ = [
     "Ledger",
     "Resend",
     "TryRecord",
-    "key_of",
 ]
 
 PARAMETERS = "parameters"
@@ -84,7 +81,7 @@ class Ledger:
         :param store: durable state of this task instance.
         :param after: the number of this try is a higher one.
         """
-        claim = take_number(store, after)
+        claim = take_number(store, KEYS, after)
         return cls(claim, *_load(claim))
 
     def begin(
@@ -376,25 +373,27 @@ class Ledger:
         return [*self._tries, self._own]
 
     def _write(self, record: TryRecord) -> None:
-        self._store.set(key_of(record.number), record.dump())
+        self._store.set(KEYS.record(record.number), record.dump())
 
 
 def _load(claim: Claim) -> tuple[list[TryRecord], str]:
     """Return the records of the tries before this one, and what is wrong with them."""
     tries: list[TryRecord] = []
-    damage = [] if claim.latest is not None else [f"{LATEST} holds no number of a try"]
+    damage = [] if claim.latest is not None else [f"{KEYS.latest} holds no number of a try"]
     found: set[int] = set()
     for number in range(1, claim.number):
-        value = claim.store.get(key_of(number))
+        value = claim.store.get(KEYS.record(number))
         if value is None:
             if claim.has_record(number):
-                damage.append(f"{key_of(number)} is missing")
+                damage.append(f"{KEYS.record(number)} is missing")
             continue
         found.add(number)
         try:
             tries.append(TryRecord.load(number, value))
         except DamagedRecordError as error:
-            damage.append(f"{key_of(number)}: {error}")
+            damage.append(f"{KEYS.record(number)}: {error}")
     missing = {number for one in tries for number in one.earlier} - found
-    damage += [text for text in (f"{key_of(number)} is missing" for number in sorted(missing)) if text not in damage]
+    damage += [
+        text for text in (f"{KEYS.record(number)} is missing" for number in sorted(missing)) if text not in damage
+    ]
     return tries, f"the record of earlier tries is damaged: {'; '.join(damage)}" if damage else ""

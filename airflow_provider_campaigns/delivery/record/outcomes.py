@@ -12,7 +12,8 @@ from pydantic_core import to_json
 
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome, Status
 from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes, is_outcome
-from airflow_provider_campaigns.delivery.storage import locate, open_text, write_whole
+from airflow_provider_campaigns.delivery.storage import is_path, locate, open_text, write_whole
+from airflow_provider_campaigns.delivery.xcoms import OUTCOMES, pull
 from airflow_provider_campaigns.exceptions import InputError, LedgerError
 
 if TYPE_CHECKING:
@@ -30,21 +31,48 @@ DESCRIPTION = "delivery.json"
 _PART = re.compile(r"part-(\d+)-(\d+|unsent)\.jsonl$")
 
 
-def read_outcomes(path: str | os.PathLike[str], status: Status | None = None) -> Iterator[Outcome]:
+def read_outcomes(path: str | os.PathLike[str] | Mapping[str, Any], status: Status | None = None) -> Iterator[Outcome]:
     """
     Yield the outcomes a delivery wrote, also while it runs, in the order of the source (nearly, if requests took long).
 
-    :param path: the ``outcomes_path`` of a receipt: a folder, local or in object storage.
+    :param path: a receipt, or its ``outcomes_path``: a folder, local or in object storage. With a receipt that has no
+        folder, the outcomes are read from the XCom of the task that sent, which only a task of Airflow can.
     :param status: only outcomes with this status; default all.
-    :raises InputError: ``path`` is no folder, or one of other folders, or ``status`` is not one of the six.
-    :raises LedgerError: a file is damaged; raised while the outcomes are read.
+    :raises InputError: there are no outcomes: the folder is none, or one of other folders, or the XCom is gone; or
+        ``status`` is not one of the six.
+    :raises LedgerError: the outcomes are damaged; raised while they are read.
     """
     if status is not None and status not in STATUSES:
         raise InputError("status", f"one of {', '.join(STATUSES)}", status)
+    lines = _outcomes_of(path)
+    return (line for line in lines if status is None or line["status"] == status)
+
+
+def _outcomes_of(path: Any) -> Iterable[Outcome]:
+    """Return the outcomes that a receipt or a path leads to."""
+    if isinstance(path, Mapping):
+        if not path.get("outcomes_path"):
+            return _outcomes_in_xcom(path)
+        path = path["outcomes_path"]
+    if not is_path(path):
+        expected = "a receipt (inside a task: not the XComArg of one), or its outcomes_path"
+        raise InputError("path", expected, type(path).__name__)
     outcomes = OutcomeFolder(locate(path))
     if not outcomes.folder.is_dir() or outcomes.is_above():
-        raise InputError("path", "a folder of outcomes (the receipt's outcomes_path)", path)
-    return (line for line in outcomes.read() if status is None or line["status"] == status)
+        raise InputError("path", "a receipt, or a folder of outcomes (the receipt's outcomes_path)", path)
+    return outcomes.read()
+
+
+def _outcomes_in_xcom(receipt: Mapping[str, Any]) -> Iterable[Outcome]:
+    task = receipt.get("outcomes_xcom")
+    if task is None:
+        raise InputError("receipt", "one with outcomes_path or outcomes_xcom", f"fields {', '.join(map(str, receipt))}")
+    lines = pull(task, OUTCOMES)
+    if lines is None:
+        raise InputError("receipt", f"a task that has the XCom {OUTCOMES!r}", f"none of task {task.get('task_id')!r}")
+    if not isinstance(lines, list) or not all(map(is_outcome, lines)):
+        raise LedgerError(f"the XCom {OUTCOMES!r} of task {task.get('task_id')!r} is damaged")
+    return lines
 
 
 class OutcomeFolder(Outcomes):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NotRequired, TypedDict
 
-from airflow_provider_campaigns.delivery.record.outcome import STATUSES
+from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome
+from airflow_provider_campaigns.delivery.xcoms import TaskReference
+
+# Ids of accepted contacts that a receipt has, at the most: it is an XCom.
+MOST_REQUEST_IDS = 500
 
 
 class Receipt(TypedDict):
@@ -14,8 +18,11 @@ class Receipt(TypedDict):
 
     ``contacts`` is the number of rows, and the sum of the six statuses; ``requests`` the calls that took contacts to
     the vendor, over all tries; ``normalised`` the rows whose phone number, e-mail address or id was cleaned, so that it
-    is not sent as it stands in the source; ``outcomes_path`` the folder of outcomes for ``read_outcomes``, None when
-    they are in the XCom ``outcomes``. ``warning`` is there only when something about the campaign needs attention.
+    is not sent as it stands in the source; ``outcomes_path`` the folder of outcomes, None when they are in the XCom
+    ``outcomes``: then ``outcomes_xcom`` names the task instance that has it. ``read_outcomes`` takes the receipt in
+    either case. ``request_ids`` are the vendor's ids of the accepted contacts, in the order of the source; there only
+    if the vendor gives ids, and for at most 500. ``warning`` is there only when something about the campaign needs
+    attention.
     """
 
     vendor: str
@@ -30,6 +37,8 @@ class Receipt(TypedDict):
     requests: int
     normalised: int
     outcomes_path: str | None
+    outcomes_xcom: NotRequired[TaskReference]
+    request_ids: NotRequired[list[str]]
     warning: NotRequired[str]
 
 
@@ -67,3 +76,20 @@ def make_receipt(
         normalised=normalised,
         outcomes_path=outcomes_path,
     )
+
+
+def find_request_ids(receipt: Receipt, read: Callable[[], Iterable[Outcome]]) -> list[str] | None:
+    """
+    Return the vendor's ids of the accepted contacts; None when one has none, or there are too many for a receipt.
+
+    :param read: returns all outcomes.
+    """
+    if not 0 < receipt["accepted"] <= MOST_REQUEST_IDS:
+        return None
+    ids: list[str] = []
+    for line in read():
+        if line["status"] == "accepted":
+            if not line["vendor_id"]:
+                return None
+            ids.append(line["vendor_id"])
+    return ids

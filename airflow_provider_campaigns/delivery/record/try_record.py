@@ -1,36 +1,22 @@
-"""
-What one try of a delivery stores: one value of the ledger's store, written whole and read by later tries.
-
-A value that is not exactly what a try wrote is an error, never an empty record: each has a checksum.
-"""
+"""What one try of a delivery stores: one value of the ledger's store, written whole and read by later tries."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
+from airflow_provider_campaigns.delivery.record.claims import DamagedRecordError, Keys, sealed, unsealed
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
 
-# Key of the number of the latest try.
-LATEST = "latest-try"
-
-# Tries of one task instance; more are damage.
-MOST_TRIES = 100_000
+KEYS = Keys(latest="latest-try", records="try-")
 
 # Ranges of unknown rows that are kept: Airflow 3.3 wants values below 64 KB.
 MOST_UNKNOWN_RANGES = 1_000
-
-
-def key_of(number: int) -> str:
-    """Return the key of a try's record."""
-    return f"try-{number}"
 
 
 class Copy(NamedTuple):
@@ -68,10 +54,6 @@ class Change:
     resent: Sequence[int] = ()
     released: Sequence[Rows] = ()
     checkpoint: Checkpoint | None = None
-
-
-class DamagedRecordError(ValueError):
-    """A value is not what a try wrote."""
 
 
 @dataclass
@@ -186,7 +168,7 @@ class TryRecord:
             "consumed": self.consumed,
             "recovers": self.recovers,
         }
-        return {**value, "check": _checksum(value)}
+        return sealed(value)
 
     @classmethod
     def load(cls, number: int, value: Any) -> Self:
@@ -196,16 +178,12 @@ class TryRecord:
         :param number: of the try under whose key it was.
         :raises DamagedRecordError: the value is not what this try wrote.
         """
-        if not isinstance(value, Mapping) or not value:
-            raise DamagedRecordError(f"it holds {type(value).__name__}, not a record")
-        content = {name: part for name, part in value.items() if name != "check"}
-        if value.get("check") != _checksum(content):
-            raise DamagedRecordError("its checksum is wrong")
+        content = unsealed(number, value)
         try:
             record = cls._parse(content)
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedRecordError(f"it cannot be read ({type(error).__name__})") from error
-        if record.number != number or not record.adds_up:
+        if not record.adds_up:
             raise DamagedRecordError("it contradicts itself")
         return record
 
@@ -250,8 +228,3 @@ def _add_to_levels(levels: list[RowSet], row: int) -> None:
     if level is None:
         levels.append(level := RowSet())
     level.add(Rows(row, row))
-
-
-def _checksum(value: Mapping[str, Any]) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

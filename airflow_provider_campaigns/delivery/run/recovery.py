@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from airflow_provider_campaigns.delivery.plan.batches import Fingerprint, Reading
+from airflow_provider_campaigns.delivery.plan.batches import Fingerprint, Reading, key_to_compare
 from airflow_provider_campaigns.delivery.plan.sources import Source
 from airflow_provider_campaigns.delivery.record.ledger import RESEND_ALL, Checkpoint, Copy, TryRecord
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
@@ -100,10 +100,9 @@ def recovered(number: int, outcomes: Outcomes, reading: Reading, source: Source)
     lines = _Lines(outcomes.written())
     for row, contact in reading.entries(source.read()):
         fingerprint.add(row, contact)
-        key = contact["key"] if isinstance(contact, dict) else contact.key
         line = lines.take(row)
         if line is not None:
-            if line["key"] != key:
+            if key_to_compare(line) != key_to_compare(contact):
                 raise LedgerError(
                     f"{source.name}: row {row} is not the contact whose outcome an earlier try of this task stored. "
                     f"Restore the contacts, or clear the task with on_cleared='resend' to send to everybody again",

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_args
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_campaigns.exceptions import DeliveryError, InputError, LedgerError, SendWindowClosedError
+from airflow_provider_campaigns.links.campaign import CampaignLink
+from airflow_provider_campaigns.links.stored import StoredLink
 from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.operators.base.contacts import (
     OnEmpty,
@@ -22,7 +24,7 @@ from airflow_provider_campaigns.operators.base.contacts import (
     open_reading,
     skips_when_empty,
 )
-from airflow_provider_campaigns.operators.base.outlets import publish_receipt
+from airflow_provider_campaigns.operators.base.outlets import publish_receipt, store_receipt
 from airflow_provider_campaigns.operators.base.task_records import RESEND_ALL, TaskRecords, open_task_records
 from airflow_provider_campaigns.operators.base.timing import hours_of, wait_or_skip
 from airflow_provider_campaigns.parameters import (
@@ -147,6 +149,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql", "columns": "json"}
     template_ext: Sequence[str] = (".sql",)
     ui_color = "#e8f1fb"
+    operator_extra_links: Collection[StoredLink] = (CampaignLink(),)
 
     contacts = HiddenField("contacts")
     exclude = HiddenField("excluded contacts")
@@ -258,6 +261,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
                     window = self._open_window(context, records, waited=waited)
                 self._preflight(delivery, context)
                 shard = self._claim_shard(delivery, context)
+        CampaignLink.store(context, self.hook.campaign_url(send.campaign))
         try:
             receipt = delivery.deliver(header)
         except LedgerError:
@@ -472,10 +476,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         self.log.info("Receipt: %s", ", ".join(f"{name} {value}" for name, value in receipt.items()))
         if self._progress:
             self._progress.end(receipt)
-        if ti := context.get("ti"):
-            ti.xcom_push(key="receipt", value=dict(receipt))
-            if outcomes.path is None:
-                ti.xcom_push(key="outcomes", value=list(outcomes.read()))
+        store_receipt(context, receipt, outcomes)
 
     def _warn(self, delivery: Delivery) -> None:
         """Log why contacts were not accepted."""

@@ -99,9 +99,9 @@ def _remove_override(ti: Any, ledger: Ledger) -> None:
 
 def _has_record(store: Store) -> bool:
     """Whether an earlier try stored anything, damaged or not."""
-    from airflow_provider_campaigns.delivery.record.ledger import LATEST, key_of
+    from airflow_provider_campaigns.delivery.record.ledger import KEYS
 
-    return store.get(LATEST) is not None or store.get(key_of(1)) is not None
+    return store.get(KEYS.latest) is not None or store.get(KEYS.record(1)) is not None
 
 
 def _check_gone(

@@ -104,6 +104,11 @@ class TriggerSurvey(Send):
         return {name: _KINDS[name] for name in _NAMED_BY[self.medium]}
 
     @property
+    def key_fields(self) -> Sequence[str]:
+        """``extUniqueId``, else the medium's address."""
+        return ("extUniqueId", *_NAMED_BY[self.medium])
+
+    @property
     def safe_to_resend(self) -> str:
         """Links contact no one; a send is not safe."""
         return "" if self.medium else "generating links contacts no one"

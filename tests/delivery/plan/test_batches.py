@@ -16,6 +16,7 @@ from airflow_provider_campaigns.delivery.plan.batches import (
     NOT_STORABLE,
     REPEATED,
     Batch,
+    Fingerprint,
     Reading,
     masked,
 )
@@ -306,3 +307,19 @@ def test_text_is_shown_without_the_contacts_in_it() -> None:
     shown = masked("user-1 <jo@example.com> and +447700900000", contacts)
 
     assert not any(text in shown for text in ("user-1", "jo@example.com", "447700900000"))
+
+
+def test_what_a_row_holds_that_cannot_be_sent_is_its_key_and_no_part_of_the_fingerprint() -> None:
+    def read(*phones: str) -> tuple[list[Any], str]:
+        source = open_source([{"name": "Jo", "phone": phone} for phone in phones])
+        fingerprint = Fingerprint()
+        batches = list(Reading(AcmeSend()).batches(source, 10, fingerprint=fingerprint))
+        return [line["key"] for batch in batches for line in batch.outcomes], fingerprint.hexdigest()
+
+    keys, digest = read("+447700900000", "no number", " ", "x" * 200)
+    others, same = read("+447700900000", "none either", "", "y")
+    _, another = read("+447700900001", "no number", " ", "x" * 200)
+
+    assert keys == ["no number", "Jo", "x" * 100]
+    assert others == ["none either", "Jo", "y"]
+    assert digest == same != another

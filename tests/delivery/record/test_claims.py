@@ -20,7 +20,7 @@ import pytest
 from airflow_provider_campaigns.delivery.record.claims import Claim, take_number
 from airflow_provider_campaigns.delivery.record.ledger import Change, Ledger
 from airflow_provider_campaigns.delivery.record.ranges import Rows
-from airflow_provider_campaigns.delivery.record.try_record import LATEST
+from airflow_provider_campaigns.delivery.record.try_record import KEYS
 from airflow_provider_campaigns.exceptions import LedgerError
 
 
@@ -101,29 +101,29 @@ def run(processes: list[Stepped], order: tuple[int, ...]) -> None:
 def test_two_processes_never_have_one_number_in_whatever_order_they_run() -> None:
     for order in orders(2, 7):
         values = Values()
-        processes = [Stepped(values, take_number) for _ in range(2)]
+        processes = [Stepped(values, lambda store: take_number(store, KEYS)) for _ in range(2)]
 
         run(processes, order)
 
         claims: list[Claim] = [process.result for process in processes]
         assert claims[0].number != claims[1].number, order
-        here = [Claim(values, claim.number, claim.token, 0) for claim in claims]
+        here = [Claim(values, KEYS, claim.number, claim.token, 0) for claim in claims]
         assert sum(claim.holds for claim in here) <= 1, order
 
 
 def test_one_process_alone_has_the_next_number_and_holds_it() -> None:
     values = Values()
-    first = take_number(values)
-    values.set(LATEST, first.number)
+    first = take_number(values, KEYS)
+    values.set(KEYS.latest, first.number)
     assert (first.number, first.holds) == (1, True)
 
-    second = take_number(values)
+    second = take_number(values, KEYS)
 
     assert (second.number, second.holds, first.holds) == (2, True, False)
 
 
 def test_a_number_higher_than_another_is_taken_when_it_is_asked_for() -> None:
-    assert take_number(Values(), after=7).number == 8
+    assert take_number(Values(), KEYS, after=7).number == 8
 
 
 def test_a_process_that_died_while_it_took_a_number_is_no_obstacle() -> None:

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_campaigns.delivery import read_outcomes
-from airflow_provider_campaigns.delivery.record.ledger import LATEST, Ledger
+from airflow_provider_campaigns.delivery.record.ledger import KEYS, Ledger
 from airflow_provider_campaigns.delivery.record.outcome import count
 from airflow_provider_campaigns.exceptions import DeliveryError, LedgerError
 from tests.delivery.world import Crash, Plan, World, phones, run_try
@@ -110,7 +110,7 @@ def test_a_damaged_ledger_contacts_nobody_twice(in_folder: bool, data: st.DataOb
         check_next_try(world, plan)
 
 
-@pytest.mark.parametrize("key", ["try-1", "try-2", LATEST])
+@pytest.mark.parametrize("key", ["try-1", "try-2", KEYS.latest])
 @pytest.mark.parametrize("value", [*FALSY, 10**30, -1, True, "1", {"settled": [[1, 5]]}, [[1, 5]]])
 def test_a_key_that_holds_something_else_is_an_error_or_changes_nothing(tmp_path: Path, key: str, value: Any) -> None:
     world, plan = half_done(tmp_path)
@@ -141,7 +141,7 @@ def test_an_altered_record_is_named(tmp_path: Path) -> None:
 
 def test_a_latest_try_that_is_gone_loses_nothing(tmp_path: Path) -> None:
     world, plan = half_done(tmp_path)
-    del world.values[LATEST]
+    del world.values[KEYS.latest]
 
     receipt, _ = run_try(world, plan)
 
@@ -151,7 +151,7 @@ def test_a_latest_try_that_is_gone_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_person_may_send_to_everybody_again_whatever_is_damaged(tmp_path: Path) -> None:
     world, _ = half_done(tmp_path)
-    world.values[LATEST], world.values["try-1"] = '"?"', "17"
+    world.values[KEYS.latest], world.values["try-1"] = '"?"', "17"
     del world.values["try-2"]
     world.start_process()
     ledger = Ledger.open(world)

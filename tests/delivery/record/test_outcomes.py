@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from airflow_provider_campaigns.delivery import read_outcomes
+from airflow_provider_campaigns.delivery.record import outcomes as outcomes_module
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome, count, outcome, replied
 from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder, OutcomeRecords
 from airflow_provider_campaigns.delivery.storage import locate
-from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.exceptions import InputError, LedgerError
 from airflow_provider_campaigns.protocol.send import ContactReply
 from airflow_provider_campaigns.state.task_state import MemoryStore
 
@@ -224,12 +225,65 @@ def test_a_folder_of_the_folders_of_tasks_is_told_from_one_without_outcomes_yet(
 
     assert list(read_outcomes(own)) == []
     for above in (tmp_path, tmp_path / "dag", tmp_path / "dag" / "run"):
-        with pytest.raises(InputError, match="path: expected a folder of outcomes"):
+        with pytest.raises(InputError, match="path: expected a receipt, or a folder of outcomes"):
             read_outcomes(above)
 
 
 def test_a_folder_that_is_not_there_and_a_status_nobody_knows_are_told_at_the_call(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"path: expected a folder of outcomes \(the receipt's outcomes_path\)"):
+    with pytest.raises(
+        InputError, match=r"path: expected a receipt, or a folder of outcomes \(the receipt's outcomes_path\)"
+    ):
         read_outcomes(tmp_path / "none")
     with pytest.raises(InputError, match=r"status: expected one of accepted, .*, got failed"):
         read_outcomes(tmp_path, status="failed")  # type: ignore[arg-type]
+
+
+# -- a receipt in place of a path
+
+TASK = {"dag_id": "d", "run_id": "r", "task_id": "send", "map_index": -1}
+
+
+def test_a_receipt_leads_to_its_folder(tmp_path: Path) -> None:
+    OutcomeFolder(tmp_path, 1).write([outcome(1, "a", "accepted"), outcome(2, "b", "rejected")])
+
+    assert [line["key"] for line in read_outcomes({"outcomes_path": str(tmp_path)})] == ["a", "b"]
+    assert [line["key"] for line in read_outcomes({"outcomes_path": str(tmp_path)}, "rejected")] == ["b"]
+
+
+def test_a_receipt_without_a_folder_leads_to_the_xcom(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def pull(task: Any, key: str) -> Any:
+        asked.append((task, key))
+        return [outcome(1, "a", "accepted"), outcome(2, "b", "rejected")]
+
+    monkeypatch.setattr(outcomes_module, "pull", pull)
+
+    lines = read_outcomes({"outcomes_path": None, "outcomes_xcom": TASK}, "rejected")
+
+    assert [line["key"] for line in lines] == ["b"]
+    assert asked == [(TASK, "outcomes")]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (None, InputError, r"path: expected a receipt \(inside a task: not the XComArg of one\), or its outcomes_path"),
+        ({}, InputError, "receipt: expected one with outcomes_path or outcomes_xcom"),
+        ({"vendor": "exotel", "outcomes_path": None}, InputError, "got fields vendor, outcomes_path"),
+        ({"outcomes_xcom": TASK}, InputError, "a task that has the XCom 'outcomes', got none of task 'send'"),
+        ({"outcomes_xcom": {**TASK, "task_id": "odd"}}, LedgerError, "the XCom 'outcomes' of task 'odd' is damaged"),
+    ],
+)
+def test_without_outcomes_a_receipt_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, given: Any, error: type[Exception], message: str
+) -> None:
+    monkeypatch.setattr(outcomes_module, "pull", lambda task, key: ["?"] if task["task_id"] == "odd" else None)
+    with pytest.raises(error, match=message):
+        list(read_outcomes(given))
+
+
+@pytest.mark.parametrize("task", [{}, {"dag_id": "d"}, "send", 7])
+def test_an_xcom_is_one_of_a_task_instance(task: Any) -> None:
+    with pytest.raises(InputError, match="outcomes_xcom: expected dag_id, run_id, task_id and map_index"):
+        list(read_outcomes({"outcomes_xcom": task}))

@@ -37,7 +37,7 @@ def test_each_row_ends_as_what_became_of_it(kept: Path | None) -> None:
 
     assert [(line["key"], line["status"], line["reason"]) for line in outcomes] == [
         ("+447700900000", "accepted", None),
-        (None, "invalid", "phone: expected digits, got no number"),
+        ("no number", "invalid", "phone: expected digits, got no number"),
         ("+447700900001", "duplicate", None),
         ("447700900000", "duplicate", "the contacts have it more than once"),
         ("+447700900009", "invalid", "in exclude"),

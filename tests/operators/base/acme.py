@@ -26,6 +26,9 @@ class AcmeHook:
         self.identity = {"vendor": "acme", "host": "https://api.example.com", "account": "1234"}
         self.secrets = ("top-secret-key",)
 
+    def campaign_url(self, campaign_id: str) -> str | None:
+        return self.world.campaign_url
+
     def requests_per_minute(self, documented: float | None) -> float | None:
         return documented
 

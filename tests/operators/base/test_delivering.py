@@ -37,6 +37,7 @@ def test_a_delivery_returns_its_receipt_and_stores_outcomes_in_xcom(
         "requests": 2,
         "normalised": 0,
         "outcomes_path": None,
+        "outcomes_xcom": {"dag_id": "campaigns", "run_id": "manual__2026-03-01", "task_id": "send", "map_index": -1},
     }
     assert sorted(world.contacted) == phones(5)
     assert set(context["ti"].pushed) == {"receipt", "outcomes"}
@@ -157,6 +158,19 @@ def test_parameters_reach_the_delivery(tmp_path: Path, world: World, acme: MakeA
         "not in only_recipients of the connection",
     ]
     assert (receipt["accepted"], receipt["invalid"]) == (5, 2)
+
+
+def test_a_task_links_to_its_campaign_if_the_connection_names_its_page(
+    world: World, acme: MakeAcme, make_context: MakeContext
+) -> None:
+    context, without = make_context(), make_context()
+
+    acme().execute(without)
+    world.campaign_url = "https://acme.example.com/spring"
+    acme().execute(context)
+
+    assert context["ti"].pushed["_link_CampaignLink"] == "https://acme.example.com/spring"
+    assert "_link_CampaignLink" not in without["ti"].pushed
 
 
 def test_outside_a_task_it_delivers_all_the_same(world: World, acme: MakeAcme) -> None:

@@ -83,8 +83,8 @@ class World:
         found: list[dict[str, Any]] = self._step(lambda: [thing for thing in things if thing["name"] == name])
         return found
 
-    def attempt(self, *, cleared: bool = False, anew: bool = False, max_tries: int = 0) -> dict[str, Any]:
-        thing, _ = self.creation().run(lambda _: NAME, Clearing(cleared or anew, anew, max_tries))
+    def attempt(self, *, cleared: bool = False, start_again: bool = False, max_tries: int = 0) -> dict[str, Any]:
+        thing, _ = self.creation().run(lambda _: NAME, Clearing(cleared or start_again, start_again, max_tries))
         return thing
 
     def creation(self) -> IdempotentCreate:
@@ -124,7 +124,7 @@ def intended() -> dict[str, str]:
 
 @pytest.mark.parametrize("done_before_crash", [True, False])
 @pytest.mark.parametrize("answers", [[], [lost()]])
-@pytest.mark.parametrize("crash_at", range(1, 10))
+@pytest.mark.parametrize("crash_at", range(1, 11))
 def test_at_most_one_wherever_the_first_try_crashes(
     crash_at: int, done_before_crash: bool, answers: list[Exception | None]
 ) -> None:
@@ -196,7 +196,7 @@ def test_one_that_was_there_before_the_intent_is_never_taken() -> None:
         world.attempt()
     assert world.attempt()["id"] == "id-1"
 
-    world = World(things=[old], crash_at=7, done_before_crash=False)
+    world = World(things=[old], crash_at=8, done_before_crash=False)
     for error in (CrashError, AirflowFailException, AirflowFailException):
         with pytest.raises(error):
             world.attempt()
@@ -238,7 +238,7 @@ def made_for(world: World, recipients: str, try_number: int) -> IdempotentCreate
 def test_it_is_returned_for_its_recipients_only(
     ended: str, recipients: str, try_number: int, cleared: bool, error: type[Exception] | None
 ) -> None:
-    world = World(crash_at=float("inf") if ended == "with the id" else 7)
+    world = World(crash_at=float("inf") if ended == "with the id" else 8)
     with nullcontext() if ended == "with the id" else pytest.raises(CrashError):
         made_for(world, "those", 1).run(lambda _: NAME, Clearing(False, False, 0))
     again = made_for(world, recipients, try_number)
@@ -282,8 +282,8 @@ def test_a_cleared_task_of_which_nobody_knows_says_how_to_create_again(values: d
 @pytest.mark.parametrize("values", [{}, intended()])
 def test_cleared_to_start_again_it_creates_one_and_its_retries_return_that(values: dict[str, str]) -> None:
     world = World(values=values)
-    assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
-    assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
+    assert world.attempt(start_again=True, max_tries=3)["id"] == "id-0"
+    assert world.attempt(start_again=True, max_tries=3)["id"] == "id-0"
     assert len(world.things) == 1
 
 
@@ -291,24 +291,24 @@ def test_retries_that_were_lowered_do_not_poll_like_a_task_that_was_cleared() ->
     """``again`` is reported of every try that Airflow allows beyond the operator's retries."""
     world = World()
     world.attempt(max_tries=3)
-    assert world.attempt(anew=True, max_tries=3)["id"] == "id-0"
-    assert world.attempt(anew=True, max_tries=4)["id"] == "id-1"
+    assert world.attempt(start_again=True, max_tries=3)["id"] == "id-0"
+    assert world.attempt(start_again=True, max_tries=4)["id"] == "id-1"
 
 
 def test_cleared_to_start_again_after_a_success_it_creates_another_which_counts_from_then_on() -> None:
     world = World()
     world.attempt()
-    assert world.attempt(anew=True, max_tries=3)["id"] == "id-1"
+    assert world.attempt(start_again=True, max_tries=3)["id"] == "id-1"
     assert world.attempt(cleared=True)["id"] == "id-1"
-    assert world.attempt(anew=True, max_tries=6)["id"] == "id-2"
+    assert world.attempt(start_again=True, max_tries=6)["id"] == "id-2"
 
 
-@pytest.mark.parametrize("crash_at", range(1, 11))
+@pytest.mark.parametrize("crash_at", range(1, 12))
 def test_at_most_one_more_wherever_a_try_that_starts_again_crashes(crash_at: int) -> None:
     world = World(crash_at, values=intended())
     for _ in range(2):
         with suppress(CrashError, AirflowFailException):
-            world.attempt(anew=True, max_tries=3)
+            world.attempt(start_again=True, max_tries=3)
     assert len(world.things) == (0 if world.record().get("intended") and not world.record().get("id") else 1)
 
 
@@ -369,7 +369,7 @@ class TwoTries(World):
             self.first.join(10)
 
 
-STEPS = 22
+STEPS = 24
 
 
 @pytest.mark.parametrize("cleared", [True, False])

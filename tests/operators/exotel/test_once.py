@@ -296,7 +296,7 @@ class TestDamage:
         record = {name: one for name, one in record.items() if name != part} | (
             {} if value == "gone" else {part: value}
         )
-        with pytest.raises(LedgerError, match="it is not what an earlier try stored"):
+        with pytest.raises(LedgerError, match="its checksum is wrong"):
             create().execute(make_context(2, 1, state={**state, "campaign-1": json.dumps(record)}))
         assert posts(sandbox) == 1
 
