@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -126,7 +126,7 @@ class DeliveryHistory:
             return {}
         return self._database.run(lambda connection: self._reserve(connection, contacts, again))
 
-    def settle(self, ends: Sequence[ContactEnd]) -> None:
+    def settle(self, ends: Iterable[ContactEnd]) -> None:
         """Note what became of contacts."""
         ends = [end for end in ends if end.status not in HELD_BACK]
         if ends:
@@ -245,13 +245,8 @@ class DeliveryHistory:
             self._noted = noted
         return delivery
 
-    def end(self, state: str, counts: Mapping[str, Any]) -> None:
-        """
-        Note how a try ended.
-
-        :param state: ``complete`` or ``incomplete``.
-        :param counts: contacts by status, and requests.
-        """
+    def end(self, state: Literal["complete", "incomplete"], counts: Mapping[str, Any]) -> None:
+        """Note how a try ended, given its receipt."""
         self._database.run(lambda connection: self._write(connection, state, counts, ended=True))
 
     def _write(self, connection: Connection, state: str, counts: Mapping[str, Any], *, ended: bool) -> None:

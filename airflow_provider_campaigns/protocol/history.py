@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
 from airflow_provider_campaigns.protocol.send import Contact
 
@@ -41,7 +41,7 @@ class ContactHistory(Protocol):
         :param again: rows that may have been sent before: what was noted of them stands when they are held back.
         """
 
-    def settle(self, ends: Sequence[ContactEnd]) -> None:
+    def settle(self, ends: Iterable[ContactEnd]) -> None:
         """Note what became of contacts; who was not reached counts for no cap any more."""
 
     def release(self, first: int, last: int) -> None:
@@ -49,6 +49,9 @@ class ContactHistory(Protocol):
 
     def held_back(self, first: int, last: int) -> Mapping[int, HeldBack]:
         """Return the rows from first to last that an earlier try of this delivery held back."""
+
+    def end(self, state: Literal["complete", "incomplete"], counts: Mapping[str, Any]) -> None:
+        """Note how a try ended, given its receipt."""
 
 
 class NoHistory:
@@ -58,7 +61,7 @@ class NoHistory:
         """Hold nobody back."""
         return {}
 
-    def settle(self, ends: Sequence[ContactEnd]) -> None:
+    def settle(self, ends: Iterable[ContactEnd]) -> None:
         """Note nothing."""
 
     def release(self, first: int, last: int) -> None:
@@ -67,3 +70,6 @@ class NoHistory:
     def held_back(self, first: int, last: int) -> Mapping[int, HeldBack]:
         """Return nobody."""
         return {}
+
+    def end(self, state: Literal["complete", "incomplete"], counts: Mapping[str, Any]) -> None:
+        """Note nothing."""
