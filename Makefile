@@ -33,7 +33,7 @@ DAY-3.3 := 2026-09-17
 DAY-3.2 := 2026-05-29
 DAY-3.1 := 2026-03-11
 DAY-2.11 := 2026-03-14
-GROUPS-$(NEWEST) := --group browser --group docs
+GROUPS-$(NEWEST) := --group browser --group docs --group cluster
 # Beyond a release's own day: the lowest versions that pyproject.toml allows, and the newest packages, on the newest
 # Python. A pre-release of Airflow is tested with whatever is there on the day.
 EXTREMES := lowest highest
@@ -224,6 +224,12 @@ endef
 
 .venv/.browser: constraints/airflow-$(NEWEST).txt .venv/.installed
 	.venv/bin/uv pip install --quiet --python .venv/bin/python --constraint $< --group browser
+	touch $@
+
+# CeleryExecutor, and S3 served on this machine.
+.venv-cluster/.installed: constraints/airflow-$(NEWEST).txt pyproject.toml
+	$(install)
+	$(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --constraint $< --group cluster
 	touch $@
 
 $(OLDER:%=.venv-%/.installed): .venv-%/.installed: constraints/airflow-%.txt pyproject.toml

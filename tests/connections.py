@@ -46,7 +46,7 @@ def keep_tokens_in_memory(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def keep_no_pace(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
-    """Let all requests leave at once, and return the list that gets the requests a minute they would have kept to."""
+    """Let all requests be sent at once, and return the list that gets the requests a minute they would have kept to."""
     paces: list[float | None] = []
 
     def make(per_minute: float | None = None, **_: object) -> Pace:

@@ -60,7 +60,7 @@ def test_nothing_of_airflows_server_is_loaded(loaded: dict[str, Any]) -> None:
     assert [name for name in loaded["modules"] if name.startswith("airflow.") and not name.startswith(ours)] == []
 
 
-@pytest.mark.parametrize("part", ["vendors", "transports", "hooks", "delivery.engine", "sandbox", "triggers"])
+@pytest.mark.parametrize("part", ["vendors", "transports", "hooks", "delivery.run", "sandbox", "triggers"])
 def test_of_our_own_only_what_a_dag_author_sees(loaded: dict[str, Any], part: str) -> None:
     package = f"airflow_provider_campaigns.{part}"
     assert [name for name in loaded["modules"] if name == package or name.startswith(f"{package}.")] == []

@@ -1,4 +1,4 @@
-"""Runs a trigger as the triggerer would: made anew from what Airflow stored of it."""
+"""Runs a trigger as the triggerer would: made again from what Airflow stored of it."""
 
 from __future__ import annotations
 

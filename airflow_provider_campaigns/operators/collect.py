@@ -144,9 +144,8 @@ class SendCollectRequestOperator(CampaignDeliveryOperator["CollectHook"]):
             overrides=self.overrides,
         )
 
-    def _report(self, receipt: Receipt, outcomes: Outcomes, context: Context) -> None:
+    def store_links(self, receipt: Receipt, outcomes: Outcomes, context: Context) -> None:
         """Link to the portal, if there is one only."""
-        super()._report(receipt, outcomes, context)
         if receipt["contacts"] == 1:
             for outcome in outcomes.read():
                 CollectPortalLink.store(context, outcome["url"])

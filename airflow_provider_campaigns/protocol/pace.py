@@ -10,9 +10,11 @@ from typing import Any
 
 from airflow_provider_campaigns.protocol.messages import Conversation, NotSentError, Request, SignIn, Sleep, Step, T
 
-# Requests are spaced for a little less than the limit: they do not arrive as evenly as they leave, and one too many
+# Requests are spaced for a little less than the limit: they do not arrive as evenly as they are sent, and one too many
 # in a vendor's minute is refused.
 SHARE_OF_LIMIT = 0.99
+# Seconds after which it is checked again whether requests that were held back may be sent.
+HELD_SECONDS = 0.2
 # Seconds that a late wake-up may be made up for, so that such do not add up. A minute at that share of the limit has
 # 0.6 s to spare, whatever the limit; the other half is for the way to the vendor.
 MADE_UP_FOR = 0.3
@@ -43,6 +45,8 @@ class Pace:
         self._next = -math.inf
         self._paused_until = 0.0
         self.stopped = False
+        self.held = False
+        """Whether no request may be sent for the time being; may be set by another thread."""
 
     @property
     def ended(self) -> bool:
@@ -64,15 +68,12 @@ class Pace:
 
     def missed(self, slot: float) -> bool:
         """Whether a slot may no longer be used: a pause began before it came, or it was long ago."""
-        return self.left() > 0 or self._clock() - slot > MADE_UP_FOR
+        now = self._clock()
+        return self._paused_until > now or now - slot > MADE_UP_FOR
 
     def pause(self, seconds: float) -> None:
         """Send no request for so long: a vendor that asks one request to wait means them all."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
-
-    def left(self) -> float:
-        """Return the seconds until a pause ends."""
-        return max(0.0, self._paused_until - self._clock())
 
 
 def paced(conversation: Conversation[T], pace: Pace) -> Conversation[T]:
@@ -145,22 +146,25 @@ class _Turns:
         return (yield step)
 
     def _turn_came(self) -> Conversation[bool]:
-        """Wait for a turn; return whether it came, False if the delivery was stopped after a write left."""
-        self._slot = yield from _wait(self._pace, self._slot)
-        ended = self._pace.ended
+        """
+        Wait for a turn; return whether it came, False if the delivery was stopped after a write left.
+
+        A slot that was taken already is kept unless it was missed since.
+        """
+        pace, slot, waited = self._pace, self._slot, False
+        while not pace.ended:
+            if pace.held:
+                yield Sleep(HELD_SECONDS, "")
+                continue
+            if slot is None or pace.missed(slot):
+                # If it had one, it queues up behind the others again.
+                slot, waited = pace.reserve(), False
+            if waited or (seconds := pace.until(slot)) <= 0:
+                break
+            yield Sleep(seconds, "")
+            waited = True
+        self._slot = slot
+        ended = pace.ended
         if ended and not self._wrote:
             raise StoppedError
         return not ended
-
-
-def _wait(pace: Pace, slot: float | None) -> Conversation[float]:
-    """Wait for a slot, and return it; one that was taken already is kept unless it was missed since."""
-    if slot is None or pace.missed(slot):
-        slot = pace.reserve()
-    while not pace.ended and (seconds := pace.until(slot)) > 0:
-        yield Sleep(seconds, "")
-        if not pace.missed(slot):
-            break
-        # It queues up behind the others again.
-        slot = pace.reserve()
-    return slot

@@ -65,7 +65,7 @@ class TemplatedOperator(BaseOperator):
         if isinstance(content, Hidden):
             return content.replaced(self._recipients(content, context, jinja_env, seen))
         if isinstance(content, XComArg):
-            # Airflow leaves those in the dicts of ``expand_kwargs`` as they are.
+            # Airflow keeps those in the dicts of ``expand_kwargs`` as they are.
             return content.resolve(context)
         name = next((name for name in self.template_fields if getattr(self, name, None) is content), None)
         if name and (id(content) in seen or self._is_from_xcom(name, context)):

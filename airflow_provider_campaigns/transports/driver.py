@@ -93,7 +93,7 @@ class Driver(ABC):
         """
         Drive ``conversation`` to its end and return its result.
 
-        No credential leaves it: not in its result, not in its pages, not in an error.
+        It returns no credential: not in its result, not in its pages, not in an error.
         """
         view = _ReplyView(self._dialect, self._settings)
         try:

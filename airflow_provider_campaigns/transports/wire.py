@@ -1,4 +1,4 @@
-"""What both transports share: how a request looks on the wire, and how a failure is named without its secrets."""
+"""What both transports share: what a request is on the wire, and how a failure is named without its secrets."""
 
 from __future__ import annotations
 

@@ -113,6 +113,7 @@ def test_it_is_edited_without_its_secret(form: Locator, fill: Fill, airflow: Run
         "timeout": 20,
         "retry_limit": 3,
         "verify": "true",
+        "max_reply_mb": 64,
     }
 
 

@@ -16,7 +16,7 @@ NUMBERS = ["+447700900160", "+447700900161", "+447700900162"]
 TEXT = "The flu clinic opens tomorrow at nine."
 
 
-def test_it_rings_whom_it_was_told_to(visit: Visit, sandbox: SandboxClient, photograph: Photograph) -> None:
+def test_it_rings_whom_the_form_names(visit: Visit, sandbox: SandboxClient, photograph: Photograph) -> None:
     page = visit("trigger_form")
     form = trigger_form(page)
     entry(form, "Name of the campaign").fill("Flu clinic")
@@ -47,7 +47,7 @@ def test_it_says_which_number_is_none(visit: Visit, sandbox: SandboxClient) -> N
 
 
 def campaigns(sandbox: SandboxClient) -> list[dict[str, str]]:
-    """Return the campaigns of the Exotel account, as Exotel tells of them."""
+    """Return the campaigns of the Exotel account, as Exotel describes them."""
     key = CREDENTIALS["exotel"]
     reply = requests.get(
         f"{sandbox.url}/exotel/v2/accounts/sandbox1/campaigns", auth=(key["login"], key["password"]), timeout=30

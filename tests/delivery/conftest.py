@@ -9,11 +9,24 @@ import fsspec
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+from airflow_provider_campaigns.delivery.run import engine, write_buffer
+
+# What the ledger holds at the most with ``small_parts``.
+FEW_HELD = 3
+
 
 @pytest.fixture
 def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
     """A killed process loses nothing it wrote; flushing to the disk only matters when the machine dies."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the ledger hold few outcomes, and a part be full with few, so that there are several in a small delivery."""
+    for module in (write_buffer, engine):
+        monkeypatch.setattr(module, "MOST_HELD", FEW_HELD)
+    monkeypatch.setattr(write_buffer, "FULL", 5)
 
 
 def empty_bucket() -> str:

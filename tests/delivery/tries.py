@@ -27,7 +27,7 @@ def answers(world: World, **special: Response | Exception) -> Reaction:
 
 
 def fail_try(world: World, plan: Plan, kind: type[Exception], number: int = 1) -> tuple[Any, Receipt, list[Outcome]]:
-    """Run one try that ends early, and return its error, the receipt it leaves and all outcomes."""
+    """Run one try that ends early, and return its error, its receipt and all outcomes."""
     world.start_process()
     delivery = new_try(world, plan)
     with pytest.raises(kind) as caught:

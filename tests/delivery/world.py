@@ -11,8 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn, Self
 
-from airflow_provider_campaigns.delivery.plan.batches import Reading
 from airflow_provider_campaigns.delivery.plan.exclusions import read_exclusions
+from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import open_source
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
@@ -188,11 +188,20 @@ class AcmeSend(Send):
 
 
 class WorldFolder(OutcomeFolder):
-    """An outcome folder whose process may be killed before and after each write."""
+    """
+    An outcome folder whose process may be killed before and after each write.
 
-    def __init__(self, world: World, folder: Path, try_number: int) -> None:
+    :param remote: it is written to and read as one in object storage.
+    """
+
+    def __init__(self, world: World, folder: Path, try_number: int, *, remote: bool = False) -> None:
         super().__init__(folder, try_number)
         self._world = world
+        self._remote = remote
+
+    @property
+    def holds(self) -> bool:
+        return self._remote
 
     def write(self, outcomes: Iterable[Outcome], *, again: bool = False) -> None:
         self._world.step()
@@ -235,6 +244,9 @@ class WorldSenders:
     def stop(self) -> None:
         self._pace.stopped = True
 
+    def hold(self, held: bool) -> None:
+        """Nothing is in flight while something is stored."""
+
     def abandon(self) -> None:
         """Nothing is in flight between rounds."""
 
@@ -258,10 +270,12 @@ class Plan:
 
     :param rows: phone numbers, or whatever ``open_source`` takes.
     :param folder: where its outcomes go; None keeps them in the store.
+    :param remote: the folder is one in object storage.
     """
 
     rows: Any
-    folder: Path | None = None
+    folder: Any = None
+    remote: bool = False
     exclude: Sequence[str] = ()
     only_recipients: Sequence[str] = ()
     batch_size: int = 3
@@ -300,7 +314,7 @@ def new_try(world: World, plan: Plan, recovers: int = 0) -> Delivery:
     ledger.begin(plan.max_tries, resend="if_cleared" if plan.resend else "no", recovers=recovers)
     outcomes: Outcomes = OutcomeRecords(world, ledger.try_number, ledger.try_numbers)
     if plan.folder:
-        outcomes = WorldFolder(world, plan.folder, ledger.try_number)
+        outcomes = WorldFolder(world, plan.folder, ledger.try_number, remote=plan.remote)
     send = AcmeSend(batch_limit=plan.batch_limit, safe_to_resend="the vendor checks duplicates" if plan.safe else "")
     reading = Reading(send, only_recipients=plan.only_recipients)
     if plan.exclude:

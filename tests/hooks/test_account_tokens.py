@@ -338,7 +338,7 @@ class TestMainThread:
 
 
 class TestVariable:
-    def test_its_name_tells_airflow_to_mask_it(self) -> None:
+    def test_its_name_makes_airflow_mask_it(self) -> None:
         name = variable_name("ozonetel", "example-user", "example-key")
         assert name.startswith("campaigns_")
         assert name.endswith("_token")

@@ -152,8 +152,8 @@ def test_more_than_the_vendors_page_is_told(
 ) -> None:
     connect(extra={"requests_per_minute": own}).requests_per_minute(5)
 
-    told = "requests_per_minute of connection 'acme_default' is 100, but Acme documents 5 a minute for this call"
-    assert (told in logs()) == warns
+    warning = "requests_per_minute of connection 'acme_default' is 100, but Acme documents 5 a minute for this call"
+    assert (warning in logs()) == warns
 
 
 def test_requests_per_minute_that_are_no_number_are_named(connect: Callable[..., AcmeHook]) -> None:
@@ -304,7 +304,7 @@ def test_the_test_button_says_which_field_to_look_at(
         assert {request.method for request in vendor.request_history} <= {"GET"}
 
 
-# -- the connection form (tests/test_provider_info.py looks at what Airflow makes of it)
+# -- the connection form (tests/test_provider_info.py checks what Airflow makes of it)
 
 
 def test_the_form_is_described_in_the_class_itself_for_older_versions() -> None:

@@ -246,7 +246,7 @@ def test_verify_may_be_a_file_of_authorities(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["/nowhere/authorities.pem", "no", "0", 0, 1, ["a"]])
-def test_verify_that_is_neither_is_told_before_the_first_request(value: Any) -> None:
+def test_verify_that_is_neither_is_reported_before_the_first_request(value: Any) -> None:
     with pytest.raises(InputError, match="verify of connection 'mine': expected true, false, or a file"):
         fields(host=HOST, extra={"verify": value}).settings  # noqa: B018
 

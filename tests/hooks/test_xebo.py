@@ -49,7 +49,7 @@ class TestConnection:
         with pytest.raises(InputError, match="host of connection 'xebo_default'"):
             XeboHook().links(COLLECTOR, "", CONTACTS)
 
-    def test_wrong_credentials_are_told_from_a_wrong_host(
+    def test_wrong_credentials_are_distinguished_from_a_wrong_host(
         self, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient
     ) -> None:
         connect(monkeypatch, sandbox, "xebo", password="another-password")

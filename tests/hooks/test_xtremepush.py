@@ -22,7 +22,7 @@ class TestConnection:
         assert calls(sandbox, "xtremepush") == ["list_campaigns"]
 
     @pytest.mark.parametrize("always_200", [False, True])
-    def test_a_wrong_token_is_told_whatever_the_http_status(
+    def test_a_wrong_token_is_reported_whatever_the_http_status(
         self, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient, always_200: bool
     ) -> None:
         sandbox.control("xtremepush", always_200=always_200)

@@ -31,7 +31,7 @@ HOUR = 3600.0
 ACCOUNT = Ozonetel(user_name="example-user", api_key="example-key")
 
 Process = Generator[float, None, None]
-"""Yields the seconds after which it goes on."""
+"""Yields the seconds after which it continues."""
 
 
 class World:
@@ -76,7 +76,7 @@ class World:
         self.now = end
 
     def worker(self, pause: float, dies: Callable[[], bool] = lambda: False) -> Process:
-        """Call the vendor again and again, about every ``pause`` seconds, in a process that may die and start anew."""
+        """Call the vendor again and again, about every ``pause`` seconds, in a process that may die and start again."""
         tokens = self.tokens()
         while True:
             yield self.chance.uniform(0, 2 * pause)

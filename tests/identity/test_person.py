@@ -1,4 +1,4 @@
-"""Who is the same person: every spelling of one has one identity, and leaves in the form that the source chose."""
+"""Who is the same person: every spelling of one has one identity, and is sent in the form that the source chose."""
 
 from __future__ import annotations
 

@@ -150,7 +150,10 @@ def unlimited() -> Iterator[SandboxClient]:
 
 
 @pytest.fixture(scope="package")
-def scheduled(tmp_path_factory: pytest.TempPathFactory, unlimited: SandboxClient) -> Iterator[ScheduledAirflow]:
-    """A whole Airflow whose connections lead to the sandbox without limits."""
-    with ScheduledAirflow(tmp_path_factory.mktemp("airflow"), unlimited.url) as airflow:
+def scheduled(
+    tmp_path_factory: pytest.TempPathFactory, unlimited: SandboxClient, echo_url: str
+) -> Iterator[ScheduledAirflow]:
+    """A whole Airflow whose connections lead to the sandbox without limits, and that logs all it can."""
+    settings = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG", **leaks.connections(unlimited.url, echo_url)}
+    with ScheduledAirflow(tmp_path_factory.mktemp("airflow"), unlimited.url, **settings) as airflow:
         yield airflow

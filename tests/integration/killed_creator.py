@@ -7,10 +7,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from airflow_provider_campaigns.operators._exotel import lists, recipients
+from airflow_provider_campaigns.operators._exotel import creation, lists, recipients
 from airflow_provider_campaigns.operators.base import idempotent_create
 from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
-from airflow_provider_campaigns.vendors.exotel import campaign
 from tests.integration.own_process import context_in
 
 # So that a hundred numbers need two lists and ten requests.
@@ -20,7 +19,7 @@ NUMBERS_PER_REQUEST, ON_A_LIST = 10, 50
 def main(number_of_try: int, folder: Path, many: bool, environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
     if many:
-        campaign.MOST_NUMBERS = NUMBERS_PER_REQUEST
+        creation.MOST_NUMBERS = NUMBERS_PER_REQUEST  # type: ignore[attr-defined]
         for module in (lists, recipients):
             module.MOST_CONTACTS, module.MOST_IN_A_LIST = NUMBERS_PER_REQUEST, ON_A_LIST  # type: ignore[attr-defined]
     # Look-ups that follow at once: nothing is on its way any more when a sandbox on this machine is asked.

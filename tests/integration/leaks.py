@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -25,6 +26,10 @@ from airflow_provider_campaigns.operators.xebo import TriggerSurveyOperator
 from airflow_provider_campaigns.operators.xtremepush import ExecuteXtremepushCampaignOperator
 from airflow_provider_campaigns.sandbox import xebo
 from tests.connections import CREDENTIALS, EXTRAS
+
+# At DEBUG Airflow 3 logs the messages between a task and its supervisor: what to mask (only in dag.test()), what to
+# store (which is looked for where it is stored).
+AIRFLOWS_OWN = re.compile(r"msg=(MaskSecret|(Put|Set|Get)?(Variable|XCom|TaskStateStore)(Result)?)\(")
 
 ECHOES = ("200", "400", "401", "500", "html")
 

@@ -1,4 +1,4 @@
-"""A campaign created, waited for and told to other DAGs, run by Airflow itself."""
+"""A campaign created, waited for and reported to other DAGs, run by Airflow itself."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def follow(*, inlet_events):
 
 
 def announced(airflow: AirflowProcess, operator: str) -> dict[str, Any]:
-    """Run an operator with an outlet and return what its event tells."""
+    """Run an operator with an outlet and return what its event says."""
     run = airflow.run(ANNOUNCED.format(operator=operator.strip()))
     assert run.state == "success"
     extra: dict[str, Any] = run["follow"].xcoms["return_value"]
@@ -58,7 +58,7 @@ def test_it_is_created_once_and_waited_for(airflow: AirflowProcess, sandbox: San
 
 
 @pytest.mark.parametrize("way", ["poke", "deferrable"])
-def test_the_campaign_is_told_to_the_dags_that_its_outlets_start(
+def test_the_campaign_is_reported_to_the_dags_that_its_outlets_start(
     airflow: AirflowProcess, sandbox: SandboxClient, way: str
 ) -> None:
     sandbox.control("exotel", starts_after=0.6, calls_per_minute=60_000.0)
@@ -71,7 +71,9 @@ def test_the_campaign_is_told_to_the_dags_that_its_outlets_start(
     assert (receipt["vendor"], receipt["contacts"], receipt["accepted"], receipt["duplicate"]) == ("exotel", 5, 4, 1)
 
 
-def test_a_delivery_is_told_to_the_dags_that_its_outlets_start(airflow: AirflowProcess, sandbox: SandboxClient) -> None:
+def test_a_delivery_is_reported_to_the_dags_that_its_outlets_start(
+    airflow: AirflowProcess, sandbox: SandboxClient
+) -> None:
     send = f"""AddCampaignLeadOperator(task_id="send", campaign_name="Demo", outlets=[SENT],
         contacts=[{{"phoneNumber": "{PHONES[0]}"}}])"""
 

@@ -118,7 +118,7 @@ def test_ozonetel_checks_for_duplicates_so_an_unanswered_lead_is_sent_again(
     assert accepted(sandbox, "ozonetel") == Counter(PHONES)
 
 
-# A window that opens a second after its clock is first looked at, which is kept for the process that goes on.
+# A window that opens a second after its clock is first read, which is kept for the process that continues.
 WINDOW = """
 import time
 from pathlib import Path

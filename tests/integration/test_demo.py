@@ -14,7 +14,8 @@ from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
 from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperator
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import connect, keep_tokens_in_memory
-from tests.operators.conftest import MakeContext, make_context
+from tests.operators.conftest import make_context
+from tests.operators.contexts import MakeContext
 
 __all__ = ["make_context"]
 

@@ -8,7 +8,6 @@ beside the outcomes also the copy of a query's result.
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 import traceback
 from collections.abc import Callable, Iterator
@@ -29,6 +28,7 @@ from airflow_provider_campaigns.sensors.xtremepush import XtremepushCampaignSens
 from tests.connections import keep_tokens_in_memory
 from tests.integration.conftest import AirflowProcess
 from tests.integration.leaks import (
+    AIRFLOWS_OWN,
     COLLECTOR_TOKEN,
     CONTACTS,
     NUMBERS,
@@ -41,7 +41,8 @@ from tests.integration.leaks import (
     probing_operators,
     rows,
 )
-from tests.operators.conftest import MakeContext, make_context
+from tests.operators.conftest import make_context
+from tests.operators.contexts import MakeContext
 from tests.operators.deliveries import write_csv
 from tests.stored_dags import stored_dag
 
@@ -66,9 +67,6 @@ FAILURES = {
 }
 # Those that Airflow itself runs: each way that an error takes idempotent_create.
 IN_DAGS = ("none", "unauthorized", "drop", "echo in a 400", "echo in HTML", "echo when signing in")
-# At DEBUG Airflow 3 logs the messages between a task and its supervisor: what to mask (only in dag.test()), what to
-# store (which is looked for where it is stored).
-AIRFLOWS_OWN = re.compile(r"msg=(MaskSecret|(Put|Set|Get)?(Variable|XCom|TaskStateStore)(Result)?)\(")
 OPERATORS = [operator.task_id for operator in probing_operators("sandbox", [], [], None)]
 
 

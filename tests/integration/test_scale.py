@@ -9,7 +9,8 @@ import pytest
 from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, connect, contacted
-from tests.operators.conftest import MakeContext, make_context
+from tests.operators.conftest import make_context
+from tests.operators.contexts import MakeContext
 from tests.operators.deliveries import write_csv
 
 __all__ = ["make_context"]

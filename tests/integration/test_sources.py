@@ -17,7 +17,8 @@ from airflow_provider_campaigns.operators.xtremepush import ExecuteXtremepushCam
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import connect, contacted
 from tests.integration.conftest import AirflowProcess
-from tests.operators.conftest import MakeContext, make_context
+from tests.operators.conftest import make_context
+from tests.operators.contexts import MakeContext
 from tests.operators.deliveries import ends
 
 __all__ = ["make_context"]

@@ -17,8 +17,6 @@ from airflow_provider_campaigns.state import variables
 from tests.operators.hours import OPEN
 from tests.versions import AIRFLOW_V_3_3_PLUS
 
-MakeContext = Callable[..., Any]
-
 
 @dataclass
 class FakeTaskInstance:

@@ -15,10 +15,10 @@ from airflow_provider_campaigns.operators.collect import SendCollectRequestOpera
 from airflow_provider_campaigns.sandbox import collect
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, connect, contacted
+from tests.operators.contexts import MakeContext
 from tests.operators.deliveries import ends, outcomes_of, write_csv
 
 CAMPAIGN = "xvr69EYLKXvTkfYuk"
-MakeContext = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -18,12 +17,12 @@ from airflow_provider_campaigns.hooks.collect import CollectHook
 from airflow_provider_campaigns.operators.collect import UpdateCollectRequestOperator
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, connect
+from tests.operators.contexts import MakeContext
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 CAMPAIGN = "xvr69EYLKXvTkfYuk"
-MakeContext = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)

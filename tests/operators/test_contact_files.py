@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,7 @@ from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperato
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import connect, contacted, keep_no_pace, keep_tokens_in_memory
-
-MakeContext = Callable[..., Any]
+from tests.operators.contexts import MakeContext
 
 FILES = Path(__file__).parents[1] / "delivery/plan/sources/files"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((FILES / "expected.json").read_text())

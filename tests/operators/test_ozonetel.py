@@ -16,9 +16,8 @@ from airflow_provider_campaigns.sandbox import ozonetel
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, connect, contacted, keep_no_pace, keep_tokens_in_memory
+from tests.operators.contexts import MakeContext
 from tests.operators.deliveries import ends, outcomes_of, write_csv
-
-MakeContext = Callable[..., Any]
 
 PHONE = "+447700900100"
 DND = "+447700900996"

@@ -12,8 +12,7 @@ from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperato
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.vendors.ozonetel.send import AddCampaignBulkData, AddCampaignLead
 from tests.connections import calls, connect, keep_tokens_in_memory
-
-MakeContext = Callable[..., Any]
+from tests.operators.contexts import MakeContext
 
 PEOPLE = [{"phoneNumber": f"+4477009002{number:02}"} for number in range(6)]
 # A campaign that dials nobody while the test runs, and one that dials at once whatever it gets.

@@ -17,8 +17,7 @@ from airflow_provider_campaigns.operators.xebo import TriggerSurveyOperator
 from airflow_provider_campaigns.operators.xtremepush import ExecuteXtremepushCampaignOperator
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import connect, contacted, keep_tokens_in_memory
-
-MakeContext = Callable[..., Any]
+from tests.operators.contexts import MakeContext
 
 VENDORS = ("collect", "exotel", "ozonetel", "xebo", "xtremepush")
 

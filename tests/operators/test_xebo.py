@@ -14,6 +14,7 @@ from airflow_provider_campaigns.operators.xebo import TriggerSurveyOperator
 from airflow_provider_campaigns.sandbox import xebo
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, connect, contacted
+from tests.operators.contexts import MakeContext
 from tests.operators.deliveries import ends, outcomes_of, write_csv
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 COLLECTOR = "66c70e71f57bd9efe12d691d"
 TOKEN = "J/d5730267"
-MakeContext = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from airflow_provider_campaigns.operators.xtremepush import ExecuteXtremepushCam
 from airflow_provider_campaigns.sandbox import xtremepush
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls, connect, contacted
+from tests.operators.contexts import MakeContext
 from tests.operators.deliveries import ends, outcomes_of, write_csv
 from tests.operators.hours import CLOSED, OPEN, OPENS, WINDOW
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 CAMPAIGN = 7345
 QUEUED = "accepted for sending; not delivered yet"
-MakeContext = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)

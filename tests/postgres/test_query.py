@@ -98,7 +98,7 @@ def test_a_connection_with_autocommit_has_a_server_side_cursor_too(connect: Call
         ("SELECT p::int FROM (VALUES ('1'), ('+447700900123')) AS t (p)", r'value "\+44\*\*\*23" is out of range'),
     ],
 )
-def test_the_error_of_the_database_is_told_without_recipients(sql: str, message: str) -> None:
+def test_the_error_of_the_database_is_reported_without_recipients(sql: str, message: str) -> None:
     with pytest.raises(InputError, match=f"sql: expected a query that the database answers, got {message}") as caught:
         rows(sql)
 

@@ -1,4 +1,4 @@
-"""What every vendor's dialect starts from: how replies are judged and their errors told."""
+"""What every vendor's dialect starts from: how replies are judged and their errors reported."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Requests are sent evenly, wait when one of them is asked to, and no longer leave once the delivery is stopped."""
+"""Requests are sent evenly, wait when one of them is asked to, and are not sent once the delivery is stopped."""
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def test_a_request_is_ready_before_its_turn_comes() -> None:
     assert vars(request)["body"] == b'{"name": "An\\u00e9"}'
 
 
-def test_a_body_that_json_does_not_know_is_told_at_once() -> None:
+def test_a_body_that_json_does_not_know_is_reported_at_once() -> None:
     with pytest.raises(InputError, match="request body: expected values that JSON knows"):
         paced(several(Request("POST", "/send", "write", json={1j})), Pace(None))
 
@@ -261,7 +262,7 @@ def test_a_sleep_of_one_request_alone_makes_no_other_wait(clock: Clock) -> None:
     pace = Pace(None, clock)
     drive(paced(several(Sleep(30, "no connection"), WRITE), pace), clock)
 
-    assert pace.left() == 0
+    assert pace.until(pace.reserve()) == 0
 
 
 # -- stopping
@@ -378,3 +379,43 @@ def test_a_conversation_that_is_given_up_is_closed(clock: Clock) -> None:
     conversation.close()
 
     assert closed == [True]
+
+
+# -- holding
+
+
+def test_no_request_leaves_while_they_are_held_and_afterwards_they_keep_their_distance(clock: Clock) -> None:
+    pace = Pace(60, clock)
+    pace.held = True
+    waiting = [paced(several(WRITE), pace) for _ in range(20)]
+    assert all(isinstance(next(one), Sleep) for one in waiting)
+    for _ in range(100):
+        assert all(isinstance(one.send(None), Sleep) for one in waiting)
+    pace.held = False
+
+    left = [when for one in waiting for when in drive(one, clock)[1]]
+
+    gaps = [after - before for before, after in itertools.pairwise(left)]
+    assert all(1.0 <= gap < 1.5 for gap in gaps), gaps
+
+
+def test_a_request_that_waits_for_its_slot_does_not_leave_once_they_are_held(clock: Clock) -> None:
+    pace = Pace(60, clock)
+    pace.reserve()
+    waiting = paced(several(WRITE), pace)
+    assert isinstance(next(waiting), Sleep)
+    pace.held = True
+    clock.now += 1
+
+    assert isinstance(waiting.send(None), Sleep)
+
+
+def test_what_is_held_ends_once_stopped(clock: Clock) -> None:
+    pace = Pace(None, clock)
+    pace.held = True
+    waiting = paced(several(WRITE), pace)
+    assert isinstance(next(waiting), Sleep)
+    pace.stopped = True
+
+    with pytest.raises(StoppedError):
+        waiting.send(None)

@@ -1,4 +1,4 @@
-"""How a wait goes on after a look: what ends it, how long it pauses, what is told of an error."""
+"""How a wait continues after a poll: what ends it, how long it pauses, what is reported of an error."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_deadline_does_with_what_was_seen_last(clock: SimpleNamespace) -> No
     assert one.record_result(GOING_ON) == {"state": "timeout", "status": "InProgress", "details": {"calls": 3}}
 
 
-def test_a_look_that_fails_at_the_deadline_is_told_beside_what_was_seen_last(clock: SimpleNamespace) -> None:
+def test_a_poll_that_fails_at_the_deadline_is_reported_beside_what_was_seen_last(clock: SimpleNamespace) -> None:
     one = watch()
     one.record_result(GOING_ON)
     clock.now = one.deadline
@@ -71,7 +71,7 @@ def test_a_look_that_fails_at_the_deadline_is_told_beside_what_was_seen_last(clo
     assert GOING_ON.details == {"calls": 3}
 
 
-def test_a_failure_is_forgotten_with_the_next_look(clock: SimpleNamespace) -> None:
+def test_a_failure_is_forgotten_with_the_next_poll(clock: SimpleNamespace) -> None:
     one = watch()
     one.failed(unavailable())
     clock.now = one.deadline

@@ -1,4 +1,4 @@
-"""No credential leaves a conversation: in whatever form, and in whatever text, a vendor repeats it."""
+"""No conversation returns a credential: in whatever form, and in whatever text, a vendor repeats it."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_code_that_repeats_the_request_is_cut() -> None:
     assert len(error.code) < 200
 
 
-# What leaves a conversation.
+# What a conversation returns.
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -215,7 +215,7 @@ def test_a_read_once_unanswered_ends_as_it_ends(dialect: HandDialect) -> None:
     assert type(play(exchange(dialect, READ), BROKEN, REJECTED).error) is RequestRejectedError
 
 
-def test_an_answer_tells_whether_an_earlier_attempt_may_have_been_carried_out(dialect: HandDialect) -> None:
+def test_an_answer_says_whether_an_earlier_attempt_may_have_been_carried_out(dialect: HandDialect) -> None:
     assert play(exchange(dialect, SAFE), NoReplyError("reset"), OK).result.repeated
     assert not play(exchange(dialect, SAFE), NotSentError("refused"), OK).result.repeated
     assert not play(exchange(dialect, SAFE), throttled(1), OK).result.repeated
@@ -233,7 +233,7 @@ def test_an_answer_tells_whether_an_earlier_attempt_may_have_been_carried_out(di
     ],
     ids=lambda value: getattr(value, "__name__", type(value).__name__),
 )
-def test_a_failed_sign_in_tells_nothing_of_the_write_that_waits_for_it(failure: Any, kind: Any) -> None:
+def test_a_failed_sign_in_says_nothing_of_the_write_that_waits_for_it(failure: Any, kind: Any) -> None:
     played = play(exchange(HandDialect(signs_in=True), WRITE), failure)
     assert type(played.error) is kind
     assert failure.message in str(played.error)

@@ -166,7 +166,7 @@ def test_a_bad_list_of_contacts_is_refused_whole(sandbox: SandboxClient, contact
     assert outcomes(sandbox) == []
 
 
-# -- how a request goes on
+# -- how a request continues
 
 
 @pytest.mark.parametrize(

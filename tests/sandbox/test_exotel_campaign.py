@@ -1,4 +1,4 @@
-"""An Exotel campaign of the sandbox: how it goes on, and how it and its calls are listed."""
+"""An Exotel campaign of the sandbox: how it continues, and how it and its calls are listed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.sandbox.exotel_calls import (
     status,
 )
 
-# -- how a campaign goes on
+# -- how a campaign continues
 
 
 def test_a_campaign_proceeds_by_the_clock(sandbox: SandboxClient) -> None:

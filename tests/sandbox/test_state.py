@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_campaigns.sandbox.state import Clock, Ids, Journal, RateWindow, Received
 
-# What a slow machine may take between two looks at the clock.
+# What a slow machine may take between two readings of the clock.
 SLACK = 5.0
 
 

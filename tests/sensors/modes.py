@@ -75,7 +75,7 @@ class Run:
     """
     Tries of one task instance in one mode.
 
-    :param make: makes the sensor anew, as Airflow does for every process.
+    :param make: makes the sensor again, as Airflow does for every process.
     :param state: what the task instance stored.
     :param deferred: how often it was deferred.
     """

@@ -32,7 +32,7 @@ def sensor(campaign_id: str, **options: Any) -> ExotelCampaignSensor:
     return ExotelCampaignSensor(task_id="wait", campaign_id=campaign_id, **{"poke_interval": 0.01, **options})
 
 
-def test_it_goes_on_until_the_campaign_is_completed(sandbox: SandboxClient) -> None:
+def test_it_waits_until_the_campaign_is_completed(sandbox: SandboxClient) -> None:
     identifier = create()
     assert not sensor(identifier).poke({}).is_done
     sandbox.clock(advance=61)

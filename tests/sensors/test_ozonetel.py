@@ -40,7 +40,7 @@ def sensor(**options: Any) -> OzonetelCampaignSensor:
     return OzonetelCampaignSensor(task_id="wait", **{"campaign_name": "Demo", "poke_interval": 0.01, **options})
 
 
-def test_it_goes_on_until_the_campaign_is_completed(sandbox: SandboxClient, lead: None) -> None:
+def test_it_waits_until_the_campaign_is_completed(sandbox: SandboxClient, lead: None) -> None:
     assert not sensor().poke({}).is_done
     set_status("Start")
     assert not sensor().poke({}).is_done

@@ -41,7 +41,7 @@ def test_the_database_holds_nothing_in_clear(database: Stored) -> None:
     assert "a-token" not in text
 
 
-def test_what_cannot_be_decrypted_is_told_from_what_is_not_there(
+def test_what_cannot_be_decrypted_is_distinguished_from_what_is_not_there(
     database: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variables.write("one", "first", "")

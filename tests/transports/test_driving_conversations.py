@@ -55,7 +55,7 @@ def test_a_conversation_without_steps_is_run(driver: Driver, acme: AcmeDialect) 
     assert driver.run(NOWHERE, acme, conversation()) == "at once"
 
 
-def test_what_the_conversation_raises_goes_on_unchanged(driver: Driver, acme: AcmeDialect) -> None:
+def test_what_the_conversation_raises_passes_unchanged(driver: Driver, acme: AcmeDialect) -> None:
     problem = LookupError("mine")
 
     def conversation() -> Generator[Any, Any, Any]:
@@ -90,7 +90,7 @@ def test_a_reply_comes_whole(driver: Driver, acme: AcmeDialect) -> None:
     assert response.headers["x-request-id"] == "abc"
 
 
-def test_a_failure_is_told_in_words_that_hold_no_request(driver: Driver, acme: AcmeDialect) -> None:
+def test_a_failure_is_reported_in_words_that_hold_no_request(driver: Driver, acme: AcmeDialect) -> None:
     def conversation() -> Generator[Any, Any, Any]:
         try:
             yield Request("POST", "/things?email=jo@example.com", "write", json={"key": "s3cret"})

@@ -202,11 +202,11 @@ def test_a_host_without_an_address_got_nothing(driver: Driver, impatient: AcmeDi
 
 # Logs.
 
-TOLD = ("jo@example.com", "jo%40example.com", "447700900123", "7700900", "s3cret")
+HIDDEN = ("jo@example.com", "jo%40example.com", "447700900123", "7700900", "s3cret")
 
 
 @pytest.mark.parametrize("fault", [reply(), reply('{"message": "call +447700900123"}', 400), drop, cut, hang])
-def test_nothing_logged_or_raised_tells_addresses_or_secrets(
+def test_nothing_logged_or_raised_contains_addresses_or_secrets(
     driver: Driver, impatient: AcmeDialect, caplog: pytest.LogCaptureFixture, fault: Any
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -229,7 +229,7 @@ def test_nothing_logged_or_raised_tells_addresses_or_secrets(
     shown.append(caplog.text)
 
     assert "POST /things/447***23: " in caplog.text
-    for secret in TOLD:
+    for secret in HIDDEN:
         assert secret not in "".join(shown)
 
 
@@ -256,7 +256,7 @@ def test_urllib3s_own_lines_stay_readable(caplog: pytest.LogCaptureFixture) -> N
     assert len(log.filters) == 1
 
 
-def test_asyncios_debug_mode_tells_nothing(acme: AcmeDialect, caplog: pytest.LogCaptureFixture) -> None:
+def test_asyncios_debug_mode_logs_nothing(acme: AcmeDialect, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     request = Request("POST", "/things", "write", json={"email": "jo@example.com"}, params={"key": "s3cret"})
 
@@ -268,5 +268,5 @@ def test_asyncios_debug_mode_tells_nothing(acme: AcmeDialect, caplog: pytest.Log
     with FaultyServer() as server:
         asyncio.run(main(TransportSettings(server.url)), debug=True)
     assert "Executing <" in caplog.text
-    for secret in TOLD:
+    for secret in HIDDEN:
         assert secret not in caplog.text

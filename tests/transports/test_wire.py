@@ -1,4 +1,4 @@
-"""How a request looks on the wire, and what the settings and the token memory accept."""
+"""What a request is on the wire, and what the settings and the token memory accept."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def test_one_that_is_started_again_after_the_deadline_polls_a_last_time(sandbox:
     assert event_of(trigger(over, **late))["state"] == "done"
 
 
-def test_it_goes_on_counting_failures_where_the_sensor_stopped(sandbox: SandboxClient) -> None:
+def test_it_continues_counting_failures_where_the_sensor_stopped(sandbox: SandboxClient) -> None:
     sandbox.fault("500", vendor="exotel", times=-1)
 
     event = event_of(trigger("c-1", max_poll_failures=3, failures=2))

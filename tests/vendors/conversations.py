@@ -33,7 +33,7 @@ class Script:
     :param replies: what comes back, one for each request, in order.
     :param token: what ``SignIn`` is answered with.
     :param stored: what ``Recall`` is answered with.
-    :param shared: what ``Claim`` is answered with, in order; afterwards with leave to make a token.
+    :param shared: what ``Claim`` is answered with, in order; afterwards it may make a token.
     """
 
     replies: Sequence[Reply] = ()

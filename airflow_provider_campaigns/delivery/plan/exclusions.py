@@ -25,7 +25,7 @@ from airflow_provider_campaigns.identity import (
 from airflow_provider_campaigns.identity.values import visible
 
 if TYPE_CHECKING:
-    from airflow_provider_campaigns.delivery.plan.batches import Reading
+    from airflow_provider_campaigns.delivery.plan.reading import Reading
     from airflow_provider_campaigns.protocol.send import Contact
 
 EXPECTED: Mapping[Kind, str] = {"phone": "one phone number", "email": "one e-mail address", "id": "one id, as text"}

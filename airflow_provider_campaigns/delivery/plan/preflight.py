@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
-from airflow_provider_campaigns.delivery.plan.batches import LEFT_OUT, Entry, Fingerprint, Reading
+from airflow_provider_campaigns.delivery.plan.batches import Fingerprint
+from airflow_provider_campaigns.delivery.plan.reading import LEFT_OUT, Entry, Reading
 from airflow_provider_campaigns.delivery.plan.sources import Row, Source
 
 # Contacts that are made to warn of phone numbers in a national form before the first request.

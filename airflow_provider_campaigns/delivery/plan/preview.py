@@ -6,7 +6,8 @@ import json
 from collections import Counter
 from typing import Any, NamedTuple
 
-from airflow_provider_campaigns.delivery.plan.batches import Batch, Reading, masked
+from airflow_provider_campaigns.delivery.plan.batches import Batch, cut_batches
+from airflow_provider_campaigns.delivery.plan.reading import Reading, masked
 from airflow_provider_campaigns.delivery.plan.sources import Source
 from airflow_provider_campaigns.delivery.record.outcome import count
 from airflow_provider_campaigns.masking import mask
@@ -33,7 +34,7 @@ class Preview(NamedTuple):
 def preview(send: Send, reading: Reading, source: Source, batch_size: int) -> Preview:
     """Return what a delivery of ``source`` would do."""
     shown = Preview(Counter(), "none: no contact can be sent", [])
-    for batch in reading.batches(source, batch_size):
+    for batch in cut_batches(reading, source, batch_size):
         if batch.contacts and not shown.rows:
             shown = shown._replace(request=_first_request(send, batch))
         for _, contact in batch.contacts[: FIRST_ROWS - len(shown.rows)]:

@@ -175,7 +175,7 @@ class _Cut:
 
 
 def _identity(value: str, region: str | None) -> str:
-    """Return what all spellings of a person share; whether it is an id or a number that looks like one is all one."""
+    """Return what all spellings of a person share; an id and a number that has the form of one are the same."""
     with suppress(UnreadableError):
         return read_email(value).key
     with suppress(UnreadableError):

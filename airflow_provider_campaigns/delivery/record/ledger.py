@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_campaigns.delivery.record.claims import Claim, DamagedRecordError, take_number
+from airflow_provider_campaigns.delivery.record.held import unpack
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
 from airflow_provider_campaigns.delivery.record.try_record import (
@@ -33,6 +34,7 @@ from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.protocol.store import TransactionalStore
 
 if TYPE_CHECKING:
+    from airflow_provider_campaigns.delivery.record.outcome import Outcome
     from airflow_provider_campaigns.protocol.store import Store
 
 __all__ = [
@@ -167,6 +169,11 @@ class Ledger:
         return self._claim.number
 
     @property
+    def last_active(self) -> int:
+        """The number of the last earlier try that intended or settled anything, 0 when there is none."""
+        return max((one.number for one in self._tries if one.active), default=0)
+
+    @property
     def found(self) -> bool:
         """Whether an earlier try stored a record, whether or not it counts."""
         return bool(self._loaded)
@@ -265,6 +272,17 @@ class Ledger:
                 return None
             unknown.update(one.unknown)
         return unknown
+
+    @property
+    def held(self) -> dict[int, Outcome]:
+        """Outcomes, without keys, that earlier tries settled, and that may be in no part; by row."""
+        held: dict[int, Outcome] = {}
+        for one in self._tries:
+            # What a later try sent again has another outcome, or none yet.
+            later = RowSet([*one.settled, *one.intended])
+            held = {row: line for row, line in held.items() if row not in later}
+            held.update((line["row"], line) for text in one.held for line in unpack(text))
+        return held
 
     @property
     def checkpoint(self) -> Checkpoint | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush, merge
 from itertools import chain
 from operator import itemgetter
@@ -11,6 +11,9 @@ from typing import Any
 
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
+
+PartReader = Callable[[Sequence[tuple[int, int]], bool], Iterator[Outcome]]
+"""Yields the outcomes of parts, given their tries and numbers, and whether they will be read once more."""
 
 # How far behind its place in the source an outcome may have been stored, and still be read in its place.
 MOST_DISPLACED = 10_000
@@ -30,6 +33,11 @@ class Outcomes(ABC):
         self._last = 0
         self.since = 0
         """Number of the first try whose outcomes count."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether writing a part costs so much that the ledger holds outcomes until one is due."""
+        return False
 
     @property
     @abstractmethod
@@ -65,6 +73,10 @@ class Outcomes(ABC):
     @abstractmethod
     def unsent(self) -> Iterable[Outcome]:
         """Return the rows that the last try which ended early did not send."""
+
+    def unsent_by(self) -> int:
+        """Return the number of the earlier try that stored ``unsent``, 0 when none did."""
+        return 0
 
     @abstractmethod
     def write_unsent(self, outcomes: Iterable[Outcome]) -> None:
@@ -105,22 +117,23 @@ class Outcomes(ABC):
 
     def _merged(self, unsent: Iterator[Outcome]) -> Iterator[Outcome]:
         parts = self._numbers()
+        lines_of = self._reader()
         first_unsent = next(unsent, None)
         later = RowSet()
         streams: list[Iterator[Outcome]] = []
         for number_of_try in sorted(parts, reverse=True):
-            streams.append(_in_order(_others(self._lines_of(number_of_try, parts[number_of_try]), later.copy())))
+            numbers = [(number_of_try, number) for number in parts[number_of_try]]
+            streams.append(_in_order(_others(lines_of(numbers, False), later.copy())))
             # Which rows these are costs reading them once more; only an older stream needs to know.
             if first_unsent or number_of_try != min(parts):
-                rows = (line["row"] for line in self._lines_of(number_of_try, parts[number_of_try]))
-                later.update(Rows(row, row) for row in rows)
+                later.update(Rows(line["row"], line["row"]) for line in lines_of(numbers, True))
         if first_unsent:
             streams.append(_others(chain([first_unsent], unsent), later))
         yield from merge(*streams, key=itemgetter("row"))
 
-    def _lines_of(self, number_of_try: int, numbers: Iterable[int]) -> Iterator[Outcome]:
-        for number in numbers:
-            yield from self._load(number_of_try, number)
+    def _reader(self) -> PartReader:
+        """Return what reads parts, for one pass over all of them."""
+        return lambda numbers, again: chain.from_iterable(self._load(*number) for number in numbers)
 
 
 def _others(lines: Iterable[Outcome], rows: RowSet) -> Iterator[Outcome]:
@@ -144,8 +157,8 @@ def is_outcome(value: Any) -> bool:
     if not isinstance(value, dict) or value.keys() != Outcome.__annotations__.keys():
         return False
     texts = (value["key"], value["reason"], value["vendor_id"], value["url"], value["message"])
-    return type(value["row"]) is int and value["status"] in STATUSES and all(map(_is_text_or_none, texts))
-
-
-def _is_text_or_none(value: Any) -> bool:
-    return value is None or isinstance(value, str)
+    return (
+        type(value["row"]) is int
+        and value["status"] in STATUSES
+        and all(text is None or isinstance(text, str) for text in texts)
+    )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
+from airflow_provider_campaigns.delivery.record.fetched import FetchedFiles
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome, Status
-from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes, is_outcome
-from airflow_provider_campaigns.delivery.storage import is_path, locate, open_text, write_whole
+from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes, PartReader, is_outcome
+from airflow_provider_campaigns.delivery.storage import LocalPath, as_text, is_path, locate, open_text, write_whole
 from airflow_provider_campaigns.delivery.xcoms import OUTCOMES, pull
 from airflow_provider_campaigns.exceptions import InputError, LedgerError
 
@@ -87,6 +88,11 @@ class OutcomeFolder(Outcomes):
     def __init__(self, folder: Any, try_number: int = 0) -> None:
         super().__init__(try_number)
         self.folder = folder
+
+    @property
+    def holds(self) -> bool:
+        """In object storage: there each part is a request."""
+        return not isinstance(self.folder, LocalPath)
 
     @property
     def path(self) -> str | None:
@@ -177,15 +183,33 @@ class OutcomeFolder(Outcomes):
         return {number_of_try: sorted(found) for number_of_try, found in numbers.items()}
 
     def _load(self, number_of_try: int, number: int) -> Iterator[Outcome]:
-        return _lines(self._file(number_of_try, f"{number:06}"))
+        return _lines(self._part(number_of_try, number))
+
+    def _reader(self) -> PartReader:
+        if not self.holds:
+            return super()._reader()
+        fetched = FetchedFiles()
+
+        def read(numbers: Sequence[tuple[int, int]], again: bool) -> Iterator[Outcome]:
+            for file, content in fetched.read([self._part(*number) for number in numbers], keep=again):
+                yield from _parsed(as_text(content), file)
+
+        return read
+
+    def _part(self, number_of_try: int, number: int) -> Any:
+        return self._file(number_of_try, f"{number:06}")
 
     def _save(self, number: int, outcomes: Iterable[Outcome]) -> None:
-        write_whole(self._file(self._try, f"{number:06}"), map(_line, outcomes))
+        write_whole(self._part(self._try, number), map(_line, outcomes))
 
     def unsent(self) -> Iterator[Outcome]:
         """Return the rows in the latest file of those that were not sent."""
-        tries = [number_of_try for number_of_try in self._tries_with_unsent() if number_of_try >= self.since]
+        tries = [one for one in self._tries_with_unsent() if one >= self.since]
         return _lines(self._file(max(tries), "unsent")) if tries else iter(())
+
+    def unsent_by(self) -> int:
+        """Return the number of the last try that came to an orderly end and did not send to all; 0: there is none."""
+        return max((one for one in self._tries_with_unsent() if one >= self.since), default=0)
 
     def _tries_with_unsent(self) -> list[int]:
         return [number_of_try for number_of_try, number in self._parts() if number == "unsent"]
@@ -273,13 +297,17 @@ def _lines(path: Any) -> Iterator[Outcome]:
 
     :raises LedgerError: it holds something else.
     """
+    with open_text(path) as text:
+        yield from _parsed(text, path)
+
+
+def _parsed(text: Iterable[str], path: Any) -> Iterator[Outcome]:
     number = 0
     try:
-        with open_text(path) as text:
-            for number, line in enumerate(text, 1):
-                value = json.loads(line)
-                if not line.endswith("\n") or not is_outcome(value):
-                    raise LedgerError(f"{path}: line {number} is no outcome: the file is damaged")
-                yield value
+        for number, line in enumerate(text, 1):
+            value = json.loads(line)
+            if not line.endswith("\n") or not is_outcome(value):
+                raise LedgerError(f"{path}: line {number} is no outcome: the file is damaged")
+            yield value
     except (ValueError, RecursionError) as error:
         raise LedgerError(f"{path}: line {number + 1} cannot be read ({error}): the file is damaged") from error

@@ -45,6 +45,8 @@ class Change:
     :param resent: rows about to be sent again.
     :param released: intended ranges that did not arrive, so that a later try sends them.
     :param checkpoint: the last row intended or settled, and the fingerprint of the contacts up to it.
+    :param hold: outcomes of settled rows that are in no part yet, as ``held.pack`` makes them.
+    :param stored: whatever was held before is in a part now.
     """
 
     settled: Sequence[Rows] = ()
@@ -54,6 +56,8 @@ class Change:
     resent: Sequence[int] = ()
     released: Sequence[Rows] = ()
     checkpoint: Checkpoint | None = None
+    hold: str = ""
+    stored: bool = False
 
 
 @dataclass
@@ -72,6 +76,7 @@ class TryRecord:
     :param intended: ranges that were about to be sent, and neither settled nor released.
     :param intended_at: when each of them was intended, seconds since the epoch.
     :param settled: rows whose outcomes are stored.
+    :param held: outcomes of settled rows that may be in no part yet, as ``held.pack`` makes them.
     :param unknown: those of them that are ``unknown``; None when they are too many ranges.
     :param resent: rows that were sent again in this try; the second set holds those sent again twice, and so on.
     :param counts: settled rows by status, requests, and repeats in the source.
@@ -96,6 +101,7 @@ class TryRecord:
     intended: list[Rows] = field(default_factory=list)
     intended_at: dict[Rows, float] = field(default_factory=dict)
     settled: RowSet = field(default_factory=RowSet)
+    held: list[str] = field(default_factory=list)
     unknown: RowSet | None = field(default_factory=RowSet)
     resent: list[RowSet] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -132,6 +138,7 @@ class TryRecord:
         now = time.time()
         own.intended_at = {rows: self.intended_at.get(rows, now) for rows in own.intended}
         own.settled.update(change.settled)
+        own.held = [*([] if change.stored else self.held), *([change.hold] if change.hold else [])]
         own.counts.update(change.counts)
         if change.checkpoint:
             own.checkpoint = max(self.checkpoint or change.checkpoint, change.checkpoint)
@@ -156,6 +163,7 @@ class TryRecord:
             "intended": [list(rows) for rows in self.intended],
             "intended_at": [self.intended_at.get(rows, self.began) for rows in self.intended],
             "settled": [list(rows) for rows in self.settled],
+            "held": self.held,
             "unknown": None if self.unknown is None else [list(rows) for rows in self.unknown],
             "resent": [[list(rows) for rows in level] for level in self.resent],
             "counts": {name: number for name, number in self.counts.items() if number},
@@ -201,6 +209,7 @@ class TryRecord:
             intended=[Rows(*rows) for rows in value["intended"]],
             intended_at={Rows(*rows): at for rows, at in zip(value["intended"], value["intended_at"], strict=True)},
             settled=RowSet(value["settled"]),
+            held=list(value["held"]),
             unknown=None if value["unknown"] is None else RowSet(value["unknown"]),
             resent=[RowSet(level) for level in value["resent"]],
             counts=Counter(value["counts"]),

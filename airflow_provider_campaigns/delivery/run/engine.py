@@ -18,25 +18,27 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_campaigns.delivery.plan.batches import Batch, Fingerprint, Reading
+from airflow_provider_campaigns.delivery.plan.batches import Batch, Fingerprint, cut_batches
 from airflow_provider_campaigns.delivery.plan.preflight import PreflightResult, check
+from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import Source
+from airflow_provider_campaigns.delivery.record.held import MOST_HELD
 from airflow_provider_campaigns.delivery.record.ledger import RESEND_ALL, Ledger
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.receipt import Receipt, make_receipt
-from airflow_provider_campaigns.delivery.run.interpreter import gc_frozen
 from airflow_provider_campaigns.delivery.run.limits import Limits
+from airflow_provider_campaigns.delivery.run.process import DeferredSignals, gc_frozen
 from airflow_provider_campaigns.delivery.run.rebuild import check_complete, rebuild
 from airflow_provider_campaigns.delivery.run.recovery import Description, recovered
 from airflow_provider_campaigns.delivery.run.resume import EarlierTries
 from airflow_provider_campaigns.delivery.run.rounds import AHEAD, Rounds
 from airflow_provider_campaigns.delivery.run.senders import Senders
-from airflow_provider_campaigns.delivery.run.signals import DeferredSignals
 from airflow_provider_campaigns.delivery.run.stopping import Stopping
 from airflow_provider_campaigns.delivery.run.write_buffer import WriteBuffer
 from airflow_provider_campaigns.exceptions import (
@@ -98,6 +100,20 @@ class Delivery:
         self._stopping = Stopping(self.send.vendor, self.max_concurrency, self.limits, self._stop_senders)
 
     @property
+    def is_to_end(self) -> bool:
+        """Whether the try was asked to end."""
+        return self._stopping.asked_at is not None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within ``with``, no request is begun, and those in flight continue."""
+        self.senders.hold(True)
+        try:
+            yield
+        finally:
+            self.senders.hold(False)
+
+    @property
     def first_rejection(self) -> str:
         """The vendor's words on the first contact it rejected in this try, for a message; empty: it rejected none."""
         return self._stopping.first_rejection
@@ -151,7 +167,7 @@ class Delivery:
         self.ledger.start(header, self.reading.left_out())
         self._earlier = EarlierTries(self.send, self.ledger, self.outcomes, self.limits, self.history)
         self.outcomes.begin(self._description(header).as_json())
-        self._record = WriteBuffer(self.ledger, self.outcomes, self._earlier, self.history)
+        self._record = WriteBuffer(self.ledger, self.outcomes, self._earlier, self.history, self.clock)
         self.begun = True
         if complete and self.ledger.receipt:
             self._rebuild()
@@ -274,15 +290,13 @@ class Delivery:
             began=self.ledger.began_at,
             header=header,
             left_out=self.reading.left_out(),
-            ahead=AHEAD * self.max_concurrency * self.batch_size,
+            ahead=AHEAD * self.max_concurrency * self.batch_size + (MOST_HELD if self.outcomes.holds else 0),
             copy=self.ledger.copy,
         )
 
     def _batches(self, read: Fingerprint | None = None) -> Iterator[Batch]:
-        earlier = self._earlier
-        return self.reading.batches(
-            self.source, self.batch_size, earlier.settled.copy(), earlier.unresolved.copy(), read
-        )
+        settled, unresolved = self._earlier.settled.copy(), self._earlier.unresolved.copy()
+        return cut_batches(self.reading, self.source, self.batch_size, settled, unresolved, fingerprint=read)
 
     def _receipt(self, counts: Mapping[str, int]) -> Receipt:
         return make_receipt(

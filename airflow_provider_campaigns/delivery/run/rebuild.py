@@ -1,4 +1,9 @@
-"""Outcomes that are gone, made again of what the ledger knows: which rows are settled, and how many ended how."""
+"""
+Outcomes that are in no part, made of what the ledger knows.
+
+It holds the last ones of a try in object storage. Of those whose part is gone it knows which rows are settled, and how
+many ended how.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 
-from airflow_provider_campaigns.delivery.plan.batches import LEFT_OUT, Entry, Reading
+from airflow_provider_campaigns.delivery.plan.reading import LEFT_OUT, Entry, Reading
 from airflow_provider_campaigns.delivery.plan.sources import Source
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome, Status, outcome
@@ -28,14 +33,17 @@ ANSWERED: tuple[Status, ...] = ("accepted", "duplicate", "rejected")
 
 def rebuild(outcomes: Outcomes, reading: Reading, source: Source, ledger: Ledger, earlier: EarlierTries) -> None:
     """
-    Write outcomes again that are gone, as far as the ledger knows them.
+    Write outcomes that the ledger holds, and those again that are gone, as far as the ledger knows them.
 
     ``earlier.missing`` keeps the rows of which the ledger does not know it: it has counts, so it knows what became of
     contacts that all ended alike.
     """
     if not earlier.missing:
         return
-    log.warning("%s has no outcomes of rows %s that earlier tries sent", outcomes.place, earlier.missing)
+    gone = earlier.missing.copy()
+    gone.discard(Rows(row, row) for row in earlier.held)
+    if gone:
+        log.warning("%s has no outcomes of rows %s that earlier tries sent", outcomes.place, gone)
     lines: list[Outcome] = []
     for line in _known(reading, source, ledger, earlier):
         lines.append(line)
@@ -72,7 +80,8 @@ def _known(reading: Reading, source: Source, ledger: Ledger, earlier: EarlierTri
     unknown, others_left_out = ledger.unknown, ledger.others_left_out
     status = _common_status(_entries(reading, source, missing), ledger, earlier)
     for entry in _entries(reading, source, missing):
-        if line := _line(entry, unknown, status, others_left_out=others_left_out):
+        line = _held(entry, earlier) or _line(entry, unknown, status, others_left_out=others_left_out)
+        if line:
             yield line
 
 
@@ -85,7 +94,7 @@ def _common_status(entries: Iterator[Entry], ledger: Ledger, earlier: EarlierTri
     unknown, others_left_out = ledger.unknown, ledger.others_left_out
     found: Counter[str] = Counter()
     for entry in entries:
-        line = _line(entry, unknown, "unsent", others_left_out=others_left_out)
+        line = _held(entry, earlier) or _line(entry, unknown, "unsent", others_left_out=others_left_out)
         found[line["status"] if line else "unsent"] += 1
     counts, stored = ledger.counts, earlier.tally.counts
     lost = {status: counts[status] - stored[status] - found[status] for status in (*ANSWERED, "invalid")}
@@ -93,6 +102,14 @@ def _common_status(entries: Iterator[Entry], ledger: Ledger, earlier: EarlierTri
     if len(ended) == 1 and not lost["invalid"] and lost[ended[0]] == found["unsent"]:
         return ended[0]
     return None
+
+
+def _held(entry: Entry, earlier: EarlierTries) -> Outcome | None:
+    """Return the outcome that the ledger holds, None when it does not."""
+    row, contact = entry
+    line = earlier.held.get(row)
+    key = contact["key"] if isinstance(contact, dict) else contact.key
+    return {**line, "key": key} if line else None
 
 
 def _line(entry: Entry, unknown: RowSet | None, status: Status | None, *, others_left_out: bool) -> Outcome | None:

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from airflow_provider_campaigns.delivery.plan.batches import Fingerprint, Reading, key_to_compare
+from airflow_provider_campaigns.delivery.plan.batches import Fingerprint, key_to_compare
+from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import Source
 from airflow_provider_campaigns.delivery.record.ledger import RESEND_ALL, Checkpoint, Copy, TryRecord
 from airflow_provider_campaigns.delivery.record.outcome import Outcome

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 
-from airflow_provider_campaigns.delivery.plan.batches import masked
+from airflow_provider_campaigns.delivery.plan.reading import masked
 from airflow_provider_campaigns.delivery.record.outcome import Outcome, outcome, replied
 from airflow_provider_campaigns.delivery.run.resume import EarlierTries, Numbered
 from airflow_provider_campaigns.delivery.run.senders import Answer, Ticket

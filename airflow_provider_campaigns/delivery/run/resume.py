@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
 from operator import itemgetter
 
-from airflow_provider_campaigns.delivery.plan.batches import LEFT_OUT, Batch
+from airflow_provider_campaigns.delivery.plan.batches import Batch
+from airflow_provider_campaigns.delivery.plan.reading import LEFT_OUT
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import Outcome, Status, outcome
 from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
@@ -57,16 +58,23 @@ class EarlierTries:
         self._stored: dict[int, Outcome] = {}
         self.settled, self.unresolved = ledger.rows()
         """The rows that are done, and those of which no more is known than that they were intended."""
+        if self.unresolved and outcomes.unsent_by() >= ledger.last_active:
+            # Its ledger could not be reached any more, and it said there that it had not sent to them.
+            unsent = (line["row"] for line in outcomes.unsent() if line["status"] == "unsent")
+            self.unresolved.discard(Rows(row, row) for row in unsent)
         self.tally = OutcomeTally()
         """The outcomes of settled rows."""
         self.missing = self.settled.copy()
         """Settled rows whose outcomes are gone."""
+        self.held = ledger.held
+        """Outcomes of settled rows that the ledger holds, without keys; no part has to have them."""
         unknown = RowSet()
         for line in outcomes.written() if ledger.began else ():
             row = line["row"]
             if row in self.unresolved:
                 self._stored[row] = line
-            elif row not in self.settled:
+            elif row not in self.settled or row in self.held:
+                # What is held is written again: a part may have it, or an outcome from before the row was sent again.
                 continue
             elif self._may_send_again(row, line["status"]):
                 unknown.add(Rows(row, row))
@@ -76,6 +84,7 @@ class EarlierTries:
                 self.missing.remove(Rows(row, row))
         if self._resend:
             lost = [row for rows in ledger.unknown or () for row in range(rows.first, rows.last + 1)]
+            lost += [row for row, line in self.held.items() if line["status"] == "unknown"]
             unknown.update(Rows(row, row) for row in lost if row in self.missing and self._resends_left(row) > 0)
             self.missing.discard(unknown)
             self.settled.discard(unknown)
@@ -84,7 +93,7 @@ class EarlierTries:
     @property
     def may_have_sent(self) -> bool:
         """Whether a contact may have been sent to."""
-        return bool(self.unresolved or self.tally.counts["accepted"] or self.tally.counts["unknown"])
+        return bool(self.unresolved or self.held or self.tally.counts["accepted"] or self.tally.counts["unknown"])
 
     def ticket(self, batch: Batch) -> Ticket:
         """Return how a batch is to be dealt with; without contacts there is nothing to be sent."""

@@ -13,7 +13,8 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from airflow_provider_campaigns.delivery.plan.batches import Batch, masked
+from airflow_provider_campaigns.delivery.plan.batches import Batch
+from airflow_provider_campaigns.delivery.plan.reading import masked
 from airflow_provider_campaigns.delivery.run.lookahead import Lookahead
 from airflow_provider_campaigns.delivery.run.replies import (
     Fate,
@@ -44,8 +45,8 @@ AHEAD = 2
 # Answers are stored together: this share of the requests in flight, or what comes in so many seconds.
 SHARE_OF_ROUND = 0.75
 LINGER = 0.05
-# And what comes within a moment, this share of the time a request takes: those that left together are answered
-# together, and the requests that take their places should leave before this thread is at work again.
+# And what comes within a moment, this share of the time a request takes: those that were sent together are answered
+# together, and the requests that take their places should be sent before this thread is at work again.
 GATHER_SHARE = 0.05
 # Outcomes that are kept in memory before they are stored, beside those of the requests that are answered.
 MOST_LINES = 10_000
@@ -133,6 +134,7 @@ class Rounds:
                 if self._in_flight:
                     self._collect()
                 elif not held_back and (self._exhausted or self._stopping.error):
+                    self._record.flush()
                     break
         except Exception as error:
             self._rescue(error, tickets)

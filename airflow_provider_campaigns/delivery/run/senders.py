@@ -83,6 +83,9 @@ class Senders(Protocol):
     def stop(self) -> None:
         """Send no further request; those in flight continue. May be called from a signal handler."""
 
+    def hold(self, held: bool) -> None:
+        """Begin no request for the time being, or begin them again; those in flight continue."""
+
     def abandon(self) -> None:
         """Give up the requests in flight."""
 
@@ -184,6 +187,10 @@ class ThreadedSenders:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
         self.wake()
+
+    def hold(self, held: bool) -> None:
+        """Begin no request for the time being, or begin them again; those in flight continue."""
+        self._pace.held = held
 
     def abandon(self) -> None:
         """Cancel the requests in flight; what had not left is answered as stopped."""

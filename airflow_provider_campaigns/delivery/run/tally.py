@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from airflow_provider_campaigns.delivery.plan.batches import LEFT_OUT, REPEATED, REPEATED_PERSON
+from airflow_provider_campaigns.delivery.plan.reading import LEFT_OUT, REPEATED, REPEATED_PERSON
 from airflow_provider_campaigns.delivery.record.outcome import Outcome, Status
 
 # Different reasons that are kept per status; the others are only counted.

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import cache, partial
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
-    AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
     conf,
 )
 
-from airflow_provider_campaigns.exceptions import CampaignError, InputError
+from airflow_provider_campaigns.exceptions import CampaignError
 from airflow_provider_campaigns.links.exotel import ExotelCampaignLink, ExotelReportLink, store_links
-from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
-from airflow_provider_campaigns.operators.base.idempotent_create import IdempotentCreate, task_digest
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt
-from airflow_provider_campaigns.parameters import parse_bool, parse_positive_int
 from airflow_provider_campaigns.protocol.polling import MAX_POLL_FAILURES
 from airflow_provider_campaigns.sensors.wait import (
     CampaignWait,
@@ -28,10 +22,9 @@ from airflow_provider_campaigns.sensors.wait import (
     check_max_poll_failures,
     check_mode,
     check_seconds,
-    make_trigger,
 )
-from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared, clearing
-from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
+from airflow_provider_campaigns.state.cleared import OnCleared
+from airflow_provider_campaigns.templating.hidden_field import HiddenField
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import WithHook
 
@@ -41,17 +34,10 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_campaigns.hooks.exotel import ExotelHook
-    from airflow_provider_campaigns.operators._exotel.recipients import Recipients
+    from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
     from airflow_provider_campaigns.operators.base.timing import OutsideWindow
     from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
-    from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign
 
-# What ``overrides`` must not change: the recipients are checked, and by its name a campaign is found again.
-FIXED = frozenset({"from", "lists", "name"})
-# What is created: start of the keys of its record.
-NOUN = "campaign"
-# How another campaign is created in place of one that an earlier try may have created.
-RESEND = {"on_cleared": "resend"}
 # What Airflow calls when the triggerer failed, or did not come to an end in time.
 FAILED_IN_TRIGGERER = "__fail__"
 
@@ -255,7 +241,9 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
             raise AirflowSensorTimeout(*error.args) from error
 
     def _execute(self, context: Context, *, waited: bool = False) -> Any:
-        campaign, record = self._create_once(context, waited=waited)
+        from airflow_provider_campaigns.operators._exotel.creation import CampaignCreation
+
+        campaign, record = CampaignCreation(self, context, waited=waited, killed=lambda: self._killed).run()
         self._campaign_id = str(campaign["id"])
         if ti := context.get("ti"):
             ti.xcom_push(key="campaign_id", value=self._campaign_id)
@@ -275,43 +263,11 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
 
         :raises CampaignError: the event is none that the trigger sends, or reports an error.
         """
-        from airflow_provider_campaigns.state.task_state import task_state
+        from airflow_provider_campaigns.operators._exotel.creation import stored_record
 
         result = CampaignWait(self, context).conclude(event or {})
         campaign = self.hook.get_campaign(result["campaign_id"])
-        return self._report(context, campaign, CreationRecord(task_state(context), NOUN))
-
-    def _create_once(self, context: Context, *, waited: bool) -> tuple[dict[str, Any], CreationRecord]:
-        """Return the campaign, created now or by an earlier try, and its record."""
-        from airflow_provider_campaigns.operators._exotel.recipients import recipients
-        from airflow_provider_campaigns.state.overrides import instructions, with_override
-        from airflow_provider_campaigns.state.task_state import task_state
-        from airflow_provider_campaigns.vendors.exotel.status import created_at
-
-        @cache
-        def whom() -> Recipients:
-            given = {name: unwrap(getattr(self, name)) for name in ("numbers", "lists", "contacts")}
-            return recipients(self.hook, **given, region=self.region)
-
-        ti, store = context.get("ti"), task_state(context)
-        consumed = CreationRecord(store, NOUN).values.get("consumed", ())
-        cleared, consumed = with_override(ti, clearing(ti, self.retries, self.on_cleared), consumed)
-        once = IdempotentCreate(
-            noun=NOUN,
-            store=store,
-            prepare=lambda name, record: self._prepare(context, waited, whom(), name, record),
-            get=self.hook.get_campaign,
-            find=self.hook.find_campaigns,
-            timeout=self.hook.fields.settings.timeout,
-            made_for=lambda: whom().made_for,
-            created_at=created_at,
-            try_number=ti.try_number if ti else 0,
-            consumed=consumed,
-        )
-        try:
-            return once.run(lambda generation: f"{self.name} {task_digest(ti, generation, whom().made_for)}", cleared)
-        except AirflowFailException as error:
-            raise AirflowFailException(f"{error}. {instructions(ti, RESEND)}" if ti else str(error)) from error
+        return self._report(context, campaign, stored_record(context))
 
     def on_kill(self) -> None:
         """Let no campaign be created any more; pause the one that is waited for, if ``pause_on_kill``."""
@@ -340,106 +296,9 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
         return PausingCampaignTrigger if self.pause_on_kill else CampaignStatusTrigger
 
     def _report(self, context: Context, campaign: Mapping[str, Any], record: CreationRecord) -> dict[str, Any]:
+        from airflow_provider_campaigns.operators._exotel.creation import receipt_of
         from airflow_provider_campaigns.vendors.exotel.status import with_count
 
         store_links(context, self.hook, campaign)
         publish_receipt(context, self.outlets, receipt_of(campaign, record.values.get("counts")))
         return with_count(campaign)
-
-    def _prepare(
-        self, context: Context, waited: bool, whom: Recipients, name: str, record: CreationRecord
-    ) -> Callable[[], dict[str, Any]]:
-        """
-        Return what creates the campaign under ``name``; its contact lists are made now, if it needs any.
-
-        :param waited: the task waited for ``send_window``.
-        :raises InputError: it cannot be created as given.
-        """
-        from airflow_provider_campaigns.operators._exotel.lists import ContactLists
-        from airflow_provider_campaigns.parameters import parse_object
-        from airflow_provider_campaigns.protocol.polling import Poller
-        from airflow_provider_campaigns.vendors.exotel.campaign import MOST_NUMBERS
-
-        check_on_cleared(self.on_cleared)
-        if self.wait_for_completion and self.deferrable:
-            # What Airflow could not store must come out before there is a campaign.
-            make_trigger(self, Poller(deadline=0.0))
-        overrides = parse_object("overrides", self.overrides or None)
-        repeat = parse_bool(
-            "call_duplicate_numbers", overrides.get("call_duplicate_numbers", self.call_duplicate_numbers)
-        )
-        many = whom.count_rung(repeat=repeat) > MOST_NUMBERS
-        numbers = () if many else [*whom.numbers(repeat=repeat)]
-        campaign = self._campaign(name, ["made below"] if many else whom.lists, numbers, overrides)
-        self._keep_to_window(context, (campaign.body().get("schedule") or {}).get("send_at"), waited=waited)
-        if whom.count:
-            record.save(counts=whom.counts(repeat=repeat))
-        if many:
-            lists = ContactLists(self.hook, record, name).make(whom, repeat=repeat)
-            campaign = replace(campaign, lists=lists)
-        if self._killed:
-            raise AirflowException("the task was killed; no campaign was created")
-        # Lists cannot be checked any more; the numbers on them were.
-        return partial(self.hook.create_campaign, campaign, **({"checked": True} if many else {}))
-
-    def _keep_to_window(self, context: Context, send_at: str | None, *, waited: bool) -> None:
-        """Defer or skip when calls must not start now, or refuse ``send_at`` when they must not start then."""
-        from airflow_provider_campaigns.operators.base.timing import check_send_at, wait_or_skip, window_of
-        from airflow_provider_campaigns.parameters import parse_datetime
-
-        window = window_of(self, context, waited=waited)
-        if window is None:
-            return
-        now = window.now()
-        start = parse_datetime("send_at", send_at) if send_at else now
-        if start > now:
-            check_send_at(start, window, now)
-        elif window.closes_in() <= 0:
-            wait_or_skip(self, window)
-
-    def _campaign(
-        self, name: str, lists: Sequence[str], numbers: Sequence[str], overrides: Mapping[str, Any]
-    ) -> CreateCampaign:
-        from airflow_provider_campaigns.vendors.exotel.campaign import NAME_LONGER_THAN, CreateCampaign
-
-        if not isinstance(self.name, str) or len(self.name.strip()) <= NAME_LONGER_THAN:
-            raise InputError("name", f"more than {NAME_LONGER_THAN} characters", self.name)
-        if taken := FIXED & overrides.keys():
-            raise InputError("overrides", "fields that have no parameter of their own", ", ".join(sorted(taken)))
-        return CreateCampaign(
-            name=name,
-            caller_id=self.caller_id,
-            url=self.url,
-            read_via_text=self.read_via_text,
-            numbers=numbers,
-            lists=lists,
-            call_retries=self.call_retries,
-            send_at=self.send_at,
-            end_at=self.end_at,
-            call_duplicate_numbers=parse_bool("call_duplicate_numbers", self.call_duplicate_numbers),
-            throttle=parse_positive_int("throttle", self.throttle),
-            status_callback=self.status_callback,
-            call_status_callback=self.call_status_callback,
-            call_schedule_callback=self.call_schedule_callback,
-            custom_field=self.custom_field,
-            overrides=overrides,
-            region=self.region or self.hook.region,
-        )
-
-
-def receipt_of(campaign: Mapping[str, Any], counts: Mapping[str, int] | None) -> dict[str, Any]:
-    """
-    Return the receipt of a campaign: as the delivering operators', and ``campaign_id``.
-
-    :param campaign: as the vendor describes it; it takes all numbers or none.
-    :param counts: numbers by status, None when they are not known (lists that Exotel had already): then the receipt
-        has none.
-    """
-    from airflow_provider_campaigns.delivery.record.receipt import make_receipt
-
-    about = {"vendor": "exotel", "campaign": campaign.get("name"), "campaign_id": campaign["id"]}
-    if counts is None:
-        return about
-    normalised = counts.get("normalised", 0)
-    name = str(campaign.get("name"))
-    return {**make_receipt("exotel", name, counts, counts["requests"], None, normalised=normalised), **about}

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
-from airflow_provider_campaigns.delivery.plan.batches import NATIONAL
 from airflow_provider_campaigns.delivery.plan.column_names import OwnNames
+from airflow_provider_campaigns.delivery.plan.reading import NATIONAL
 from airflow_provider_campaigns.delivery.plan.sources import Row, Source, open_source
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
 from airflow_provider_campaigns.hooks.exotel import ExotelHook

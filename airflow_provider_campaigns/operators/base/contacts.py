@@ -13,8 +13,8 @@ from airflow_provider_campaigns.exceptions import InputError, NoContactsError
 from airflow_provider_campaigns.parameters import parse_positive_int
 
 if TYPE_CHECKING:
-    from airflow_provider_campaigns.delivery.plan.batches import Reading
     from airflow_provider_campaigns.delivery.plan.preflight import PreflightResult
+    from airflow_provider_campaigns.delivery.plan.reading import Reading
     from airflow_provider_campaigns.delivery.plan.sources import Options, Source
     from airflow_provider_campaigns.delivery.plan.sources.query import Query
     from airflow_provider_campaigns.hooks.base import CampaignHook
@@ -105,8 +105,8 @@ def open_reading(
     """
     from dataclasses import replace
 
-    from airflow_provider_campaigns.delivery.plan.batches import Reading
     from airflow_provider_campaigns.delivery.plan.exclusions import read_exclusions
+    from airflow_provider_campaigns.delivery.plan.reading import Reading
     from airflow_provider_campaigns.delivery.plan.sources import Options, open_source
 
     reading = Reading(send, columns, only_recipients=hook.only_recipients, allow_repeats=allow_repeats)

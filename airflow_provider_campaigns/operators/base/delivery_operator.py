@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_args
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_campaigns.exceptions import DeliveryError, InputError, LedgerError, SendWindowClosedError
+from airflow_provider_campaigns.exceptions import DeliveryError
 from airflow_provider_campaigns.links.campaign import CampaignLink
 from airflow_provider_campaigns.links.stored import StoredLink
-from airflow_provider_campaigns.masking import mask
-from airflow_provider_campaigns.operators.base.contacts import (
-    OnEmpty,
-    check_given,
-    check_number,
-    check_on_empty,
-    open_contacts,
-    open_reading,
-    skips_when_empty,
+from airflow_provider_campaigns.operators.base.delivery_parameters import (
+    DEFAULT_MAX_INVALID,
+    DEFAULT_MAX_OUTAGE,
+    DEFAULT_MAX_RESENDS,
+    OnUnknown,
 )
-from airflow_provider_campaigns.operators.base.outlets import publish_receipt, store_receipt
-from airflow_provider_campaigns.operators.base.task_records import RESEND_ALL, TaskRecords, open_task_records
-from airflow_provider_campaigns.operators.base.timing import hours_of, wait_or_skip
-from airflow_provider_campaigns.parameters import (
-    parse_bool,
-    parse_count,
-    parse_count_or_share,
-    parse_positive_int,
-)
-from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared, clearing
-from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
+from airflow_provider_campaigns.parameters import parse_bool
+from airflow_provider_campaigns.state.cleared import OnCleared
+from airflow_provider_campaigns.templating.hidden_field import HiddenField
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import Hook_co, WithHook
 
@@ -43,26 +27,12 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_campaigns.delivery.plan.batches import Reading
-    from airflow_provider_campaigns.delivery.plan.preflight import PreflightResult
-    from airflow_provider_campaigns.delivery.plan.sources import Source
-    from airflow_provider_campaigns.delivery.plan.sources.query import Query
     from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
-    from airflow_provider_campaigns.delivery.record.receipt import PreviewReceipt, Receipt
-    from airflow_provider_campaigns.delivery.run.engine import Delivery
-    from airflow_provider_campaigns.delivery.run.limits import Limits
-    from airflow_provider_campaigns.delivery.run.progress import DeliveryProgress
-    from airflow_provider_campaigns.operators.base.send_window import SendWindow
+    from airflow_provider_campaigns.delivery.record.receipt import Receipt
+    from airflow_provider_campaigns.operators.base.contacts import OnEmpty
+    from airflow_provider_campaigns.operators.base.delivery_task import DeliveryTask
     from airflow_provider_campaigns.operators.base.timing import OutsideWindow
     from airflow_provider_campaigns.protocol.send import Send
-    from airflow_provider_campaigns.state.shards import ShardRegister
-
-OnUnknown = Literal["fail", "skip", "resend"]
-
-DEFAULT_MAX_INVALID = 0.5
-DEFAULT_MAX_RESENDS = 3
-SINGLE_CONCURRENCY = 16
-BATCH_CONCURRENCY = 2
 
 
 class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
@@ -117,6 +87,9 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
     :param max_age: refuse a run whose data interval ended longer ago (a ``timedelta``), so that a catch-up or backfill
         cannot contact everybody again; default no limit. It does not apply to a task that waited for its window, nor
         once something was sent.
+    :param max_outage: how long the task waits when Airflow cannot be reached (its API server; its database, on Airflow
+        2) to store what it sends and sent, in seconds; default 120. Meanwhile no request is begun, and those in flight
+        are awaited. Airflow's own attempts come on top: each may take half a minute.
     :param preview: do everything but send; shows the first request in the log, recipients masked, and returns a receipt
         in which those that would be sent are ``unsent``, with ``first_rows``: the first five of them, masked.
     :return: a receipt: ``vendor``, ``campaign``, counts by status, ``requests``, ``outcomes_path``. It is also the
@@ -178,6 +151,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         send_window: str | Mapping[str, Any] | None = None,
         outside_window: OutsideWindow = "wait",
         max_age: timedelta | None = None,
+        max_outage: int = DEFAULT_MAX_OUTAGE,
         preview: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -203,11 +177,10 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         self.send_window = send_window
         self.outside_window = outside_window
         self.max_age = max_age
+        self.max_outage = max_outage
         self.preview = preview
-        self._delivering: Delivery | None = None
-        self._progress: DeliveryProgress | None = None
+        self._task: DeliveryTask | None = None
         self._killed = False
-        self._closes_in: Callable[[], float] = lambda: math.inf
 
     def make_send(self) -> Send:
         """
@@ -234,227 +207,34 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         return self._execute(context, waited=True)
 
     def _execute(self, context: Context, *, waited: bool = False) -> Receipt:
+        from airflow_provider_campaigns.operators.base.delivery_preview import preview_delivery
+        from airflow_provider_campaigns.operators.base.delivery_task import DeliveryTask
+
         if parse_bool("preview", self.preview):
-            return self._show(context)
+            return preview_delivery(self, context)
+        self._task = DeliveryTask(self, context, waited=waited)
+        if self._killed:
+            self.on_kill()
         try:
-            # First of all: so that a task that fails at a mistake, and is cleared, is known to have sent nothing.
-            records = open_task_records(context, self.retries, self.on_cleared, self.outcomes_path, waited=waited)
-            return self._resume(records, context, waited=waited)
+            return self._task.run()
         except DeliveryError as error:
             self._explain(error, context)
             if error.final:
                 raise AirflowFailException(str(error)) from error
             raise
 
-    def _resume(self, records: TaskRecords, context: Context, *, waited: bool) -> Receipt:
-        """Send what earlier tries did not send, and report it."""
-        self._check_choices()
-        send = self.make_send()
-        header = self._header(send, records.outcomes)
-        # A delivery that is complete needs no window.
-        window = None if records.ledger.receipt else self._open_window(context, records, waited=waited)
-        shard = None
-        with skips_when_empty(self.on_empty, sent=records.ledger.may_have_reached):
-            delivery = self._delivery(send, records)
-            if not delivery.is_complete(header):
-                if records.ledger.receipt:
-                    window = self._open_window(context, records, waited=waited)
-                self._preflight(delivery, context)
-                shard = self._claim_shard(delivery, context)
-        CampaignLink.store(context, self.hook.campaign_url(send.campaign))
-        try:
-            receipt = delivery.deliver(header)
-        except LedgerError:
-            raise
-        except BaseException as error:
-            if delivery.begun:
-                self._report_unsent(delivery, context)
-            if window and isinstance(error, SendWindowClosedError):
-                wait_or_skip(self, window)
-            raise
-        finally:
-            if shard and not records.ledger.may_have_reached:
-                shard.release(records.ledger.shard)
-        return self._finish(receipt, delivery, context)
-
     def on_kill(self) -> None:
         """Send no further request; those in flight are still settled."""
-        # It may come while the contacts are still looked through.
         self._killed = True
-        if self._delivering:
-            self._delivering.end("the task was killed")
+        if self._task:
+            self._task.end("the task was killed")
 
-    def _open_window(self, context: Context, records: TaskRecords, *, waited: bool) -> SendWindow | None:
-        """Return the hours at which this run may send, None for all; defer or skip when it may not send now."""
-        waited = waited or records.ledger.may_have_reached
-        window, self._closes_in = hours_of(self, context, waited=waited, send_at=self.sends_at())
-        return window
+    def vendor_fields(self) -> set[str]:
+        """Return the names of the parameters that this vendor's operator has beside those of all."""
+        return set(self.template_fields) - set(CampaignDeliveryOperator.template_fields)
 
-    def _delivery(self, send: Send, records: TaskRecords) -> Delivery:
-        from airflow_provider_campaigns.delivery.plan.sources.copies import copied
-        from airflow_provider_campaigns.delivery.run.engine import Delivery
-        from airflow_provider_campaigns.delivery.run.senders import ThreadedSenders
-        from airflow_provider_campaigns.protocol.send import Concludes
-
-        reading, source = self._contacts(send, partial(copied, records.ledger, records.copies))
-        default = SINGLE_CONCURRENCY if send.batch_limit == 1 or send.safe_to_resend else BATCH_CONCURRENCY
-        concurrency = parse_positive_int("max_concurrency", self.max_concurrency) or default
-        per_minute = self.hook.requests_per_minute(send.requests_per_minute)
-        if per_minute:
-            self.log.info("Requests are sent evenly, at most %g a minute", per_minute)
-        return Delivery(
-            send=send,
-            reading=reading,
-            source=source,
-            ledger=records.ledger,
-            outcomes=records.outcomes,
-            senders=ThreadedSenders(
-                send,
-                self.hook.sending_transport(concurrency),
-                concurrency,
-                per_minute,
-                lambda: self._closes_in(),  # noqa: PLW0108 - it changes
-            ),
-            batch_size=self._batch_size(send),
-            max_concurrency=concurrency,
-            limits=self._limits(records.ledger.on_unknown),
-            whole=records.mapped,
-            conclude=lambda: self.hook.run(send.conclude()) if isinstance(send, Concludes) else None,
-            closes_in=lambda: self._closes_in(),  # noqa: PLW0108
-        )
-
-    def _preflight(self, delivery: Delivery, context: Context) -> None:
-        """Check everything that can be checked before the first request, and get ready to send."""
-        from airflow_provider_campaigns.delivery.run.progress import DeliveryProgress
-        from airflow_provider_campaigns.state.task_state import progress_note
-
-        rows = delivery.checked.rows
-        self._check_number(delivery.checked, delivery.reading, delivery.source)
-        self.log.info("Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, delivery.send.campaign)
-        self._progress = delivery.progress = DeliveryProgress(rows, progress_note(context))
-        self._delivering = delivery
-        if self._killed:
-            self.on_kill()
-
-    def _claim_shard(self, delivery: Delivery, context: Context) -> ShardRegister | None:
-        """
-        Note that this map index sends these contacts.
-
-        :return: the register of shards, None for a task that is not mapped.
-        :raises LedgerError: another map index of this run sent them, or is sending them.
-        """
-        from airflow_provider_campaigns.state.shards import shard_register
-
-        cleared = clearing(context.get("ti"), self.retries, self.on_cleared).cleared
-        register, ledger = shard_register(context, cleared=cleared), delivery.ledger
-        if register is None:
-            return None
-        contacts = delivery.checked.whole
-        if ledger.shard and ledger.shard != contacts and not ledger.may_have_reached:
-            register.release(ledger.shard)
-        other = None if ledger.resend else register.other_owner(contacts)
-        if other is not None:
-            raise LedgerError(
-                f"{delivery.source.name}: map index {other} of this task sends, or sent, these contacts. Nothing was "
-                f"sent. Give each map index the contacts that it had (see 'Mapped tasks' in docs/identity.md), or "
-                f"clear the task with on_cleared='resend' to send to everybody again",
-                remedy=RESEND_ALL,
-            )
-        register.claim(contacts)
-        ledger.shard = contacts
-        return register
-
-    def _contacts(self, send: Send, copy: Callable[[Query], Source]) -> tuple[Reading, Source]:
-        """
-        Return how rows become contacts, and the rows.
-
-        :param copy: makes a copy of a query's result, or finds the one that was made.
-        """
-        from airflow_provider_campaigns.delivery.plan.sources.options import parse_options
-
-        repeats = parse_bool("allow_repeats", self.allow_repeats)
-        exclude = unwrap(self.exclude)
-        options = parse_options(self.encoding, self.delimiter)
-        reading = open_reading(
-            send,
-            self.hook,
-            columns=self.columns,
-            exclude=exclude,
-            allow_repeats=repeats,
-            encoding=options.encoding,
-        )
-        return reading, open_contacts(unwrap(self.contacts), self.sql, self.sql_conn_id, copy, options)
-
-    def _check_number(self, checked: PreflightResult, reading: Reading, source: Source) -> None:
-        check_number(checked, reading, source, max_recipients=self.max_recipients, outcomes_path=self.outcomes_path)
-
-    def _check_choices(self) -> None:
-        check_given(unwrap(self.contacts), self.sql, self.sql_conn_id)
-        if self.on_unknown not in get_args(OnUnknown):
-            raise InputError("on_unknown", " or ".join(get_args(OnUnknown)), repr(self.on_unknown))
-        check_on_cleared(self.on_cleared)
-        check_on_empty(self.on_empty)
-        if self.columns is None:
-            return
-        if not isinstance(self.columns, Mapping):
-            raise InputError("columns", "a dict {vendor field: source column}", type(self.columns).__name__)
-        for name, column in self.columns.items():
-            if not isinstance(name, str) or not isinstance(column, str):
-                raise InputError("columns", "names as text", f"{name!r}: {column!r}")
-
-    def _batch_size(self, send: Send) -> int:
-        size = parse_positive_int("batch_size", self.batch_size) or send.batch_limit
-        if size > send.batch_limit:
-            raise InputError("batch_size", f"at most {send.batch_limit}, which is what one call takes", size)
-        return size
-
-    def _limits(self, on_unknown: str = "") -> Limits:
-        """
-        Return what makes a failure.
-
-        :param on_unknown: what a person chose for this task instance; empty: nothing.
-        """
-        from airflow_provider_campaigns.delivery.run.limits import Limits
-
-        return Limits(
-            cast("OnUnknown", on_unknown or self.on_unknown),
-            parse_count_or_share("max_rejected", self.max_rejected),
-            parse_count_or_share("max_invalid", self.max_invalid),
-            parse_count("max_resends", self.max_resends, DEFAULT_MAX_RESENDS),
-        )
-
-    def _header(self, send: Send, outcomes: Outcomes) -> dict[str, Any]:
-        """Return what must be the same on every try of this delivery, and a digest of what else is sent."""
-        from airflow_provider_campaigns.delivery.record.ledger import PARAMETERS
-
-        names = sorted(set(self.template_fields) - set(CampaignDeliveryOperator.template_fields))
-        values = {name: unwrap(getattr(self, name)) for name in ("columns", *names)}
-        text = json.dumps(values, sort_keys=True, default=str)
-        parameters = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        return {
-            **self.hook.identity,
-            **send.identity,
-            "outcomes_path": outcomes.path,
-            PARAMETERS: parameters,
-        }
-
-    def _finish(self, receipt: Receipt, delivery: Delivery, context: Context) -> Receipt:
-        """Report a delivery that came to its end, and fail if that is no success."""
-        self._report(receipt, delivery.outcomes, context)
-        self._warn(delivery)
-        counts, ledger = delivery.counts, delivery.ledger
-        error = delivery.limits.failure(
-            receipt,
-            delivery.first_rejection,
-            repeated=counts["repeated"],
-            left_out=counts["left_out"],
-            most_resends=ledger.most_resends,
-        )
-        if error:
-            error.add(f"Outcomes: {delivery.outcomes.path or 'XCom outcomes'}")
-            raise error
-        publish_receipt(context, self.outlets, receipt)
-        return receipt
+    def store_links(self, receipt: Receipt, outcomes: Outcomes, context: Context) -> None:
+        """Store links to what the vendor made of the contacts; none by default."""
 
     def _explain(self, error: DeliveryError, context: Context) -> None:
         """Add to an error how a person chooses what it advises without editing the DAG."""
@@ -462,48 +242,3 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
 
         if error.remedy and (ti := context.get("ti")):
             error.add(instructions(ti, error.remedy))
-
-    def _report_unsent(self, delivery: Delivery, context: Context) -> None:
-        """Report a delivery that ended early; what goes wrong here must not hide why it ended."""
-        try:
-            self._report(delivery.report_unsent(), delivery.outcomes, context)
-            self._warn(delivery)
-        except Exception:
-            self.log.warning("It could not be reported which contacts are unsent", exc_info=True)
-
-    def _report(self, receipt: Receipt, outcomes: Outcomes, context: Context) -> None:
-        """Log the receipt; store it, and outcomes that are in no folder, as XComs also when the task fails."""
-        self.log.info("Receipt: %s", ", ".join(f"{name} {value}" for name, value in receipt.items()))
-        if self._progress:
-            self._progress.end(receipt)
-        store_receipt(context, receipt, outcomes)
-
-    def _warn(self, delivery: Delivery) -> None:
-        """Log why contacts were not accepted."""
-        for reason in delivery.reasons():
-            self.log.warning("%s", reason)
-
-    def _show(self, context: Context) -> PreviewReceipt:
-        """Log the first request, recipients masked, and return the receipt of a delivery that sent nothing."""
-        from pathlib import Path
-        from tempfile import TemporaryDirectory
-
-        from airflow_provider_campaigns.delivery.plan.preflight import check
-        from airflow_provider_campaigns.delivery.plan.preview import preview
-        from airflow_provider_campaigns.delivery.plan.sources.copies import CopyFolder
-        from airflow_provider_campaigns.delivery.record.receipt import PreviewReceipt, make_receipt
-
-        self._check_choices()
-        self._limits()
-        send = self.make_send()
-        size = self._batch_size(send)
-        with TemporaryDirectory() as folder, skips_when_empty(self.on_empty):
-            reading, source = self._contacts(send, CopyFolder(Path(folder)).make)
-            self._check_number(check(reading, source), reading, source)
-            shown = preview(send, reading, source, size)
-        self.log.info("Preview, nothing is sent. First request:\n%s", mask(shown.request, self.hook.secrets))
-        normalised = reading.tally.normalised
-        receipt = make_receipt(send.vendor, send.campaign, shown.counts, 0, None, normalised=normalised)
-        publish_receipt(context, self.outlets, receipt)
-        rows = [{name: mask(text, self.hook.secrets) for name, text in row.items()} for row in shown.rows]
-        return PreviewReceipt(**receipt, first_rows=rows)

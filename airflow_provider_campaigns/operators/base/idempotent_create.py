@@ -105,7 +105,7 @@ class IdempotentCreate:
         Return the thing, created now or by an earlier try, and what is known of it.
 
         :param name: given the record's generation, returns a unique name: it is how the thing is found again.
-        :param clearing: the task was cleared, so that an earlier try must have left a record; or is to start again.
+        :param clearing: the task was cleared, so that an earlier try must have stored a record; or is to start again.
         :raises AirflowFailException: it is not known whether it was created, or it was made for other recipients.
         :raises LedgerError: the record of an earlier try is missing or damaged, or another process has begun.
         """

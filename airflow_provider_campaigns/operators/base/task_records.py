@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.run.recovery import Description
     from airflow_provider_campaigns.protocol.store import Store
     from airflow_provider_campaigns.state.overrides import Override
+    from airflow_provider_campaigns.state.patience import Patience
 
 RESEND_ALL = {"on_cleared": "resend"}
 
@@ -42,7 +43,13 @@ class TaskRecords:
 
 
 def open_task_records(
-    context: Context, retries: int | None, on_cleared: str, outcomes_path: str | None, *, waited: bool = False
+    context: Context,
+    retries: int | None,
+    on_cleared: str,
+    outcomes_path: str | None,
+    *,
+    waited: bool = False,
+    patience: Patience,
 ) -> TaskRecords:
     """
     Return the records of the task instance that ``context`` belongs to; this try is noted in them.
@@ -51,14 +58,16 @@ def open_task_records(
     :param on_cleared: ``resume`` or ``resend``: what a cleared task does.
     :param outcomes_path: below which folder, path or URL; None keeps everything in the ledger's store.
     :param waited: this try waited for its window, so it has a record.
+    :param patience: how long the store is waited for.
     :raises AirflowFailException: a cleared task is to resume, and nothing is known of its earlier tries.
     :raises LedgerError: the record of earlier tries is damaged.
     :raises InputError: ``outcomes_path`` cannot be used.
     """
     from airflow_provider_campaigns.delivery.record.ledger import Ledger
+    from airflow_provider_campaigns.state.patience import PatientStore
     from airflow_provider_campaigns.state.task_state import task_state
 
-    store, ti = task_state(context), context.get("ti")
+    store, ti = PatientStore(task_state(context), patience), context.get("ti")
     cleared = clearing(ti, retries, on_cleared)
     override = _override(ti, cleared)
     gone: tuple[OutcomeFolder, Description] | None = None

@@ -35,7 +35,7 @@ _OWN = frozenset({"email", "firstName", "lastName", "company", "data"})
 
 # A look-up takes twice the default time-out of the request it is about.
 LOOKUPS = 3
-BETWEEN_LOOKS = 30.0
+BETWEEN_LOOKUPS = 30.0
 FOUND = "found at the vendor after a try that ended early"
 NOT_FOUND = ContactReply("unknown", reason="a try ended while it was being sent, and the vendor shows no request")
 SEVERAL = ContactReply(
@@ -261,7 +261,7 @@ class SendCollectRequest(Send):
         for attempt in range(LOOKUPS):
             missing = [contact for contact in contacts if not _is_known(contact) and contact.key not in found]
             if missing and attempt:
-                yield Sleep(BETWEEN_LOOKS, "collect: a request that was sent may show up a little later")
+                yield Sleep(BETWEEN_LOOKUPS, "collect: a request that was sent may show up a little later")
             for contact in missing:
                 requests = yield from self.dialect.find_requests(self.campaign_id, contact.body["email"], began)
                 if requests:

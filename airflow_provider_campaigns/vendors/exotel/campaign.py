@@ -75,7 +75,7 @@ class CreateCampaign:
     :param call_retries: ``number_of_retries`` (0 to 3), ``interval_mins``, ``mechanism`` (Linear, Exponential),
         ``on_status`` (busy, no-answer, failed).
     :param send_at: when to start, with a time zone; None starts at once.
-    :param end_at: when to end; None leaves it to the vendor (30 days).
+    :param end_at: when to end; None: the vendor decides (30 days).
     :param call_duplicate_numbers: ring a number as often as it is in ``numbers``.
     :param throttle: calls per minute, below the account's own limit; sets the mode to custom.
     :param status_callback: URL that is called at the campaign's end; ``call_status_callback``: after each call;

@@ -3,8 +3,8 @@ Starts (or stops) a campaign once in a delivery, so that what a person does to i
 
 "Add Campaign Data" takes an ``action`` with each lead. Sent with every one, it would start again what somebody has
 stopped while leads are added. So it goes with one request after the other until a lead was added by one, and with none
-after that. What that leaves open is looked up at the end: a campaign that dialled all it had before the last leads came
-has completed, and is started once more; one that is stopped was stopped by somebody, and stays so.
+after that. The rest is looked up at the end: a campaign that dialled all it had before the last leads came has
+completed, and is started once more; one that is stopped was stopped by somebody, and stays so.
 """
 
 from __future__ import annotations

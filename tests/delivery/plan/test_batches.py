@@ -10,18 +10,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.delivery.plan.batches import (
-    MOST_ROWS,
-    NOT_ALLOWED,
-    NOT_STORABLE,
-    REPEATED,
-    Batch,
-    Fingerprint,
-    Reading,
-    masked,
-)
+from airflow_provider_campaigns.delivery.plan.batches import MOST_ROWS, Batch, Fingerprint, cut_batches
 from airflow_provider_campaigns.delivery.plan.exclusions import Exclusions, read_exclusions
 from airflow_provider_campaigns.delivery.plan.preflight import check
+from airflow_provider_campaigns.delivery.plan.reading import NOT_ALLOWED, NOT_STORABLE, REPEATED, Reading, masked
 from airflow_provider_campaigns.delivery.plan.sources import Row, Source, open_source
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
 from airflow_provider_campaigns.exceptions import InputError
@@ -42,7 +34,7 @@ def source(rows: Iterable[Any]) -> Source:
 
 
 def batches(rows: Iterable[Any], size: int = 2, **options: Any) -> list[Batch]:
-    return list(reading(**options).batches(source(rows), size))
+    return list(cut_batches(reading(**options), source(rows), size))
 
 
 def ends(rows: Iterable[Any], **options: Any) -> list[str | None]:
@@ -95,14 +87,14 @@ def test_no_contacts_make_no_batches() -> None:
 
 
 def test_settled_rows_are_left_out_and_batches_do_not_reach_over_them() -> None:
-    cut = list(reading().batches(source(phones(10)), 4, RowSet([[1, 2], [5, 6]])))
+    cut = list(cut_batches(reading(), source(phones(10)), 4, RowSet([[1, 2], [5, 6]])))
 
     assert [batch.rows for batch in cut] == [Rows(3, 4), Rows(7, 10)]
     assert not any(batch.earlier for batch in cut)
 
 
 def test_unresolved_rows_come_in_batches_of_their_own_of_this_trys_size() -> None:
-    cut = list(reading().batches(source(phones(10)), 2, RowSet([[1, 3]]), RowSet([[7, 9], [4, 6]])))
+    cut = list(cut_batches(reading(), source(phones(10)), 2, RowSet([[1, 3]]), RowSet([[7, 9], [4, 6]])))
 
     assert [(batch.rows, batch.earlier) for batch in cut] == [
         (Rows(4, 5), True),
@@ -113,7 +105,7 @@ def test_unresolved_rows_come_in_batches_of_their_own_of_this_trys_size() -> Non
 
 
 def test_a_row_that_is_settled_does_not_come_back() -> None:
-    cut = list(reading().batches(source(phones(4)), 2, RowSet([[1, 2]]), RowSet([[2, 3]])))
+    cut = list(cut_batches(reading(), source(phones(4)), 2, RowSet([[1, 2]]), RowSet([[2, 3]])))
 
     assert [(batch.rows, batch.earlier) for batch in cut] == [(Rows(3, 3), True), (Rows(4, 4), False)]
 
@@ -162,7 +154,7 @@ def test_without_a_mapping_the_vendors_fields_are_the_columns() -> None:
 
 
 def test_a_row_that_cannot_be_read_is_invalid() -> None:
-    cut = list(reading().batches(Source("contacts", lambda: iter([Row(1, {}, "not JSON")])), 2))
+    cut = list(cut_batches(reading(), Source("contacts", lambda: iter([Row(1, {}, "not JSON")])), 2))
 
     assert cut[0].outcomes[0] == {
         "row": 1,
@@ -175,7 +167,7 @@ def test_a_row_that_cannot_be_read_is_invalid() -> None:
     }
 
 
-def test_an_invalid_contact_is_told_without_its_address() -> None:
+def test_an_invalid_contact_is_reported_without_its_address() -> None:
     assert ends(["+44 7700 900123 call after 5"]) == ["phone: expected digits, got +44***23 call after 5"]
 
 
@@ -192,7 +184,7 @@ def test_an_invalid_contact_is_told_without_its_address() -> None:
     ],
 )
 def test_a_contact_that_cannot_be_written_down_is_invalid(row: dict[str, Any]) -> None:
-    (batch,) = Reading(ExecuteCampaign(Xtremepush(app_token="t"), 1)).batches(source([{"user_id": "1"}, row]), 2)
+    (batch,) = cut_batches(Reading(ExecuteCampaign(Xtremepush(app_token="t"), 1)), source([{"user_id": "1"}, row]), 2)
 
     assert [(line["row"], line["status"], line["reason"]) for line in batch.outcomes] == [(2, "invalid", NOT_STORABLE)]
 
@@ -201,7 +193,7 @@ def test_a_contact_that_holds_itself_is_invalid() -> None:
     row: dict[str, Any] = {"user_id": "2"}
     row["more"] = row
 
-    (batch,) = Reading(ExecuteCampaign(Xtremepush(app_token="t"), 1)).batches(source([{"user_id": "1"}, row]), 2)
+    (batch,) = cut_batches(Reading(ExecuteCampaign(Xtremepush(app_token="t"), 1)), source([{"user_id": "1"}, row]), 2)
 
     assert [line["status"] for line in batch.outcomes] == ["invalid"]
 
@@ -216,7 +208,7 @@ def test_a_repeated_contact_is_a_duplicate_however_it_is_spelt() -> None:
 def test_repeats_are_found_across_batches_and_settled_rows() -> None:
     rows = source(["+447700900000", *phones(3, first=5), "+447700900000"])
 
-    (batch,) = reading().batches(rows, 1, RowSet([[1, 4]]))
+    (batch,) = cut_batches(reading(), rows, 1, RowSet([[1, 4]]))
 
     assert [line["reason"] for line in batch.outcomes] == [REPEATED]
 
@@ -289,7 +281,7 @@ def test_memory_stays_flat_however_many_contacts(tmp_path: Path) -> None:
 
         few = replace(open_source(path), read=read)
         tracemalloc.start()
-        sent = sum(len(batch.contacts) for batch in reading(excluded=Exclusions()).batches(few, 100))
+        sent = sum(len(batch.contacts) for batch in cut_batches(reading(excluded=Exclusions()), few, 100))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert sent == rows
@@ -313,7 +305,7 @@ def test_what_a_row_holds_that_cannot_be_sent_is_its_key_and_no_part_of_the_fing
     def read(*phones: str) -> tuple[list[Any], str]:
         source = open_source([{"name": "Jo", "phone": phone} for phone in phones])
         fingerprint = Fingerprint()
-        batches = list(Reading(AcmeSend()).batches(source, 10, fingerprint=fingerprint))
+        batches = list(cut_batches(Reading(AcmeSend()), source, 10, fingerprint=fingerprint))
         return [line["key"] for batch in batches for line in batch.outcomes], fingerprint.hexdigest()
 
     keys, digest = read("+447700900000", "no number", " ", "x" * 200)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.delivery.plan.batches import (
+from airflow_provider_campaigns.delivery.plan.exclusions import read_exclusions
+from airflow_provider_campaigns.delivery.plan.reading import (
     EXCLUDED,
     MAYBE_EXCLUDED,
     NOT_ALLOWED,
@@ -16,7 +17,6 @@ from airflow_provider_campaigns.delivery.plan.batches import (
     REPEATED_PERSON,
     Reading,
 )
-from airflow_provider_campaigns.delivery.plan.exclusions import read_exclusions
 from airflow_provider_campaigns.delivery.plan.sources import Source, open_source
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.protocol.send import Send
@@ -162,7 +162,7 @@ def test_repeats(send: Send, contacts: list[Any], expected: list[str | None], tm
         pytest.param(
             LEADS, LEAD, [{"Phone Number": "+15550100001", "since": "2026-01-01"}], id="field as people spell it"
         ),
-        pytest.param(LEADS, LEAD, [{"opted_out": "+15550100001"}], id="one column only, surely a number"),
+        pytest.param(LEADS, LEAD, [{"opted_out": "+15550100001"}], id="one column only, so a number"),
         pytest.param(LEADS, LEAD, [{"mobile": "15550100001"}], id="one column only, named as numbers are"),
         pytest.param(LEADS, LEAD, "phoneNumber,since\n+1 555 0100001,2026-01-01\n,\n", id="a file"),
         pytest.param(LEADS, LEAD, "number\n+1.555.010.0001\n", id="a file with one column"),

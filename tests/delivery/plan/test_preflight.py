@@ -1,4 +1,4 @@
-"""One pass over the source tells what must be known of it before anything is sent."""
+"""One pass over the source finds what must be known of it before anything is sent."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.delivery.plan.batches import NATIONAL, Reading
 from airflow_provider_campaigns.delivery.plan.preflight import ROWS_TO_WARN_OF, PreflightResult, check, count_recipients
+from airflow_provider_campaigns.delivery.plan.reading import NATIONAL, Reading
 from airflow_provider_campaigns.delivery.plan.sources import Row, Source, open_source
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.protocol.send import Contact
@@ -129,7 +129,7 @@ def test_no_fingerprint_of_more_rows_than_there_are() -> None:
         (["+447700900099", "nothing"], "phone: expected digits, got nothing"),
     ],
 )
-def test_nobody_to_send_to_is_told_unless_it_is_on_purpose(rows: list[str], nobody: str | None) -> None:
+def test_nobody_to_send_to_is_reported_unless_it_is_on_purpose(rows: list[str], nobody: str | None) -> None:
     checked = check(Reading(AcmeSend(), only_recipients=["+44770090000*"]), people(*rows))
 
     assert checked.nobody == nobody
@@ -144,7 +144,7 @@ def test_what_is_wrong_at_the_end_of_a_file_is_told(tmp_path: Path) -> None:
         check(Reading(AcmeSend()), open_source(path))
 
 
-def test_a_missing_column_is_told_before_anything_else() -> None:
+def test_a_missing_column_is_reported_before_anything_else() -> None:
     with pytest.raises(InputError, match="expected a column 'phone', got columns 'tel'"):
         check(Reading(AcmeSend()), open_source([{"tel": "1"}]))
 

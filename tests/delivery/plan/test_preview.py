@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.delivery.plan.batches import Reading
 from airflow_provider_campaigns.delivery.plan.preview import FIRST_ROWS, Preview, preview
+from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import open_source
 from airflow_provider_campaigns.protocol.messages import Conversation, Keep, Recall, Request, SignIn
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply
@@ -63,7 +63,7 @@ def test_an_address_is_masked_wherever_it_stands_in_a_row() -> None:
     ).rows
 
     text = str(rows)
-    assert not any(told in text for told in ("77009001", "jo@", "ann@"))
+    assert not any(part in text for part in ("77009001", "jo@", "ann@"))
     assert "j***@example.com" in text
 
 

@@ -46,7 +46,7 @@ class Kept:
         self.outcomes.write(lines(first, last, status))
 
     @property
-    def told(self) -> list[tuple[int, str]]:
+    def found(self) -> list[tuple[int, str]]:
         return [(line["row"], line["status"]) for line in self.outcomes.read()]
 
 
@@ -58,45 +58,45 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
 
 
 def test_nothing_is_there_before_anything_is_written(kept: Kept) -> None:
-    assert kept.told == []
+    assert kept.found == []
     assert list(kept.outcomes.written()) == []
 
 
-def test_outcomes_are_told_in_the_order_of_the_source(kept: Kept) -> None:
+def test_outcomes_are_read_in_the_order_of_the_source(kept: Kept) -> None:
     kept.write(4, 5)
     kept.outcomes.write([*lines(1_000_000, 1_000_001), *lines(1, 3)])
     kept.write(6, 6)
 
-    assert [row for row, _ in kept.told] == [1, 2, 3, 4, 5, 6, 1_000_000, 1_000_001]
+    assert [row for row, _ in kept.found] == [1, 2, 3, 4, 5, 6, 1_000_000, 1_000_001]
 
 
-def test_outcomes_of_all_tries_are_told_in_the_order_of_the_source(kept: Kept) -> None:
+def test_outcomes_of_all_tries_are_read_in_the_order_of_the_source(kept: Kept) -> None:
     kept.write(1, 2)
     kept.write(7, 8)
     kept.next_try()
     kept.write(3, 6)
 
-    assert [row for row, _ in kept.told] == list(range(1, 9))
+    assert [row for row, _ in kept.found] == list(range(1, 9))
 
 
-def test_flat_in_memory_outcomes_that_came_late_are_told_nearly_in_order(
+def test_flat_in_memory_outcomes_that_came_late_are_read_nearly_in_order(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airflow_provider_campaigns.delivery.record.outcome_parts.MOST_DISPLACED", 2)
     for row in (3, 1, 2, 5, 4, 6):
         kept.write(row, row)
 
-    assert [row for row, _ in kept.told] == [1, 2, 3, 4, 5, 6]
+    assert [row for row, _ in kept.found] == [1, 2, 3, 4, 5, 6]
 
 
-def test_what_a_later_try_told_again_counts(kept: Kept) -> None:
+def test_what_a_later_try_reported_again_counts(kept: Kept) -> None:
     kept.write(1, 3, "unknown")
     kept.next_try()
     kept.write(2, 2, "accepted")
     kept.next_try()
     kept.write(2, 3, "rejected")
 
-    assert kept.told == [(1, "unknown"), (2, "rejected"), (3, "rejected")]
+    assert kept.found == [(1, "unknown"), (2, "rejected"), (3, "rejected")]
 
 
 def test_a_part_can_be_written_again_with_what_came_since(kept: Kept) -> None:
@@ -105,14 +105,14 @@ def test_a_part_can_be_written_again_with_what_came_since(kept: Kept) -> None:
     kept.outcomes.write(lines(2, 4), again=True)
     kept.write(5, 5)
 
-    assert kept.told == [(row, "accepted") for row in range(1, 6)]
+    assert kept.found == [(row, "accepted") for row in range(1, 6)]
 
 
 def test_what_is_unsent_stands_in_its_place_until_it_is_sent(kept: Kept) -> None:
     kept.write(1, 2)
     kept.write(5, 6)
     kept.outcomes.write_unsent(iter([*lines(3, 4, "unsent"), *lines(7, 8, "unsent")]))
-    assert kept.told == [
+    assert kept.found == [
         *[(row, "accepted") for row in (1, 2)],
         *[(row, "unsent") for row in (3, 4)],
         *[(row, "accepted") for row in (5, 6)],
@@ -120,10 +120,10 @@ def test_what_is_unsent_stands_in_its_place_until_it_is_sent(kept: Kept) -> None
     ]
 
     kept.write(3, 4)
-    assert [status for _, status in kept.told] == ["accepted"] * 6 + ["unsent"] * 2
+    assert [status for _, status in kept.found] == ["accepted"] * 6 + ["unsent"] * 2
 
     kept.next_try().forget_earlier()
-    assert [status for _, status in kept.told] == ["accepted"] * 6
+    assert [status for _, status in kept.found] == ["accepted"] * 6
 
 
 def test_what_one_try_left_unsent_takes_the_place_of_what_an_earlier_one_left(tmp_path: Path) -> None:
@@ -132,9 +132,9 @@ def test_what_one_try_left_unsent_takes_the_place_of_what_an_earlier_one_left(tm
     kept.next_try()
     kept.outcomes.write_unsent(lines(3, 3, "unsent"))
 
-    assert kept.told == [(3, "unsent")]
+    assert kept.found == [(3, "unsent")]
     kept.outcomes.forget_earlier()
-    assert kept.told == []
+    assert kept.found == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -174,7 +174,7 @@ def test_the_files_are_json_lines_that_sort_by_row(tmp_path: Path) -> None:
     assert [json.loads(line)["row"] for line in text.splitlines()] == [1, 3]
 
 
-def test_an_outcome_is_told_whatever_is_in_it(tmp_path: Path) -> None:
+def test_an_outcome_is_read_whatever_is_in_it(tmp_path: Path) -> None:
     folder = OutcomeFolder(tmp_path, 1)
     folder.write([outcome(1, "1", "rejected", "cut \ud83d")])
 
@@ -191,7 +191,7 @@ def test_other_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
     assert list(folder.read()) == lines(1, 1)
 
 
-def test_a_folder_that_cannot_be_written_to_is_told_at_the_start(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_is_reported_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(InputError, match="outcomes_path: expected a folder, path or URL, that can be written to"):
@@ -219,7 +219,7 @@ def test_outcomes_are_read_from_object_storage(bucket: str) -> None:
     assert list(read_outcomes(bucket)) == lines(1, 2)
 
 
-def test_a_folder_of_the_folders_of_tasks_is_told_from_one_without_outcomes_yet(tmp_path: Path) -> None:
+def test_a_folder_of_the_folders_of_tasks_is_distinguished_from_one_without_outcomes_yet(tmp_path: Path) -> None:
     own = tmp_path / "dag" / "run" / "task"
     (own / "contacts").mkdir(parents=True)
 
@@ -229,7 +229,7 @@ def test_a_folder_of_the_folders_of_tasks_is_told_from_one_without_outcomes_yet(
             read_outcomes(above)
 
 
-def test_a_folder_that_is_not_there_and_a_status_nobody_knows_are_told_at_the_call(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_and_a_status_nobody_knows_are_reported_at_the_call(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"path: expected a receipt, or a folder of outcomes \(the receipt's outcomes_path\)"
     ):

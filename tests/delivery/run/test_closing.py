@@ -1,4 +1,4 @@
-"""A delivery whose send window closes while it runs: nothing leaves afterwards, and a later try sends the rest."""
+"""A delivery whose send window closes while it runs: nothing is sent afterwards, and a later try sends the rest."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_what_is_in_flight_at_closing_gets_the_time_it_needs(tmp_path: Path, mon
         delivery.deliver(HEADER)
 
     assert waits == [60.0, None]
-    # In this world a request leaves when its answer is waited for, so that it was stopped in time.
+    # In this world a request is sent when its answer is waited for, so that it was stopped in time.
     assert (world.requests, delivery.report_unsent()["unsent"]) == ([], 20)
 
 

@@ -22,7 +22,7 @@ from airflow_provider_campaigns.delivery.run.limits import OnUnknown
 from airflow_provider_campaigns.delivery.run.rounds import AHEAD
 from tests.delivery.world import Crash, Plan, World, phones, run_try
 
-pytestmark = [pytest.mark.usefixtures("no_fsync"), pytest.mark.slow]
+pytestmark = [pytest.mark.usefixtures("no_fsync", "small_parts"), pytest.mark.slow]
 
 # Between those to be contacted: no number, a repeat in another spelling, an opt-out.
 FEW = [*phones(2), "no number", "447700900000", *phones(3, first=2), "+447700900099", *phones(1, first=5)]
@@ -81,40 +81,42 @@ def crash_everywhere(plan: Plan, folder: Path | None, retry_size: int | None = N
     raise AssertionError
 
 
-@pytest.mark.parametrize("kept", ["folder", "store"])
+@pytest.mark.parametrize("kept", ["folder", "remote", "store"])
 @pytest.mark.parametrize(("on_unknown", "safe"), ON_UNKNOWN)
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_killed_at_any_step(tmp_path: Path, batch_size: int, on_unknown: OnUnknown, safe: bool, kept: str) -> None:
-    plan = Plan(FEW, exclude=FEW_OUT, batch_size=batch_size, on_unknown=on_unknown, safe=safe)
+    plan = Plan(FEW, remote=kept == "remote", exclude=FEW_OUT, batch_size=batch_size, on_unknown=on_unknown, safe=safe)
 
-    steps = crash_everywhere(plan, tmp_path if kept == "folder" else None)
+    steps = crash_everywhere(plan, None if kept == "store" else tmp_path)
 
     # Each request, and each round's part and write to the ledger, before and after.
     assert steps > 2 * 6 / batch_size + 4 * 6 / (AHEAD * plan.max_concurrency * batch_size)
 
 
+@pytest.mark.parametrize("remote", [False, True])
 @pytest.mark.parametrize(("on_unknown", "safe"), [("fail", False), ("fail", True)])
-def test_killed_at_any_step_of_large_batches(tmp_path: Path, on_unknown: OnUnknown, safe: bool) -> None:
-    plan = Plan(MANY, exclude=MANY_OUT, batch_size=500, on_unknown=on_unknown, safe=safe)
+def test_killed_at_any_step_of_large_batches(tmp_path: Path, on_unknown: OnUnknown, safe: bool, remote: bool) -> None:
+    plan = Plan(MANY, remote=remote, exclude=MANY_OUT, batch_size=500, on_unknown=on_unknown, safe=safe)
 
     assert crash_everywhere(plan, tmp_path) > 8 * 2
 
 
+@pytest.mark.parametrize("remote", [False, True])
 @pytest.mark.parametrize("sizes", [(1, 3), (3, 1), (3, 500), (2, 3)])
 @pytest.mark.parametrize(("on_unknown", "safe"), [("fail", False), ("fail", True)])
 def test_a_later_try_may_make_other_batches(
-    tmp_path: Path, sizes: tuple[int, int], on_unknown: OnUnknown, safe: bool
+    tmp_path: Path, sizes: tuple[int, int], on_unknown: OnUnknown, safe: bool, remote: bool
 ) -> None:
-    plan = Plan(FEW, exclude=FEW_OUT, batch_size=sizes[0], on_unknown=on_unknown, safe=safe)
+    plan = Plan(FEW, remote=remote, exclude=FEW_OUT, batch_size=sizes[0], on_unknown=on_unknown, safe=safe)
 
     crash_everywhere(plan, tmp_path, retry_size=sizes[1])
 
 
-@pytest.mark.parametrize("kept", ["folder", "store"])
+@pytest.mark.parametrize("kept", ["folder", "remote", "store"])
 def test_contacts_may_be_added_between_tries_that_are_killed(tmp_path: Path, kept: str) -> None:
     for step in count(1):
         world = World()
-        plan = Plan(phones(3), tmp_path / f"{step}" if kept == "folder" else None)
+        plan = Plan(phones(3), None if kept == "store" else tmp_path / f"{step}", remote=kept == "remote")
         run_try(world, plan)
         plan = plan.changed(rows=[*phones(3), "no number"])
         with suppress(Crash):
@@ -130,12 +132,14 @@ def test_contacts_may_be_added_between_tries_that_are_killed(tmp_path: Path, kep
             return
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(60))
 def test_killed_again_and_again(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     on_unknown, safe = chance.choice(ON_UNKNOWN)
     kept = chance.choice([tmp_path, None])
-    plan = Plan(FEW, folder=kept, exclude=FEW_OUT, batch_size=5, on_unknown=on_unknown, safe=safe)
+    plan = Plan(
+        FEW, folder=kept, remote=chance.random() < 0.5, exclude=FEW_OUT, batch_size=5, on_unknown=on_unknown, safe=safe
+    )
     world = World(checks_duplicates=safe)
 
     deliver(

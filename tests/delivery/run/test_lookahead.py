@@ -50,7 +50,7 @@ def test_no_more_is_read_ahead_than_was_asked_for() -> None:
     assert len(made_by) == 4
 
 
-def test_the_end_is_told_as_often_as_one_asks() -> None:
+def test_the_end_is_reported_as_often_as_one_asks() -> None:
     with Lookahead(iter([1])) as numbers:
         numbers.fetch(2)
         assert list(numbers) == [1]
@@ -67,7 +67,7 @@ def test_nobody_waits_for_what_nobody_will_ask_for() -> None:
 
 
 @pytest.mark.parametrize("fetch", [lambda numbers: numbers.fetch(5), lambda numbers: None], ids=["ahead", "here"])
-def test_what_cannot_be_read_is_told_to_whoever_asks(fetch: Callable[[Lookahead[int]], None]) -> None:
+def test_what_cannot_be_read_is_raised_for_whoever_asks(fetch: Callable[[Lookahead[int]], None]) -> None:
     def broken() -> Iterator[int]:
         yield 1
         raise ValueError("broken")

@@ -50,7 +50,7 @@ def test_the_same_opt_outs_in_another_order_are_none_in_between(kept: Path | Non
     assert ends(outcomes) == ["invalid", "invalid", "accepted", "accepted"]
 
 
-def test_an_opt_out_in_between_is_told_of_a_try_that_ends_early_too(kept: Path | None) -> None:
+def test_an_opt_out_in_between_is_reported_by_a_try_that_ends_early_too(kept: Path | None) -> None:
     plan = Plan(phones(4), kept, batch_size=2, max_concurrency=1)
     world = killed(plan)
     world.answer = answers(world, r2=refuse(402, "no credit"))

@@ -63,7 +63,7 @@ def test_a_vendor_that_does_not_answer_leaves_no_rate(lines: pytest.LogCaptureFi
 # -- notes
 
 
-def test_a_note_tells_what_the_line_does_and_the_counts() -> None:
+def test_a_note_has_what_the_line_does_and_the_counts() -> None:
     clock, notes = Clock(), list[dict[str, Any]]()
     progress = DeliveryProgress(1_200, notes.append, clock)
 
@@ -98,7 +98,7 @@ def test_the_last_note_comes_at_once_and_what_was_not_sent_is_not_done() -> None
     assert (note["done"], note["unsent"], note["per_second"], note["minutes_left"]) == (60, 40, None, None)
 
 
-def test_a_note_that_fails_stops_nothing_is_told_once_and_tried_again(lines: pytest.LogCaptureFixture) -> None:
+def test_a_note_that_fails_stops_nothing_is_logged_once_and_tried_again(lines: pytest.LogCaptureFixture) -> None:
     clock, tries = Clock(), list[float]()
 
     def fail(note: dict[str, Any]) -> None:

@@ -27,8 +27,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.delivery.plan.batches import Reading
 from airflow_provider_campaigns.delivery.plan.exclusions import read_exclusions
+from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import open_source
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
@@ -133,6 +133,14 @@ class Store:
         self.world.values.pop(key, None)
 
 
+class RemoteRecords(OutcomeRecords):
+    """Outcomes whose parts cost as much as in object storage, so that the ledger holds them until one is due."""
+
+    @property
+    def holds(self) -> bool:
+        return True
+
+
 class FakeSend(Send):
     vendor = "fake"
     campaign = "c"
@@ -180,6 +188,9 @@ class FakeSenders:
         self.stopped = True
 
     def abandon(self) -> None:
+        return None
+
+    def hold(self, held: bool) -> None:
         return None
 
     def collect(self, timeout: float | None, least: int = 1) -> list[Answer]:
@@ -246,6 +257,7 @@ class Campaign:
     trouble: float
     concurrency: int
     troubled: bool
+    remote: bool = False
     opted_out: Sequence[str] = ()
     kills: int = 0
     longest: int = 60
@@ -270,7 +282,8 @@ class Campaign:
             ledger.begin()
         except LedgerError:
             return "refused"
-        outcomes = OutcomeRecords(store, ledger.try_number, ledger.try_numbers)
+        kind = RemoteRecords if self.remote else OutcomeRecords
+        outcomes = kind(store, ledger.try_number, ledger.try_numbers)
         delivery = Delivery(
             send=self.send,
             reading=self.reading(),
@@ -282,7 +295,7 @@ class Campaign:
             max_concurrency=self.concurrency,
             limits=Limits("skip"),
             history=self.history(process, ledger),
-            clock=accumulate(iter(lambda: self.dice.uniform(0, 0.04), None)).__next__,
+            clock=accumulate(iter(lambda: self.dice.uniform(0, 0.5 if self.remote else 0.04), None)).__next__,
         )
         try:
             receipt = delivery.deliver({"campaign": "c"})
@@ -382,6 +395,7 @@ class Campaign:
 
 @pytest.mark.slow
 @pytest.mark.no_cover  # other tests take the same lines
+@pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("troubled", [False, True])
 def test_whatever_moment_a_process_dies_at_nobody_is_contacted_twice_and_nobody_is_lost(
@@ -399,6 +413,7 @@ def test_whatever_moment_a_process_dies_at_nobody_is_contacted_twice_and_nobody_
             trouble=dice.choice((0, 0, 0.3)),
             concurrency=dice.choice((1, 2, 4)),
             troubled=troubled,
+            remote=dice.random() < 0.5,
         )
         run_to_its_end(campaign)
         kills += campaign.kills

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.delivery.plan.batches import Reading
+from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import open_source
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import count
@@ -185,6 +185,6 @@ def test_a_store_that_fails_in_the_middle_stops_it_and_a_later_try_settles_from_
     reached = contacted(sandbox, "xtremepush")
     assert len(reached) == len(set(reached)) == last["accepted"], "nobody twice"
     assert last["contacts"] == len(USERS)
-    # What was stored as intended, and did not leave, is unknown unless the store could be told so.
+    # What was stored as intended, and was not sent, is unknown unless that could be stored.
     assert last["unknown"] <= (0 if recovers else rounds.AHEAD * CONCURRENCY)
     assert last["accepted"] + last["unknown"] == len(USERS)

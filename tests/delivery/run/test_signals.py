@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from airflow_provider_campaigns.delivery.run.signals import ENDING, DeferredSignals
+from airflow_provider_campaigns.delivery.run.process import ENDING, DeferredSignals
 
 
 class EndedError(Exception):

@@ -16,7 +16,7 @@ from tests.integration.sends import SENDS
 from tests.integration.shards import SHARD_CONCURRENCY
 
 # Sandboxes show at once what they have: a minute of look-ups after every kill would take hours.
-send.BETWEEN_LOOKS = 1.0
+send.BETWEEN_LOOKUPS = 1.0
 
 # More than any test kills.
 MANY = 1000

@@ -11,7 +11,6 @@ from airflow_provider_campaigns.operators.base.delivery_operator import Campaign
 from airflow_provider_campaigns.protocol.messages import Conversation, NoReplyError, Response, T
 from tests.delivery.world import AcmeSend, World, phones
 
-MakeContext = Callable[..., Any]
 MakeAcme = Callable[..., CampaignDeliveryOperator]
 
 PEOPLE = [{"phone": phone, "name": "Jo"} for phone in phones(5)]

@@ -9,7 +9,8 @@ import pytest
 from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.exceptions import CallRefusedError
 from tests.delivery.world import World, phones
-from tests.operators.base.acme import MakeAcme, MakeContext, refuse, statuses
+from tests.operators.base.acme import MakeAcme, refuse, statuses
+from tests.operators.contexts import MakeContext
 
 FOLDER = "campaigns/manual__2026-03-01/send"
 

@@ -13,8 +13,9 @@ from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from tests.delivery.conftest import empty_bucket
 from tests.delivery.world import World, phones
-from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext, statuses
+from tests.operators.base.acme import PEOPLE, MakeAcme, statuses
 from tests.operators.conftest import FakeOutletEvents
+from tests.operators.contexts import MakeContext
 
 
 def test_a_delivery_returns_its_receipt_and_stores_outcomes_in_xcom(

@@ -157,7 +157,7 @@ class TestOzonetelCalls:
         connect(monkeypatch, sandbox, "ozonetel", extra={"requests_per_minute": None})
         operator = export_calls(tmp_path, day=day)
         waited: list[float] = []
-        # The vendor's clock goes on while the operator waits.
+        # The vendor's clock runs while the operator waits.
         operator.hook.transport._sleep = lambda seconds: waited.append(seconds) or sandbox.clock(advance=seconds)  # type: ignore[assignment, func-returns-value]
 
         assert operator.execute({}) == {"path": str(tmp_path / "calls.jsonl"), "count": 1_200}

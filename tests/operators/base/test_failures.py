@@ -1,4 +1,4 @@
-"""A delivery that fails leaves its receipt and outcomes, and says whether a retry can help."""
+"""A delivery that fails stores its receipt and outcomes, and says whether a retry can help."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from airflow_provider_campaigns.exceptions import (
 )
 from airflow_provider_campaigns.protocol.messages import Response
 from tests.delivery.world import World
-from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext, make_acme, refuse, refuse_after, silence, statuses
+from tests.operators.base.acme import PEOPLE, MakeAcme, make_acme, refuse, refuse_after, silence, statuses
+from tests.operators.contexts import MakeContext
 
 
 @pytest.mark.parametrize("kept", ["folder", "xcom"])
@@ -134,10 +135,10 @@ def test_a_task_that_is_timed_out_leaves_receipt_and_outcomes_too(
     with pytest.raises(TimeoutByAirflow):
         acme(batch_size=2, max_concurrency=1).execute(context)
 
-    told = statuses(context["ti"].pushed["outcomes"])
-    assert told[:4] == ["accepted"] * 2 + ["unknown"] * 2
-    # Whether the one after it has left by then is a matter of moments.
-    assert told[4:] in (["unsent"], ["accepted"])
+    ended = statuses(context["ti"].pushed["outcomes"])
+    assert ended[:4] == ["accepted"] * 2 + ["unknown"] * 2
+    # Whether the one after it was sent by then is a matter of moments.
+    assert ended[4:] in (["unsent"], ["accepted"])
 
 
 def test_what_fails_while_a_failure_is_reported_does_not_hide_it(
@@ -156,7 +157,7 @@ def test_what_fails_while_a_failure_is_reported_does_not_hide_it(
     assert "could not be reported which contacts are unsent" in logs()
 
 
-def test_a_store_that_fails_stops_the_delivery_and_its_report_tells_what_was_sent(
+def test_a_store_that_fails_stops_the_delivery_and_its_report_says_what_was_sent(
     world: World, acme: MakeAcme, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = make_context()

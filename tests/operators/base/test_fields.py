@@ -13,7 +13,8 @@ from airflow_provider_campaigns.operators.base.delivery_operator import Campaign
 from airflow_provider_campaigns.protocol.messages import Response
 from airflow_provider_campaigns.templating.hidden_field import unwrap
 from tests.delivery.world import World, phones
-from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext
+from tests.operators.base.acme import PEOPLE, MakeAcme
+from tests.operators.contexts import MakeContext
 from tests.stored_dags import stored_dag
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from airflow_provider_campaigns.exceptions import InputError
 from tests.delivery.world import World
-from tests.operators.base.acme import MakeAcme, MakeContext
+from tests.operators.base.acme import MakeAcme
+from tests.operators.contexts import MakeContext
 
 
 def test_outcomes_are_for_their_owner_alone(

@@ -322,7 +322,7 @@ class TwoTries(World):
     The second is the successor of a try that was marked failed and cleared, or the same try, started twice.
 
     :param first_stops_at: its how-manieth step, reads of the store included, the first try does not take yet.
-    :param second_stops_at: before which step of the second try the first goes on to its end.
+    :param second_stops_at: before which step of the second try the first continues to its end.
     """
 
     def __init__(self, first_stops_at: int, second_stops_at: int, *, cleared: bool) -> None:
@@ -331,7 +331,7 @@ class TwoTries(World):
         self.stops = {"first": first_stops_at, "second": second_stops_at}
         self.taken = Counter[str]()
         self.first = Thread(target=self.try_it, name="first")
-        self.first_stopped, self.first_goes_on = Event(), Event()
+        self.first_stopped, self.first_continues = Event(), Event()
 
     def run(self) -> None:
         self.first.start()
@@ -339,7 +339,7 @@ class TwoTries(World):
         second = Thread(target=self.try_it, name="second")
         second.start()
         second.join(10)
-        self.first_goes_on.set()
+        self.first_continues.set()
         self.first.join(10)
 
     def try_it(self) -> None:
@@ -363,9 +363,9 @@ class TwoTries(World):
             return
         if name == "first":
             self.first_stopped.set()
-            self.first_goes_on.wait(10)
+            self.first_continues.wait(10)
         else:
-            self.first_goes_on.set()
+            self.first_continues.set()
             self.first.join(10)
 
 

@@ -20,7 +20,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_campaigns.exceptions import CallRefusedError, InputError, LedgerError
 from airflow_provider_campaigns.protocol.messages import Response
 from tests.delivery.world import World, phones
-from tests.operators.base.acme import MakeAcme, MakeContext, refuse, refuse_after, silence
+from tests.operators.base.acme import MakeAcme, refuse, refuse_after, silence
+from tests.operators.contexts import MakeContext
 
 A, B, C = ([{"phone": phone}] for phone in phones(3))
 REJECTED = Response(422, b'{"message": "no such field"}')

@@ -22,7 +22,8 @@ from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.exceptions import CallRefusedError, LedgerError
 from airflow_provider_campaigns.protocol.messages import NoReplyError, Response
 from tests.delivery.world import Crash, World, phones
-from tests.operators.base.acme import MakeAcme, MakeContext, refuse, statuses
+from tests.operators.base.acme import MakeAcme, refuse, statuses
+from tests.operators.contexts import MakeContext
 from tests.operators.deliveries import outcomes_of
 from tests.operators.hours import CLOSED
 

@@ -1,4 +1,4 @@
-"""What is wrong is told before the first request, with the field's name, and can be corrected."""
+"""What is wrong is reported before the first request, with the field's name, and can be corrected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from airflow_provider_campaigns.exceptions import (
 )
 from airflow_provider_campaigns.operators.base.contacts import MOST_OUTCOMES_IN_XCOM
 from tests.delivery.world import World, phones
-from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext
+from tests.operators.base.acme import PEOPLE, MakeAcme
+from tests.operators.contexts import MakeContext
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext
         ({"campaign": ""}, "campaign: expected the name of a campaign, got nothing"),
     ],
 )
-def test_a_mistake_is_told_before_the_first_request_and_can_be_corrected(
+def test_a_mistake_is_reported_before_the_first_request_and_can_be_corrected(
     world: World,
     acme: MakeAcme,
     make_context: MakeContext,
@@ -110,7 +111,7 @@ def test_only_those_to_be_contacted_count_as_recipients(
         acme(contacts=contacts, exclude=phones(1), max_recipients=most).execute(make_context())
 
 
-def test_bytes_that_are_no_text_at_the_end_of_a_file_are_told_before_the_first_request(
+def test_bytes_that_are_no_text_at_the_end_of_a_file_are_reported_before_the_first_request(
     tmp_path: Path, world: World, acme: MakeAcme, make_context: MakeContext
 ) -> None:
     path = tmp_path / "contacts.csv"

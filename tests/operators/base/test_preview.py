@@ -11,7 +11,8 @@ from airflow_provider_campaigns.delivery.record.receipt import PreviewReceipt
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.operators.base.contacts import MOST_OUTCOMES_IN_XCOM
 from tests.delivery.world import World, phones
-from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext
+from tests.operators.base.acme import PEOPLE, MakeAcme
+from tests.operators.contexts import MakeContext
 
 
 def test_a_preview_does_everything_but_send(

@@ -15,7 +15,8 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_campaigns.exceptions import CallRefusedError, InputError
 from tests.delivery.conftest import empty_bucket
 from tests.delivery.world import World, phones
-from tests.operators.base.acme import AcmeOperator, MakeContext, refuse_after, statuses
+from tests.operators.base.acme import AcmeOperator, refuse_after, statuses
+from tests.operators.contexts import MakeContext
 from tests.operators.deliveries import outcomes_of
 
 Make = Callable[..., AcmeOperator]

@@ -11,7 +11,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 
 from airflow_provider_campaigns.exceptions import InputError
 from tests.delivery.world import World, phones
-from tests.operators.base.acme import MakeAcme, MakeContext
+from tests.operators.base.acme import MakeAcme
+from tests.operators.contexts import MakeContext
 from tests.operators.hours import CLOSED, OPENS, WINDOW, ago, waits_for
 
 
@@ -54,7 +55,7 @@ def test_outside_it_is_skipped_if_that_is_wanted(
 def test_when_it_closes_half_way_the_rest_waits_or_is_left(
     world: World, acme: MakeAcme, make_context: MakeContext, clock: Any, outside_window: str
 ) -> None:
-    """The time jumps here, so that some more requests may leave before the delivery polls at the clock."""
+    """The time jumps here, so that some more requests may be sent before the delivery reads the clock."""
     people = [{"phone": phone} for phone in phones(30)]
     parameters = {"contacts": people, "send_window": WINDOW, "outside_window": outside_window, "max_concurrency": 1}
     state: dict[str, str] = {}

@@ -15,7 +15,8 @@ from airflow_provider_campaigns.exceptions import (
     LedgerError,
 )
 from tests.delivery.world import World, phones
-from tests.operators.base.acme import PEOPLE, MakeAcme, MakeContext, refuse, refuse_after, silence, statuses
+from tests.operators.base.acme import PEOPLE, MakeAcme, refuse, refuse_after, silence, statuses
+from tests.operators.contexts import MakeContext
 
 
 def test_a_cleared_task_that_was_complete_sends_nothing_and_returns_the_same_receipt(
@@ -148,7 +149,7 @@ def test_a_cleared_task_may_send_to_everybody_again_once(
 
     assert world.contacted == phones(5), "the retry went on"
     assert receipt["accepted"] == 5
-    # And one that is cleared to resume after that goes on with the latest, too.
+    # And one that is cleared to resume after that continues with the latest, too.
     context = make_context(4, max_tries=4, state=state)
     assert acme(**place, retries=1).execute(context) == receipt
     assert world.contacted == phones(5)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator, ListExotelCampaignsOperator
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import calls
-
-MakeContext = Callable[..., Any]
-State = dict[str, str]
 
 NUMBERS = ["+447700900100", "+447700900101"]
 BUSY, FAILING = "+447700900991", "+447700900993"

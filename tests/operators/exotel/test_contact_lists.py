@@ -19,18 +19,18 @@ from airflow_provider_campaigns.exceptions import (
     OutcomeUnknownError,
     RequestRejectedError,
 )
+from airflow_provider_campaigns.operators._exotel import creation, recipients
 from airflow_provider_campaigns.operators._exotel import lists as contact_lists
-from airflow_provider_campaigns.operators._exotel import recipients
 from airflow_provider_campaigns.operators._exotel.lists import ContactLists
 from airflow_provider_campaigns.operators._exotel.recipients import Recipients
 from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
 from airflow_provider_campaigns.operators.base.idempotent_create import lookup_delays
 from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
-from airflow_provider_campaigns.vendors.exotel import campaign
 from tests.connections import calls, contacted
 from tests.operators.conftest import FakeTaskStateStore
-from tests.operators.exotel.campaigns import TIMEOUT, MakeContext, State, campaigns, create, posts
+from tests.operators.contexts import MakeContext, State
+from tests.operators.exotel.campaigns import TIMEOUT, campaigns, create, posts
 
 PEOPLE = [f"+447700900{number:03}" for number in range(11)]
 IN_A_REQUEST, ON_A_LIST = 3, 6
@@ -39,7 +39,7 @@ IN_A_REQUEST, ON_A_LIST = 3, 6
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests and lists take few contacts, so that a dozen need four requests and two lists."""
-    monkeypatch.setattr(campaign, "MOST_NUMBERS", IN_A_REQUEST)
+    monkeypatch.setattr(creation, "MOST_NUMBERS", IN_A_REQUEST)
     for module in (contact_lists, recipients):
         monkeypatch.setattr(module, "MOST_CONTACTS", IN_A_REQUEST)
         monkeypatch.setattr(module, "MOST_IN_A_LIST", ON_A_LIST)

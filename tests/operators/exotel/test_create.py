@@ -22,7 +22,8 @@ from airflow_provider_campaigns.operators.exotel import (
 )
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.connections import contacted
-from tests.operators.exotel.campaigns import FLOW, NUMBERS, MakeContext, State, create, posts
+from tests.operators.contexts import MakeContext, State
+from tests.operators.exotel.campaigns import FLOW, NUMBERS, create, posts
 
 # How it waits; Airflow's sensors have no templates for it either.
 WAIT = ("deferrable", "poke_interval", "timeout", "mode", "soft_fail", "max_poll_failures")

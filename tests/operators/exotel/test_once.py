@@ -21,7 +21,8 @@ from airflow_provider_campaigns.operators.base import idempotent_create
 from airflow_provider_campaigns.operators.base.idempotent_create import lookup_delays
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign
-from tests.operators.exotel.campaigns import NUMBERS, TIMEOUT, MakeContext, State, campaigns, create, killed, posts
+from tests.operators.contexts import MakeContext, State
+from tests.operators.exotel.campaigns import NUMBERS, TIMEOUT, campaigns, create, killed, posts
 from tests.vendors.conversations import drive
 
 

@@ -24,7 +24,8 @@ from airflow_provider_campaigns.operators.exotel import (
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.vendors.exotel.status import with_count
 from tests.connections import calls
-from tests.operators.exotel.campaigns import BUSY, FAILING, FLOW, NUMBERS, MakeContext, campaigns, create, killed
+from tests.operators.contexts import MakeContext
+from tests.operators.exotel.campaigns import BUSY, FAILING, FLOW, NUMBERS, campaigns, create, killed
 
 
 class TestList:

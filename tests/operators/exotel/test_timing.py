@@ -13,7 +13,8 @@ from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.vendors.exotel.campaign import MOST_NUMBERS
 from tests.connections import calls
-from tests.operators.exotel.campaigns import MakeContext, State, create, posts
+from tests.operators.contexts import MakeContext, State
+from tests.operators.exotel.campaigns import create, posts
 from tests.operators.hours import CLOSED, OPENS, WINDOW, ago, waits_for
 
 OLD = {"max_age": timedelta(hours=24)}
@@ -169,7 +170,7 @@ class TestAge:
         ({"send_window": "nine to five"}, "send_window"),
         ({"send_window": WINDOW, "outside_window": "fail"}, "outside_window"),
         ({"max_age": 3600}, "max_age"),
-        # Told now, not when the window opens.
+        # Reported now, not when the window opens.
         ({"send_window": WINDOW, "numbers": ["no number"]}, "numbers, row 1"),
     ],
 )

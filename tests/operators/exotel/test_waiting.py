@@ -26,17 +26,8 @@ from airflow_provider_campaigns.sensors import wait
 from airflow_provider_campaigns.sensors.wait import CampaignFailed, CampaignWait
 from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
 from airflow_provider_campaigns.triggers.exotel import PausingCampaignTrigger
-from tests.operators.exotel.campaigns import (
-    BUSY,
-    FAILING,
-    NUMBERS,
-    MakeContext,
-    State,
-    campaigns,
-    create,
-    killed,
-    posts,
-)
+from tests.operators.contexts import MakeContext, State
+from tests.operators.exotel.campaigns import BUSY, FAILING, NUMBERS, campaigns, create, killed, posts
 from tests.stored_dags import scheduled_dag
 from tests.triggering import event_of, rebuilt
 

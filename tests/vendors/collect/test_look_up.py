@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_campaigns.protocol.send import LooksUp
 from airflow_provider_campaigns.vendors.collect.dialect import Collect
-from airflow_provider_campaigns.vendors.collect.send import BETWEEN_LOOKS, LOOKUPS, SendCollectRequest
+from airflow_provider_campaigns.vendors.collect.send import BETWEEN_LOOKUPS, LOOKUPS, SendCollectRequest
 from tests.vendors.conversations import Script
 
 SEND = SendCollectRequest(Collect(api_key="key"), "campaign")
@@ -41,7 +41,7 @@ def test_not_finding_one_after_three_attempts_is_unknown_and_never_a_reason_to_s
     (reply,) = script.play(SEND.look_up([SEND.contact({"email": "jo@example.com"})], SINCE))
 
     assert reply.status == "unknown"
-    assert [sleep.seconds for sleep in script.sleeps] == [BETWEEN_LOOKS] * (LOOKUPS - 1)
+    assert [sleep.seconds for sleep in script.sleeps] == [BETWEEN_LOOKUPS] * (LOOKUPS - 1)
     assert {one.method for one in script.requests} == {"GET"}
 
 

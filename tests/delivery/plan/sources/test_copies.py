@@ -230,8 +230,8 @@ def check(world: World, end: Result) -> None:
     assert len({line["key"] for line in outcomes}) == 7
     assert receipt["contacts"] == 7
     accepted = {line["key"] for line in outcomes if line["status"] == "accepted"}
-    told = {line["key"] for line in outcomes if line["status"] in {"accepted", "unknown"}}
-    assert accepted <= set(world.contacted) <= told
+    reported = {line["key"] for line in outcomes if line["status"] in {"accepted", "unknown"}}
+    assert accepted <= set(world.contacted) <= reported
     assert Counter(line["status"] for line in outcomes).keys() <= {"accepted", "unknown"}
 
 
@@ -334,7 +334,7 @@ def test_a_copy_that_is_gone_is_an_error_if_something_was_sent(tmp_path: Path, d
     assert database.runs == 1
 
 
-def test_a_copy_that_is_gone_is_made_anew_if_nothing_was_sent(tmp_path: Path, database: Database) -> None:
+def test_a_copy_that_is_gone_is_made_again_if_nothing_was_sent(tmp_path: Path, database: Database) -> None:
     campaign = Campaign(database.world, database, lambda world: CopyFolder(tmp_path))
     campaign.refused(0)
     (tmp_path / "contacts" / "contacts-001.jsonl").unlink()
@@ -342,7 +342,7 @@ def test_a_copy_that_is_gone_is_made_anew_if_nothing_was_sent(tmp_path: Path, da
     check(campaign.world, campaign.run(2))
 
 
-def test_a_copy_of_contacts_that_turned_out_wrong_is_made_anew(campaign: Campaign) -> None:
+def test_a_copy_of_contacts_that_turned_out_wrong_is_made_again(campaign: Campaign) -> None:
     campaign.database.description = [("tel",)]
     with pytest.raises(InputError, match="sql: expected a column 'phone', got columns 'tel'"):
         campaign.run(1)

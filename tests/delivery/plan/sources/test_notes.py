@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from airflow_provider_campaigns.delivery.plan.batches import Reading
 from airflow_provider_campaigns.delivery.plan.preflight import check
+from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import open_source
 from airflow_provider_campaigns.exceptions import InputError
 from tests.delivery.plan.sources.reading import file_with

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.delivery.plan.batches import Reading
 from airflow_provider_campaigns.delivery.plan.preflight import check
+from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import open_source
 from airflow_provider_campaigns.delivery.storage import locate
 from airflow_provider_campaigns.exceptions import InputError

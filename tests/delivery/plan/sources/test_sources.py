@@ -123,7 +123,7 @@ def test_neither_a_list_nor_a_path(contacts: Any) -> None:
 @pytest.mark.parametrize(
     "text", ["[{'phone': '+447700900000'}]", "[object", "[" * 100_000], ids=["repr", "cut", "deep"]
 )
-def test_a_list_rendered_into_text_is_told_how_to_stay_a_list(text: str) -> None:
+def test_a_list_rendered_into_text_is_an_error_that_says_how_to_keep_a_list(text: str) -> None:
     with pytest.raises(InputError, match=r"\| tojson`") as caught:
         open_source(text)
 
