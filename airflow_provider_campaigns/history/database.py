@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 # Seconds for which a transaction is tried again: a database that is started again is back by then.
 PATIENCE = 120.0
+# A deadlock is over by then.
+BRIEFLY = 2.0
 FIRST_BREAK = 0.05
 LONGEST_BREAK = 5.0
 # Values of one statement: SQLite and drivers have limits.
@@ -54,6 +56,8 @@ class Database:
         self.conn_id = conn_id
         self._patience = patience
         self._open = threading.local()
+        self.again: Callable[[Callable[[], Any]], Any] | None = None
+        """What waits for the database in another way, given a transaction that raises what SQLAlchemy does."""
         self.lost = 0
         """Transactions that were lost, and done again or given up."""
 
@@ -78,14 +82,23 @@ class Database:
         connection = getattr(self._open, "connection", None)
         if connection is not None:
             return do(connection)
-        until, pause = time.monotonic() + self._patience, FIRST_BREAK
+        try:
+            if self.again:
+                result: T = self.again(lambda: self._try(do, BRIEFLY))
+                return result
+            return self._try(do, self._patience)
+        except SQLAlchemyError as error:
+            raise HistoryError(self.conn_id, error) from None
+
+    def _try(self, do: Callable[[Connection], T], seconds: float) -> T:
+        until, pause = time.monotonic() + seconds, FIRST_BREAK
         while True:
             try:
                 return self._run(do)
             except SQLAlchemyError as error:
                 self.lost += 1
                 if not _may_pass(error) or time.monotonic() + pause > until:
-                    raise HistoryError(self.conn_id, error) from None
+                    raise
                 log.info("The history database is asked again: %s", type(getattr(error, "orig", error)).__name__)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_BREAK)

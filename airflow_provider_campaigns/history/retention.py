@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.history.database import now
 from airflow_provider_campaigns.history.tables import contacts, deliveries, ledger, pace, people
+from airflow_provider_campaigns.parameters import parse_positive_int
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
 
 # Rows that are deleted in one transaction: whoever waits for it does not wait long.
 MOST_ROWS = 10_000
+
+
+DEFAULT_DAYS = 400
+
+
+def history_days() -> int:
+    """
+    Return ``[campaigns] history_days``: for how long history is kept.
+
+    :raises InputError: it is no positive number.
+    """
+    from airflow.providers.common.compat.sdk import conf
+
+    text = (conf.get("campaigns", "history_days", fallback="") or "").strip()
+    return parse_positive_int("[campaigns] history_days", text) or DEFAULT_DAYS
 
 
 def prune(history: History, days: int) -> dict[str, int]:

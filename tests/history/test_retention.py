@@ -10,7 +10,7 @@ from airflow_provider_campaigns.history import suppression
 from airflow_provider_campaigns.history.connection import History
 from airflow_provider_campaigns.history.deliveries import TaskKey
 from airflow_provider_campaigns.history.ledger_store import LedgerStore
-from airflow_provider_campaigns.history.retention import prune
+from airflow_provider_campaigns.history.retention import history_days, prune
 from airflow_provider_campaigns.history.suppression import read_people
 from airflow_provider_campaigns.history.tables import contacts, deliveries, ledger, people
 from tests.history.people import delivery, numbered
@@ -40,3 +40,14 @@ def test_what_is_old_is_deleted_and_the_suppression_list_kept(history: History) 
 def test_everything_is_no_retention(history: History) -> None:
     with pytest.raises(InputError, match="history_days: expected a number of days"):
         prune(history, 0)
+
+
+@pytest.mark.parametrize(("setting", "days"), [(None, 400), ("30", 30), ("", 400), ("soon", None), ("0", None)])
+def test_how_long_history_is_kept(monkeypatch: pytest.MonkeyPatch, setting: str | None, days: int | None) -> None:
+    if setting is not None:
+        monkeypatch.setenv("AIRFLOW__CAMPAIGNS__HISTORY_DAYS", setting)
+    if days is None:
+        with pytest.raises(InputError, match="history_days"):
+            history_days()
+    else:
+        assert history_days() == days

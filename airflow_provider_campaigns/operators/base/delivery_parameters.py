@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     DeliveryOperator = CampaignDeliveryOperator[Any]
 
 OnUnknown = Literal["fail", "skip", "resend"]
+LedgerPlace = Literal["history", "airflow"]
 
 DEFAULT_MAX_INVALID = 0.5
 DEFAULT_MAX_RESENDS = 3

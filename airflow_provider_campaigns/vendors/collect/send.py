@@ -155,6 +155,11 @@ class SendCollectRequest(Send):
             raise InputError("overrides", "fields that no other parameter sets", ", ".join(taken))
 
     @property
+    def channel(self) -> str:
+        """The vendor, whose campaign says it; without messages nobody is contacted."""
+        return self.vendor if self.send_message else ""
+
+    @property
     def campaign(self) -> str:
         """The campaign."""
         return self.campaign_id
