@@ -144,13 +144,15 @@ prerelease: ## Unit tests on the next Airflow's pre-release (PRERELEASE); may fa
 	@$(MAKE) test-prerelease PYTEST_ARGS="$(UNIT_TESTS) $(PYTEST_ARGS)" && result=works || result='DOES NOT WORK YET'; \
 	echo "Airflow $(PRERELEASE): $$result"; test "$$result" = works
 
-integration: $(VERSIONS:%=integration-%) ## Contacts from a real PostgreSQL, on every Airflow; as root it installs PostgreSQL (Debian)
+integration: $(VERSIONS:%=integration-%) ## Contacts and history in a real PostgreSQL and MariaDB, on every Airflow; as root it installs them (Debian)
 
-# The server is started by the tests, in a folder of its own.
+# The servers are started by the tests, in folders of their own.
 $(VERSIONS:%=integration-%): integration-%: $$(call venv,$$*)/home/airflow.db
 	@scripts/postgresql.sh
+	@scripts/mariadb.sh
 	@echo 'Airflow $*'
-	@$(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS='tests/postgres $(PYTEST_ARGS)'
+	@HISTORY_DATABASES=sqlite,postgresql,mariadb \
+	$(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS='tests/postgres tests/history $(PYTEST_ARGS)'
 
 # Where the tests store screenshots: docs/images replaces the images of the docs.
 browser: .venv/.browser ## The UI in a real browser, against the sandbox; as root it installs Chromium (Debian)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy.dialects import mysql, postgresql, sqlite
@@ -142,9 +143,9 @@ def _may_pass(error: SQLAlchemyError) -> bool:
 
 def in_parts(values: Iterable[T]) -> Iterator[list[T]]:
     """Yield values in lists that a statement takes."""
-    values = list(values)
-    for start in range(0, len(values), MOST_VALUES):
-        yield values[start : start + MOST_VALUES]
+    values = iter(values)
+    while part := list(islice(values, MOST_VALUES)):
+        yield part
 
 
 def now() -> datetime:

@@ -46,15 +46,17 @@ class Entry(NamedTuple):
     source: str
 
 
-def read_people(values: Iterable[Any], kind: Kind, region: str | None = None, field: str = "contacts") -> list[Person]:
+def read_people(
+    values: Iterable[Any], kind: Kind, region: str | None = None, field: str = "contacts"
+) -> Iterator[Person]:
     """
-    Return the people that values name.
+    Yield the people that values name.
 
     :param kind: ``phone``, ``email`` or ``id``.
     :param region: country of phone numbers without ``+``.
     :raises InputError: one of them is not understood as one person.
     """
-    return [_read(number, value, kind, region, field) for number, value in enumerate(values, 1)]
+    return (_read(number, value, kind, region, field) for number, value in enumerate(values, 1))
 
 
 def _read(number: int, value: Any, kind: Kind, region: str | None, field: str) -> Person:

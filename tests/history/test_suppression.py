@@ -27,7 +27,7 @@ def test_who_is_on_the_list_is_held_back_until_taken_off(history: History) -> No
 
 
 def test_who_is_on_the_list_already_stays_as_it_is(history: History) -> None:
-    some = read_people(["one@example.com", "two@example.com"], "email")
+    some = list(read_people(["one@example.com", "two@example.com"], "email"))
     assert suppression.add(history, some[:1], reason="first") == 1
 
     assert suppression.add(history, some, reason="second") == 1
@@ -37,7 +37,7 @@ def test_who_is_on_the_list_already_stays_as_it_is(history: History) -> None:
 
 
 def test_many_people(history: History) -> None:
-    many = read_people([f"+1555{number:07}" for number in range(1_200)], "phone")
+    many = list(read_people([f"+1555{number:07}" for number in range(1_200)], "phone"))
 
     assert suppression.add(history, many) == 1_200
     assert len(list(suppression.entries(history))) == 1_200
@@ -90,7 +90,7 @@ def test_who_is_suppressed_takes_no_place_under_a_cap(history: History) -> None:
 )
 def test_a_value_that_names_nobody_for_certain(kind: Kind, value: Any, message: str) -> None:
     with pytest.raises(InputError, match=f"contacts: expected {message}.*number 2") as caught:
-        read_people([{"phone": "+447700900001"}.get(kind, "a@example.com"), value], kind)
+        list(read_people([{"phone": "+447700900001"}.get(kind, "a@example.com"), value], kind))
 
     assert "00002" not in str(caught.value)
 

@@ -28,7 +28,6 @@ from airflow_provider_campaigns.operators.base.task_history import account_of, n
 from airflow_provider_campaigns.operators.base.task_records import RESEND_ALL, TaskRecords, open_task_records
 from airflow_provider_campaigns.operators.base.timing import hours_of, wait_or_skip
 from airflow_provider_campaigns.parameters import parse_count
-from airflow_provider_campaigns.protocol.pace import Pace
 from airflow_provider_campaigns.protocol.send import Concludes
 from airflow_provider_campaigns.state.cleared import clearing
 from airflow_provider_campaigns.state.patience import Patience
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.record.receipt import Receipt
     from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
     from airflow_provider_campaigns.operators.base.send_window import SendWindow
+    from airflow_provider_campaigns.protocol.pace import Pace
     from airflow_provider_campaigns.protocol.send import Send
 
 
@@ -134,6 +134,9 @@ class DeliveryTask:
         operator, hook = self._operator, self._operator.hook
         reading, source = contacts_of(operator, send, partial(copied, records.ledger, records.copies))
         concurrency = concurrency_of(operator, send)
+        per_minute = hook.requests_per_minute(send.requests_per_minute)
+        if per_minute:
+            operator.log.info("Requests are sent evenly, at most %g a minute", per_minute)
         return Delivery(
             send=send,
             reading=reading,
@@ -144,7 +147,9 @@ class DeliveryTask:
                 send,
                 hook.sending_transport(concurrency),
                 concurrency,
-                pace=self._pace(send, records),
+                per_minute,
+                closes_in=self._until_closing,
+                pace=self._shared_pace(send, records, per_minute),
             ),
             batch_size=batch_size_of(operator, send),
             max_concurrency=concurrency,
@@ -164,16 +169,11 @@ class DeliveryTask:
     def _until_closing(self) -> float:
         return self._closes_in()
 
-    def _pace(self, send: Send, records: TaskRecords) -> Pace:
-        """Return when requests may be sent; the tasks of an account share it, where there is a history."""
-        hook, documented = self._operator.hook, send.requests_per_minute
-        per_minute = hook.requests_per_minute(documented)
-        if per_minute:
-            self._operator.log.info("Requests are sent evenly, at most %g a minute", per_minute)
+    def _shared_pace(self, send: Send, records: TaskRecords, per_minute: float | None) -> Pace | None:
+        """Return the pace that the tasks of the account share, None where there is no history."""
         # A page may have a limit for each call; that of a connection holds for all.
-        limit = type(send).__name__ if per_minute == documented else "all calls"
-        shared = records.history.pace(f"{limit} {account_of(hook)}", per_minute, self._until_closing)
-        return shared or Pace(per_minute, closes_in=self._until_closing)
+        limit = type(send).__name__ if per_minute == send.requests_per_minute else "all calls"
+        return records.history.pace(f"{limit} {account_of(self._operator.hook)}", per_minute, self._until_closing)
 
     def _preflight(self, delivery: Delivery) -> None:
         """Check everything that can be checked before the first request, and get ready to send."""

@@ -146,7 +146,7 @@ def open_task_history(operator: UsesHistory, context: Context, patience: Patienc
     :raises InputError: a parameter, a configuration option or the connection is wrong.
     :raises HistoryError: the database cannot be used.
     """
-    conn_id = _conn_id(operator)
+    conn_id = history_conn_id_of(operator)
     caps, own_caps = _caps(operator, configured=bool(conn_id))
     _check_ledger(operator)
     if not conn_id:
@@ -164,7 +164,7 @@ def check_history(operator: UsesHistory) -> None:
 
     :raises InputError: one of them is wrong.
     """
-    _caps(operator, configured=bool(_conn_id(operator)))
+    _caps(operator, configured=bool(history_conn_id_of(operator)))
     _check_ledger(operator)
 
 
@@ -173,14 +173,21 @@ def account_of(hook: Any) -> str:
     return " ".join(str(value) for name, value in sorted(hook.identity.items()) if name != "vendor")
 
 
-def _conn_id(operator: UsesHistory) -> str:
+class NamesHistory(Protocol):
+    """The parameter of an operator that names the history database."""
+
+    history_conn_id: str | None
+
+
+def history_conn_id_of(operator: NamesHistory) -> str:
+    """Return the id of the connection to the history database, empty when there is none."""
     return _setting("history_conn_id") if operator.history_conn_id is None else operator.history_conn_id
 
 
 def _check_ledger(operator: UsesHistory) -> None:
     if operator.ledger and operator.ledger not in get_args(LedgerPlace):
         raise InputError("ledger", " or ".join(get_args(LedgerPlace)), repr(operator.ledger))
-    if operator.ledger == "history" and not _conn_id(operator):
+    if operator.ledger == "history" and not history_conn_id_of(operator):
         raise InputError("ledger", NEEDED, "neither")
 
 
