@@ -9,7 +9,6 @@ import pytest
 
 from airflow_provider_campaigns.delivery.run import senders
 from airflow_provider_campaigns.hooks import account_tokens, base
-from airflow_provider_campaigns.operators.base import delivery_task
 from airflow_provider_campaigns.protocol.pace import Pace
 from airflow_provider_campaigns.sandbox import collect, exotel, ozonetel, xebo, xtremepush
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
@@ -56,7 +55,6 @@ def keep_no_pace(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
 
     monkeypatch.setattr(base, "Pace", make)
     monkeypatch.setattr(senders, "Pace", make)
-    monkeypatch.setattr(delivery_task, "Pace", make)
     return paces
 
 
