@@ -200,6 +200,32 @@ _CONFIG: dict[str, Any] = {
                 "example": "/data/contacts,s3://aws_default@bucket/contacts",
                 "default": "",
             },
+            "history_conn_id": {
+                "description": "Id of the Airflow connection to the database (PostgreSQL, MySQL, SQLite) that keeps "
+                "who was contacted when, over all deliveries: for caps, the suppression list, one pace per account, "
+                "and the record of tries. Unset: nothing is kept beyond a task.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "campaign_history",
+                "default": "",
+            },
+            "frequency_cap": {
+                "description": "How often a person may be contacted, over all deliveries: caps such as '1 per 7 days' "
+                "or '3 per 30 days per channel', separated by commas. An operator's own frequency_cap takes the place "
+                "of these. Needs history_conn_id.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "1 per 7 days",
+                "default": "",
+            },
+            "history_days": {
+                "description": "Days after which history may be deleted; a person or a DAG does that, see "
+                "docs/history.md.",
+                "version_added": "0.1.0",
+                "type": "integer",
+                "example": "400",
+                "default": "400",
+            },
         },
     },
 }

@@ -51,6 +51,7 @@ def test_each_row_ends_as_what_became_of_it(kept: Path | None) -> None:
         duplicate=2,
         rejected=1,
         invalid=2,
+        capped=0,
         unsent=0,
         unknown=0,
         requests=1,

@@ -71,7 +71,7 @@ def test_without_anybody_the_task_fails_or_is_skipped(
     sandbox: SandboxClient, make_context: MakeContext, tmp_path: Path, given: dict[str, Any]
 ) -> None:
     path = write(tmp_path / "empty.csv", b"number\n")
-    values = {name: path if value == "empty.csv" else value for name, value in given.items()}
+    values: dict[str, Any] = {name: path if value == "empty.csv" else value for name, value in given.items()}
 
     def task(**options: Any) -> Any:
         operator = create(**{**values, **dict.fromkeys(given, "{{ x }}")}, **options)
