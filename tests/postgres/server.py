@@ -19,8 +19,13 @@ class PostgresServer:
     """
     A server with one empty database, ``postgres``, in which everybody on this machine who finds it may do everything.
 
+    :param fsync: it writes to the disk before it answers, as one does whose data is to outlive the machine.
+
     It listens on no port. PostgreSQL refuses to run as root, so root starts it as the user ``postgres``.
     """
+
+    def __init__(self, *, fsync: bool = False) -> None:
+        self._fsync = "on" if fsync else "off"
 
     def __enter__(self) -> Self:
         self.folder = Path(mkdtemp(prefix="campaigns-postgres-"))
@@ -30,7 +35,7 @@ class PostgresServer:
             shutil.chown(self.folder, "postgres", "postgres")
         self._data = str(self.folder / "data")
         self._run("initdb", "--auth=trust", f"--username={USER}", "--encoding=UTF8", "--locale=C", "--no-sync")
-        options = f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync=off"
+        options = f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync={self._fsync}"
         self._run("pg_ctl", "start", "--wait", f"--log={self.folder}/log", f"--options={options}")
         return self
 
