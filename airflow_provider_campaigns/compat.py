@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
+    from airflow.sdk.bases.decorator import determine_kwargs
     from airflow.sdk.log import mask_secret
     from airflow.triggers.base import BaseEventTrigger
 
-__all__ = ["BaseEventTrigger", "get_async_connection", "mask_secret"]
+__all__ = ["BaseEventTrigger", "determine_kwargs", "get_async_connection", "mask_secret"]
 
 # Module and attribute, in the order in which they are tried.
 PLACES = {
@@ -24,6 +25,11 @@ PLACES = {
         ("airflow.sdk.log", "mask_secret"),  # Airflow 3.1
         ("airflow.sdk.execution_time.secrets_masker", "mask_secret"),  # Airflow 3.0
         ("airflow.utils.log.secrets_masker", "mask_secret"),  # Airflow 2
+    ),
+    "determine_kwargs": (
+        ("airflow.providers.common.compat.sdk", "determine_kwargs"),  # 1.16
+        ("airflow.sdk.bases.decorator", "determine_kwargs"),
+        ("airflow.utils.operator_helpers", "determine_kwargs"),  # Airflow 2 and 3.1
     ),
     "BaseEventTrigger": (
         ("airflow.providers.common.compat.triggers", "BaseEventTrigger"),  # 1.19

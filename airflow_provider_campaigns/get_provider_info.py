@@ -1,4 +1,4 @@
-"""What Airflow discovers: connection types with their forms, hooks, links. Imports nothing heavy."""
+"""What Airflow discovers: connection types with their forms, hooks, links, decorators. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -160,13 +160,19 @@ _EXOTEL = {
     "ui-field-behaviour": {
         "hidden-fields": ["schema"],
         "relabeling": {"host": "API host", "login": "API key", "password": "API token"},
-        "placeholders": {"host": "https://api.exotel.com (Mumbai: https://api.in.exotel.com)", "port": _PORT},
+        "placeholders": {
+            "host": "https://api.exotel.com (Mumbai: https://api.in.exotel.com)",
+            "port": _PORT,
+            "login": "required; see API settings in the dashboard",
+            "password": "required; see API settings in the dashboard",
+        },
     },
     "conn-fields": {
         "account_sid": {
             "label": "Account SID",
-            "description": "From the API settings of the Exotel dashboard.",
-            "schema": {"type": "string"},
+            "description": "Required; from the API settings of the Exotel dashboard.",
+            # Null as well: else the form's Save button waits until the extra fields are opened.
+            "schema": {"type": ["string", "null"]},
         },
         **_REGION,
         **_SHARED_FIELDS,
@@ -225,6 +231,14 @@ _CONFIG: dict[str, Any] = {
 }
 
 _LINKS = ("campaign.CampaignLink", "exotel.ExotelCampaignLink", "exotel.ExotelReportLink", "collect.CollectPortalLink")
+
+# Name of a decorator, and the module that has it.
+_DECORATORS = {
+    "trigger_survey": "xebo",
+    "send_collect_requests": "collect",
+    "execute_xtremepush_campaign": "xtremepush",
+    "add_campaign_leads": "ozonetel",
+}
 
 _VENDORS = (
     (_XEBO, "https://www.xebo.ai"),
@@ -295,6 +309,10 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "extra-links": [f"airflow_provider_campaigns.links.{link}" for link in _LINKS],
+        "task-decorators": [
+            {"name": name, "class-name": f"airflow_provider_campaigns.decorators.{module}.{name}_task"}
+            for name, module in _DECORATORS.items()
+        ],
         "connection-types": [copy.deepcopy(vendor) for vendor, _ in _VENDORS],
         "config": copy.deepcopy(_CONFIG),
     }

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -29,7 +30,7 @@ from tests.postgres.server import PostgresServer
 if TYPE_CHECKING:
     from airflow_provider_campaigns.history.connection import History
     from airflow_provider_campaigns.history.deliveries import DeliveryHistory
-    from airflow_provider_campaigns.protocol.history import HeldBack
+    from airflow_provider_campaigns.protocol.history import ContactEnd, HeldBack
     from airflow_provider_campaigns.protocol.send import Contact
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +47,7 @@ TIMES = 3
 
 def tables(folder: Path) -> list[Table]:
     """Measure on a PostgreSQL of its own, which writes to the disk before it answers."""
-    with PostgresServer(fsync=True) as server:
+    with PostgresServer(fsync="on") as server:
         environment = {"AIRFLOW_CONN_HISTORY": json.dumps(server.connection(hash_key=KEY)), "AIRFLOW_HOME": str(folder)}
         os.environ.update(environment)
         from airflow_provider_campaigns.history.connection import open_history
@@ -114,18 +115,20 @@ def _reserve(history: History, size: int) -> tuple[str, str, str]:
     ends: list[ContactEnd] = []
     began = time.perf_counter()
     for part in _parts(contacts, size):
-
-        def settle_and_reserve(_: object, part: Sequence[tuple[int, Contact]] = part) -> Mapping[int, HeldBack]:
-            delivery.settle(ends)
-            return delivery.reserve(part)
-
         # In one transaction, as the ledger does it.
-        some = history.database.run(settle_and_reserve)
+        some = history.database.run(partial(_settle_and_reserve, delivery, ends, part))
         held += len(some)
         ends = [ContactEnd(row, one, "accepted", None, None) for row, one in part if row not in some]
     delivery.settle(ends)
     seconds = time.perf_counter() - began
     return f"{size:,}", f"{held:,}", f"{NOW / seconds:,.0f}"
+
+
+def _settle_and_reserve(
+    delivery: DeliveryHistory, ends: Sequence[ContactEnd], part: Sequence[tuple[int, Contact]], _: object
+) -> Mapping[int, HeldBack]:
+    delivery.settle(ends)
+    return delivery.reserve(part)
 
 
 def _compare(folder: Path) -> list[tuple[str, str, str]]:

@@ -149,7 +149,7 @@ class _Turns:
         """
         if isinstance(step, Request):
             if not (yield from self._turn_came()):
-                raise NotSentError("the delivery was stopped")
+                raise NotSentError("the delivery was stopped before this request", stopped=True)
             self._slot = None
             self._wrote = self._wrote or step.effect == "write"
         elif step == SignIn():

@@ -40,6 +40,11 @@ class Fate(Enum):
     SETTLED = auto()
 
 
+def was_refused(answer: Answer) -> bool:
+    """Whether a request arrived, and the vendor refused the call."""
+    return answer.left and isinstance(answer.error, CallRefusedError)
+
+
 def fate_of(answer: Answer, send: Send, earlier: EarlierTries, *, stopping: bool) -> Fate:
     """
     Return what an answer means for its ticket.

@@ -23,6 +23,7 @@ from airflow_provider_campaigns.delivery.run.replies import (
     replies_of,
     sent_again,
     sent_to_missing,
+    was_refused,
 )
 from airflow_provider_campaigns.delivery.run.resume import EarlierTries
 from airflow_provider_campaigns.delivery.run.senders import Answer, Senders, Ticket
@@ -238,7 +239,7 @@ class Rounds:
         self._answered = True
         ticket = answer.ticket
         fate = fate_of(answer, self._send, self._earlier, stopping=self._stopping.error is not None)
-        if fate is not Fate.NOT_SENT and ticket.looks_up_since is None:
+        if ticket.looks_up_since is None and (fate is not Fate.NOT_SENT or was_refused(answer)):
             self._record.request()
         match fate:
             case Fate.NOT_SENT:

@@ -111,7 +111,7 @@ class WriteBuffer:
         self._checkpoint = max(self._checkpoint or checkpoint, checkpoint)
 
     def _write(self) -> None:
-        """Write the outcomes, in place of a part that is not full, or of which the ledger could not be told."""
+        """Write the outcomes, in place of a part that is not full, or that the ledger could not record."""
         if self._held or self.lines:
             lines = [*self._part, *self._held, *self.lines]
             self._outcomes.write(lines, again=self._lines_written or bool(self._part))
