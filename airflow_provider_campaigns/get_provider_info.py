@@ -269,6 +269,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "extra-links": [f"airflow_provider_campaigns.links.{link}" for link in _LINKS],
+        "notifications": ["airflow_provider_campaigns.notifications.receipt.CampaignReceiptNotifier"],
         "connection-types": [copy.deepcopy(vendor) for vendor, _ in _VENDORS],
         "config": copy.deepcopy(_CONFIG),
     }
