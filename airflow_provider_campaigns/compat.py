@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
+    from airflow.sdk.bases.decorator import determine_kwargs
     from airflow.sdk.log import mask_secret
     from airflow.sdk.observability.stats import Stats
     from airflow.triggers.base import BaseEventTrigger
 
-__all__ = ["BaseEventTrigger", "Stats", "get_async_connection", "mask_secret"]
+__all__ = ["BaseEventTrigger", "Stats", "determine_kwargs", "get_async_connection", "mask_secret"]
 
 # Module and attribute, in the order in which they are tried.
 PLACES = {
@@ -31,6 +32,11 @@ PLACES = {
         ("airflow.sdk.observability.stats", "Stats"),  # Airflow 3.2
         ("airflow.observability.stats", "Stats"),
         ("airflow.stats", "Stats"),  # Airflow 2, and 3 up to 3.1
+    ),
+    "determine_kwargs": (
+        ("airflow.providers.common.compat.sdk", "determine_kwargs"),  # 1.16
+        ("airflow.sdk.bases.decorator", "determine_kwargs"),
+        ("airflow.utils.operator_helpers", "determine_kwargs"),  # Airflow 2 and 3.1
     ),
     "BaseEventTrigger": (
         ("airflow.providers.common.compat.triggers", "BaseEventTrigger"),  # 1.19

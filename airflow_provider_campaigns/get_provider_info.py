@@ -1,4 +1,4 @@
-"""What Airflow discovers: connection types with their forms, hooks, links. Imports nothing heavy."""
+"""What Airflow discovers: connection types with their forms, hooks, links, decorators. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -200,6 +200,14 @@ _CONFIG: dict[str, Any] = {
 
 _LINKS = ("campaign.CampaignLink", "exotel.ExotelCampaignLink", "exotel.ExotelReportLink", "collect.CollectPortalLink")
 
+# Name of a decorator, and the module that has it.
+_DECORATORS = {
+    "trigger_survey": "xebo",
+    "send_collect_requests": "collect",
+    "execute_xtremepush_campaign": "xtremepush",
+    "add_campaign_leads": "ozonetel",
+}
+
 _VENDORS = (
     (_XEBO, "https://www.xebo.ai"),
     (_COLLECT, "https://developers.usecollect.com"),
@@ -270,6 +278,10 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "extra-links": [f"airflow_provider_campaigns.links.{link}" for link in _LINKS],
         "notifications": ["airflow_provider_campaigns.notifications.receipt.CampaignReceiptNotifier"],
+        "task-decorators": [
+            {"name": name, "class-name": f"airflow_provider_campaigns.decorators.{module}.{name}_task"}
+            for name, module in _DECORATORS.items()
+        ],
         "connection-types": [copy.deepcopy(vendor) for vendor, _ in _VENDORS],
         "config": copy.deepcopy(_CONFIG),
     }

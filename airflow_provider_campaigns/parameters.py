@@ -11,6 +11,8 @@ from typing import Any
 
 from airflow_provider_campaigns.exceptions import InputError
 
+A_COUNTRY = "a country of two letters, e.g. IN"
+
 _WITH_ZONE = "a date and time with a time zone, e.g. 2026-03-01T09:00:00+00:00"
 
 
@@ -115,6 +117,32 @@ def check_id(name: str, value: object, expected: str, kinds: type | tuple[type, 
     """
     if isinstance(value, bool) or not isinstance(value, kinds) or str(value).strip() in {"", "None"}:
         raise InputError(name, expected, repr(value) if value is not None else "nothing")
+
+
+def only_one(values: Mapping[str, Any]) -> str:
+    """
+    Return which one of several parameters is given; an empty list or text is none.
+
+    :param values: by the parameters' names.
+    :raises InputError: none of them is given, or several.
+    """
+    # A table has no truth.
+    given = [name for name, value in values.items() if (len(value) if hasattr(value, "__len__") else value)]
+    if len(given) != 1:
+        raise InputError(", ".join(values), "exactly one of them", " and ".join(given) or "none")
+    return given[0]
+
+
+def check_country(name: str, value: object) -> None:
+    """
+    Refuse what cannot be a country; whether there is one of these letters is found when the task runs.
+
+    :raises InputError: it is no text of two letters.
+    """
+    if value is None or value == "":
+        return
+    if not isinstance(value, str) or not re.fullmatch("[A-Za-z]{2}", value.strip()):
+        raise InputError(name, A_COUNTRY, value)
 
 
 def check_text(name: str, value: object, expected: str) -> None:

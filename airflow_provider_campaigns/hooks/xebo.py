@@ -9,8 +9,8 @@ from typing import Any
 from airflow_provider_campaigns.hooks.base import CampaignHook
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
 from airflow_provider_campaigns.protocol.messages import Conversation
+from airflow_provider_campaigns.vendors.xebo.checks import MEDIA
 from airflow_provider_campaigns.vendors.xebo.dialect import COMPLETE, LOGIN_URL, SEND_PATH, Xebo
-from airflow_provider_campaigns.vendors.xebo.send import MEDIA
 
 
 class XeboHook(CampaignHook):

@@ -13,6 +13,7 @@ from phonenumbers import PhoneMetadata
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.identity.person import Form, Person
 from airflow_provider_campaigns.identity.values import LOST_DIGITS, UnreadableError, text_of, unwrap, visible
+from airflow_provider_campaigns.parameters import A_COUNTRY
 
 # ITU-T E.164 allows 15 digits with the country code; "00" may stand before them.
 _PLAIN = re.compile(r"\+?[0-9]{1,17}")
@@ -43,7 +44,7 @@ def known_region(region: object, field: str = "region") -> str | None:
     if text is None or text == "":
         return None
     if not isinstance(text, str) or text not in phonenumbers.SUPPORTED_REGIONS:
-        raise InputError(field, "a country of two letters, e.g. IN", region)
+        raise InputError(field, A_COUNTRY, region)
     return text
 
 

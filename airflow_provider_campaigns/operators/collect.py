@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -13,6 +14,7 @@ from airflow_provider_campaigns.operators.base.delivery_operator import Campaign
 from airflow_provider_campaigns.operators.base.results import CampaignResultsOperator
 from airflow_provider_campaigns.parameters import parse_bool, parse_list
 from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
+from airflow_provider_campaigns.templating.literals import Check
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import WithHook
 
@@ -123,6 +125,26 @@ class SendCollectRequestOperator(CampaignDeliveryOperator["CollectHook"]):
         self.esign_triggers = esign_triggers
         self.overrides = overrides
         self.collect_conn_id = collect_conn_id
+        self.check_literals()
+
+    def literal_checks(self) -> Mapping[str, Check]:
+        """Return what checks parameters that need no connection, by their names."""
+        from airflow_provider_campaigns.vendors.collect import checks
+        from airflow_provider_campaigns.vendors.collect.changes import due_text
+
+        flags = ("send_completion_message", "send_rejection_message", "send_reopen_message")
+        return {
+            **super().literal_checks(),
+            **{name: partial(_flag, name) for name in flags},
+            "campaign_id": checks.check_campaign_id,
+            "data": checks.check_data,
+            "samples": checks.samples_in,
+            "due_date": due_text,
+            "send_message": partial(parse_bool, "send_message"),
+            "esign_docs": partial(checks.check_object_or_list, "esign_docs"),
+            "esign_triggers": partial(checks.check_object_or_list, "esign_triggers"),
+            "overrides": checks.check_overrides,
+        }
 
     def make_send(self) -> Send:
         """Return the send of requests."""

@@ -10,6 +10,7 @@ from airflow_provider_campaigns.operators._exotel.create import CreateExotelCamp
 from airflow_provider_campaigns.operators.base.exports import write_lines
 from airflow_provider_campaigns.operators.base.results import CampaignResultsOperator, short
 from airflow_provider_campaigns.parameters import parse_positive_int
+from airflow_provider_campaigns.templating.literals import Check
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import WithHook
 
@@ -126,6 +127,13 @@ class UpdateExotelCampaignOperator(_ExotelOperator):
         super().__init__(**kwargs)
         self.campaign_id = campaign_id
         self.action = action
+        self.check_literals()
+
+    def literal_checks(self) -> Mapping[str, Check]:
+        """Return what checks parameters that need no connection, by their names."""
+        from airflow_provider_campaigns.vendors.exotel import checks
+
+        return {"action": checks.check_action}
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Update the campaign."""

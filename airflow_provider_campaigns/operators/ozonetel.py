@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.base.exports import write_lines
 from airflow_provider_campaigns.operators.base.results import CampaignResultsOperator
-from airflow_provider_campaigns.parameters import parse_bool, parse_date
+from airflow_provider_campaigns.parameters import check_country, parse_bool, parse_date
+from airflow_provider_campaigns.templating.literals import Check
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import WithHook
 
@@ -90,6 +92,22 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator["OzonetelHook"]):
         self.region = region
         self.bulk = bulk
         self.ozonetel_conn_id = ozonetel_conn_id
+        self.check_literals()
+
+    def literal_checks(self) -> Mapping[str, Check]:
+        """Return what checks parameters that need no connection, by their names."""
+        from airflow_provider_campaigns.vendors.ozonetel import checks
+
+        return {
+            **super().literal_checks(),
+            "campaign_name": checks.check_campaign_name,
+            "action": checks.check_lead_action,
+            "check_duplicate": partial(parse_bool, "check_duplicate"),
+            "priority": checks.check_priority,
+            "expiry_date": checks.check_expiry_date,
+            "region": partial(check_country, "region"),
+            "bulk": partial(parse_bool, "bulk"),
+        }
 
     def make_send(self) -> Send:
         """Return the send of single leads or of bulk rows."""
@@ -141,6 +159,13 @@ class SetOzonetelCampaignStatusOperator(_OzonetelOperator):
         super().__init__(**kwargs)
         self.campaign_name = campaign_name
         self.action = action
+        self.check_literals()
+
+    def literal_checks(self) -> Mapping[str, Check]:
+        """Return what checks parameters that need no connection, by their names."""
+        from airflow_provider_campaigns.vendors.ozonetel import checks
+
+        return {"action": checks.check_status_action}
 
     def execute(self, context: Context) -> str:
         """Set the campaign's status."""

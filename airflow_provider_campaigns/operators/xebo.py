@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_campaigns.compat import mask_secret
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.base.exports import write_lines
 from airflow_provider_campaigns.operators.base.results import CampaignResultsOperator
-from airflow_provider_campaigns.parameters import parse_list
+from airflow_provider_campaigns.parameters import check_country, parse_list
+from airflow_provider_campaigns.templating.literals import Check
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import WithHook
 
@@ -71,6 +73,19 @@ class TriggerSurveyOperator(CampaignDeliveryOperator["XeboHook"]):
         self.medium = medium
         self.region = region
         self.xebo_conn_id = xebo_conn_id
+        self.check_literals()
+
+    def literal_checks(self) -> Mapping[str, Check]:
+        """Return what checks parameters that need no connection, by their names."""
+        from airflow_provider_campaigns.vendors.xebo import checks
+
+        return {
+            **super().literal_checks(),
+            "collector_id": checks.check_collector_id,
+            "collector_token": checks.check_collector_token,
+            "medium": checks.check_medium,
+            "region": partial(check_country, "region"),
+        }
 
     def make_send(self) -> Send:
         """Return the send of links or of surveys."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.base.results import CampaignResultsOperator
 from airflow_provider_campaigns.parameters import parse_datetime
+from airflow_provider_campaigns.templating.literals import Check
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,6 +73,20 @@ class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator["XtremepushHook
         self.send_at = send_at
         self.overrides = overrides
         self.xtremepush_conn_id = xtremepush_conn_id
+        self.check_literals()
+
+    def literal_checks(self) -> Mapping[str, Check]:
+        """Return what checks parameters that need no connection, by their names."""
+        from airflow_provider_campaigns.vendors.xtremepush import checks
+
+        return {
+            **super().literal_checks(),
+            "campaign_id": checks.check_campaign_id,
+            "target_by": checks.check_target_by,
+            "template_params": checks.check_template_params,
+            "send_at": checks.check_send_at,
+            "overrides": checks.check_overrides,
+        }
 
     def make_send(self) -> Send:
         """Return the send of executions."""

@@ -11,8 +11,10 @@ from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnVa
 
 from airflow_provider_campaigns.exceptions import CampaignError
 from airflow_provider_campaigns.links.campaign import CampaignLink
+from airflow_provider_campaigns.parameters import only_one
 from airflow_provider_campaigns.protocol.polling import MAX_POLL_FAILURES
 from airflow_provider_campaigns.sensors.wait import CampaignFailed, CampaignWait, check_max_poll_failures
+from airflow_provider_campaigns.templating.literals import given_literals
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import Hook_co, WithHook
 
@@ -78,6 +80,16 @@ class CampaignSensor(WithHook[Hook_co], TemplatedOperator, BaseSensorOperator):
         self.deferrable = deferrable
         self.max_poll_failures = check_max_poll_failures(max_poll_failures)
         self._wait: CampaignWait | None = None
+
+    def check_one_given(self, *names: str) -> None:
+        """
+        Refuse another number of parameters than one, as far as the DAG says.
+
+        :raises InputError: it is another.
+        """
+        given = given_literals(self, names)
+        if given and not self._given:
+            only_one(given)
 
     def arguments(self) -> Mapping[str, Any]:
         """

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_campaigns.exceptions import InputError
-from airflow_provider_campaigns.parameters import parse_list
+from airflow_provider_campaigns.parameters import only_one, parse_list
 from airflow_provider_campaigns.sensors.base import CampaignSensor
-from airflow_provider_campaigns.sensors.receipts import only_given, request_ids_in
+from airflow_provider_campaigns.sensors.receipts import request_ids_in
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.collect import CollectHook
@@ -53,6 +53,7 @@ class CollectRequestSensor(CampaignSensor["CollectHook"]):
         self.request_id = request_id
         self.request_ids = request_ids
         self.collect_conn_id = collect_conn_id
+        self.check_one_given("receipt", "request_id", "request_ids")
 
     def arguments(self) -> Mapping[str, Any]:
         """Return the requests' ids."""
@@ -61,7 +62,7 @@ class CollectRequestSensor(CampaignSensor["CollectHook"]):
     @cached_property
     def _ids(self) -> list[Any]:
         names = ("receipt", "request_id", "request_ids")
-        given = only_given({name: getattr(self, name) for name in names})
+        given = only_one({name: getattr(self, name) for name in names})
         if given == "receipt":
             return request_ids_in(self.receipt, self.hook.conn_type)
         ids = [self.request_id] if given == "request_id" else parse_list("request_ids", self.request_ids)

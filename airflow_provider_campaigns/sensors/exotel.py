@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_campaigns.parameters import only_one
 from airflow_provider_campaigns.sensors.base import CampaignSensor
-from airflow_provider_campaigns.sensors.receipts import campaign_of, only_given
+from airflow_provider_campaigns.sensors.receipts import campaign_of
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.exotel import ExotelHook
@@ -44,10 +45,11 @@ class ExotelCampaignSensor(CampaignSensor["ExotelHook"]):
         self.receipt = receipt
         self.campaign_id = campaign_id
         self.exotel_conn_id = exotel_conn_id
+        self.check_one_given("receipt", "campaign_id")
 
     def arguments(self) -> Mapping[str, Any]:
         """Return the campaign's id."""
-        if only_given({"receipt": self.receipt, "campaign_id": self.campaign_id}) == "receipt":
+        if only_one({"receipt": self.receipt, "campaign_id": self.campaign_id}) == "receipt":
             # The campaign itself, or the extra of an outlet asset's event.
             return {"campaign_id": campaign_of(self.receipt, self.hook.conn_type, "campaign_id", "id")}
         return {"campaign_id": self.campaign_id}

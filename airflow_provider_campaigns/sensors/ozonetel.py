@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_campaigns.parameters import only_one
 from airflow_provider_campaigns.sensors.base import CampaignSensor
-from airflow_provider_campaigns.sensors.receipts import campaign_of, only_given
+from airflow_provider_campaigns.sensors.receipts import campaign_of
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
@@ -50,11 +51,12 @@ class OzonetelCampaignSensor(CampaignSensor["OzonetelHook"]):
         self.target_status = target_status
         self.wait_for_start = wait_for_start
         self.ozonetel_conn_id = ozonetel_conn_id
+        self.check_one_given("receipt", "campaign_name")
 
     def arguments(self) -> Mapping[str, Any]:
         """Return the campaign's name and what to wait for."""
         name = self.campaign_name
-        if only_given({"receipt": self.receipt, "campaign_name": name}) == "receipt":
+        if only_one({"receipt": self.receipt, "campaign_name": name}) == "receipt":
             name = campaign_of(self.receipt, self.hook.conn_type, "campaign")
         return {
             "campaign_name": name,

@@ -14,19 +14,6 @@ from airflow_provider_campaigns.exceptions import InputError
 EXPECTED = "the receipt of the task that sent (`send.output`), or a list of them (of a mapped task)"
 
 
-def only_given(values: Mapping[str, Any]) -> str:
-    """
-    Return which one of several parameters is given.
-
-    :param values: by the parameters' names.
-    :raises InputError: none of them is given, or several.
-    """
-    given = [name for name, value in values.items() if value is not None and not (isinstance(value, str) and not value)]
-    if len(given) != 1:
-        raise InputError(", ".join(values), "exactly one of them", " and ".join(given) or "none")
-    return given[0]
-
-
 def read_receipts(value: Any, vendor: str) -> list[Mapping[str, Any]]:
     """
     Return the receipts that a sensor was given.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_campaigns.parameters import only_one
 from airflow_provider_campaigns.sensors.base import CampaignSensor
-from airflow_provider_campaigns.sensors.receipts import campaign_of, only_given
+from airflow_provider_campaigns.sensors.receipts import campaign_of
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.xtremepush import XtremepushHook
@@ -45,9 +46,10 @@ class XtremepushCampaignSensor(CampaignSensor["XtremepushHook"]):
         self.receipt = receipt
         self.campaign_id = campaign_id
         self.xtremepush_conn_id = xtremepush_conn_id
+        self.check_one_given("receipt", "campaign_id")
 
     def arguments(self) -> Mapping[str, Any]:
         """Return the campaign's id."""
-        if only_given({"receipt": self.receipt, "campaign_id": self.campaign_id}) == "receipt":
+        if only_one({"receipt": self.receipt, "campaign_id": self.campaign_id}) == "receipt":
             return {"campaign_id": campaign_of(self.receipt, self.hook.conn_type, "campaign")}
         return {"campaign_id": self.campaign_id}

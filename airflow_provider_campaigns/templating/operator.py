@@ -11,6 +11,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_campaigns.delivery.storage import is_path
 from airflow_provider_campaigns.templating.hidden_field import Hidden
+from airflow_provider_campaigns.templating.literals import Check, check_literals
 from airflow_provider_campaigns.templating.mapped import WarningPartial
 
 if TYPE_CHECKING or AIRFLOW_V_3_0_PLUS:
@@ -51,6 +52,20 @@ class TemplatedOperator(BaseOperator):
     def partial(cls, **kwargs: Any) -> Any:
         """Return Airflow's own ``partial``, whose ``expand`` warns of recipients that Airflow would store in clear."""
         return WarningPartial(cls, kwargs, super().partial(**kwargs))
+
+    def literal_checks(self) -> Mapping[str, Check]:
+        """Return what checks parameters that need no connection, by their names: also when the DAG is parsed."""
+        return {}
+
+    def check_literals(self) -> None:
+        """
+        Check parameters that are written into the DAG; each operator calls it at the end of its ``__init__``.
+
+        :raises InputError: one is wrong, which is an import error of the DAG. Those of mapped tasks, and what a
+            template or an upstream task gives, is checked when the task runs.
+        """
+        if not self._given:
+            check_literals(self, self.literal_checks())
 
     def render_template(
         self,

@@ -90,8 +90,17 @@ class AirflowProcess:
         :param alone: the twin, if there is one, runs nothing meanwhile.
         """
         dag_id = f"dag_{next(self._numbers)}"
-        file = self.dags / f"{dag_id}.py"
-        file.write_text(HEADER.format(dag_id=dag_id) + indent(tasks, "    "))
+        return self.run_file(HEADER.format(dag_id=dag_id) + indent(tasks, "    "), alone=alone)
+
+    def run_file(self, text: str, *, alone: bool = True) -> DagRun:
+        """
+        Run the only DAG of a file to its end.
+
+        :param text: what the file holds.
+        :param alone: the twin, if there is one, runs nothing meanwhile.
+        """
+        file = self.dags / f"file_{next(self._numbers)}.py"
+        file.write_text(text)
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps({"file": str(file), "alone": alone}) + "\n")

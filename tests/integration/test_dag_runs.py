@@ -310,6 +310,39 @@ AddCampaignLeadOperator(task_id="send", campaign_name="Demo",
     assert contact["fields"]["Name"] == "send"
 
 
+def test_a_decorated_function_delivers_in_its_own_task(
+    airflow: AirflowProcess, sandbox: SandboxClient, tmp_path: Path
+) -> None:
+    run = airflow.run(f"""
+@task
+def regions():
+    return ["north", "south"]
+
+@task.add_campaign_leads(campaign_name="{{{{ dag.dag_id }}}}", outcomes_path="{tmp_path}")
+def leads(region, numbers, ti=None):
+    for number in numbers:
+        yield {{"phoneNumber": number, "Name": "{{{{ 7 * 7 }}}}", "Region": region, "Task": ti.task_id}}
+
+@task
+def numbers():
+    return {PHONES[:2]}
+
+leads("all", numbers())
+leads.override(task_id="mapped", campaign_name="Mapped").partial(numbers=[{PHONES[2]!r}]).expand(region=regions())
+""")
+
+    assert run.state == "success"
+    fields = [(contact["campaign"], contact["fields"]) for contact in sandbox.received("ozonetel")["contacts"]]
+    assert sorted((campaign, one["phoneNumber"], one["Region"], one["Task"]) for campaign, one in fields) == [
+        ("Mapped", PHONES[2], "north", "mapped"),
+        ("Mapped", PHONES[2], "south", "mapped"),
+        *((run.dag_id, number, "all", "leads") for number in PHONES[:2]),
+    ]
+    assert {one["Name"] for _, one in fields} == {"{{ 7 * 7 }}"}
+    sends = [task for task in run.tasks if task.task_id in {"leads", "mapped"}]
+    assert not any(number in json.dumps(task.xcoms) for task in sends for number in PHONES)
+
+
 def test_a_receipt_leads_to_what_was_sent(airflow: AirflowProcess, sandbox: SandboxClient, tmp_path: Path) -> None:
     sandbox.control("collect", completes_after=SECONDS)
 

@@ -289,7 +289,7 @@ class TestRefusals:
         [
             ({"action": "STRAT"}, "action: expected START, STOP or None"),
             ({"priority": 100}, "priority: expected a whole number, 1 to 99"),
-            ({"expiry_date": "31/12/2099"}, "expiryDate: expected YYYY-MM-DD"),
+            ({"expiry_date": "31/12/2099"}, "expiry_date: expected YYYY-MM-DD"),
             ({"campaign_name": ""}, "campaign_name: expected the name of an outbound campaign"),
         ],
     )

@@ -97,7 +97,7 @@ def test_if_nobody_was_accepted_there_is_nothing_to_wait_for(make: MakeSensor, s
         ),
         (OZONETEL, {"receipt": 7}, "receipt: expected the receipt of the task that sent .*, got int"),
         (OZONETEL, {"receipt": ["Spring"]}, "got a list with str"),
-        (OZONETEL, {"receipt": []}, "got an empty list"),
+        (OZONETEL, {"receipt": []}, "receipt, campaign_name: expected exactly one of them, got none"),
         (OZONETEL, {"receipt": {"status": "RUNNING"}}, "receipts of one campaign, with campaign, got fields status"),
         (
             OZONETEL,

@@ -189,11 +189,11 @@ WAYS: dict[str, Way] = {
 # The operator, its field, and what else it needs.
 FIELDS: dict[str, tuple[type[BaseOperator], str, Mapping[str, Any]]] = {
     "contacts": (AddCampaignLeadOperator, "contacts", {"campaign_name": "Demo"}),
-    "exclude": (AddCampaignLeadOperator, "exclude", {"campaign_name": "Demo"}),
+    "exclude": (AddCampaignLeadOperator, "exclude", {"campaign_name": "Demo", "contacts": []}),
     "numbers": (CreateExotelCampaignOperator, "numbers", {"name": "Spring", "caller_id": "+442079460000"}),
     "lists": (CreateExotelCampaignOperator, "lists", {"name": "Spring", "caller_id": "+442079460000"}),
-    "assigned_to": (SendCollectRequestOperator, "assigned_to", {"campaign_id": "KYC"}),
-    "payload": (ExecuteXtremepushCampaignOperator, "template_params", {"campaign_id": 7}),
+    "assigned_to": (SendCollectRequestOperator, "assigned_to", {"campaign_id": "KYC", "contacts": []}),
+    "payload": (ExecuteXtremepushCampaignOperator, "template_params", {"campaign_id": 7, "contacts": []}),
     "assigned_to, later": (UpdateCollectRequestOperator, "assigned_to", {"request_id": "5f"}),
 }
 

@@ -163,10 +163,10 @@ def test_what_is_not_defined_is_empty_text_in_native_rendering() -> None:
 
 
 IDS: dict[str, tuple[type, Mapping[str, Any]]] = {
-    "campaign_name": (AddCampaignLeadOperator, {}),
-    "campaign_id": (SendCollectRequestOperator, {}),
-    "items": (SendCollectRequestOperator, {"campaign_id": "KYC"}),
-    "caller_id": (CreateExotelCampaignOperator, {"name": "Spring"}),
+    "campaign_name": (AddCampaignLeadOperator, {"contacts": []}),
+    "campaign_id": (SendCollectRequestOperator, {"contacts": []}),
+    "items": (SendCollectRequestOperator, {"campaign_id": "KYC", "contacts": []}),
+    "caller_id": (CreateExotelCampaignOperator, {"name": "Spring", "numbers": ["+447700900100"]}),
     "request_id": (UpdateCollectRequestOperator, {}),
     "request_ids": (CollectRequestSensor, {}),
     "collector_ids": (XeboResponsesSensor, {"survey_id": "5e1", "minimum_responses": 1}),
@@ -188,7 +188,10 @@ def test_ids_stay_text_in_native_rendering(name: str, value: str) -> None:
 
 def test_payloads_are_native_in_native_rendering() -> None:
     author = Author(
-        ExecuteXtremepushCampaignOperator, "overrides", {"campaign_id": 7}, dag(render_template_as_native_obj=True)
+        ExecuteXtremepushCampaignOperator,
+        "overrides",
+        {"campaign_id": 7, "contacts": []},
+        dag(render_template_as_native_obj=True),
     )
     with author.dag:
         task = author.task({"retry_for": "{{ 1 + 1 }}"})

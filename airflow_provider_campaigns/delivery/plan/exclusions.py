@@ -51,7 +51,7 @@ _NAMES: Mapping[Kind, Sequence[str]] = {"phone": _PHONE_NAMES, "email": ("email"
 _OTHER_SEPARATORS = re.compile(r"[;|\t]")
 
 
-class Answer(Enum):
+class Excluded(Enum):
     """Whether a contact opted out; ``MAYBE``: a number in a national form may be somebody who did."""
 
     NO = "no"
@@ -75,12 +75,13 @@ class Exclusions:
         for key in opt_out_keys(person, self._region):
             self._keys.add(key)
 
-    def answers(self, contacts: Sequence[Contact]) -> list[Answer]:
+    def answers(self, contacts: Sequence[Contact]) -> list[Excluded]:
         """Return for each of some hundred contacts whether it opted out."""
         keys = list(map(self._keys_of, contacts))
         there = self._keys.find({key for certain, maybe in keys for key in certain | maybe})
         return [
-            Answer.YES if certain & there else Answer.MAYBE if maybe & there else Answer.NO for certain, maybe in keys
+            Excluded.YES if certain & there else Excluded.MAYBE if maybe & there else Excluded.NO
+            for certain, maybe in keys
         ]
 
     def digest(self) -> str:

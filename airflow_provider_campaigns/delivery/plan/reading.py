@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from airflow_provider_campaigns.delivery.plan.column_names import OwnNames
-from airflow_provider_campaigns.delivery.plan.exclusions import Answer, Exclusions
+from airflow_provider_campaigns.delivery.plan.exclusions import Excluded, Exclusions
 from airflow_provider_campaigns.delivery.plan.key_set import KeySet
 from airflow_provider_campaigns.delivery.plan.sources import Fields, Row
 from airflow_provider_campaigns.delivery.plan.sources.values import is_storable
@@ -39,7 +39,7 @@ MAYBE_EXCLUDED = "may be somebody in exclude: a national form, and no region say
 NOT_ALLOWED = "not in only_recipients of the connection"
 LEFT_OUT = frozenset({EXCLUDED, MAYBE_EXCLUDED, NOT_ALLOWED})
 """Reasons of contacts that could be sent, but are not to be."""
-_EXCLUSION_REASONS = {Answer.YES: EXCLUDED, Answer.MAYBE: MAYBE_EXCLUDED}
+_EXCLUSION_REASONS = {Excluded.YES: EXCLUDED, Excluded.MAYBE: MAYBE_EXCLUDED}
 
 NATIONAL = (
     "contacts: row %s has a phone number without a country code, and perhaps others have. Two spellings of a number "
@@ -204,7 +204,7 @@ class Reading:
         Who was left out counts as seen: an earlier try, of which they were not left out yet, may have sent to them.
         """
         contacts = {row: contact for row, contact in entries if not isinstance(contact, dict)}
-        answers = self.excluded.answers(list(contacts.values())) if self.excluded else [Answer.NO] * len(contacts)
+        answers = self.excluded.answers(list(contacts.values())) if self.excluded else [Excluded.NO] * len(contacts)
         reasons = {row: _EXCLUSION_REASONS.get(answer) for row, answer in zip(contacts, answers, strict=True)}
         for row, contact in entries:
             if isinstance(contact, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
@@ -14,7 +15,9 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_campaigns.exceptions import CampaignError
 from airflow_provider_campaigns.links.exotel import ExotelCampaignLink, ExotelReportLink, store_links
+from airflow_provider_campaigns.operators.base.choices import TIMING
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt
+from airflow_provider_campaigns.parameters import check_country, only_one, parse_bool, parse_positive_int
 from airflow_provider_campaigns.protocol.polling import MAX_POLL_FAILURES
 from airflow_provider_campaigns.sensors.wait import (
     CampaignWait,
@@ -23,8 +26,9 @@ from airflow_provider_campaigns.sensors.wait import (
     check_mode,
     check_seconds,
 )
-from airflow_provider_campaigns.state.cleared import OnCleared
+from airflow_provider_campaigns.state.cleared import OnCleared, check_on_cleared
 from airflow_provider_campaigns.templating.hidden_field import HiddenField
+from airflow_provider_campaigns.templating.literals import Check, given_literals
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import WithHook
 
@@ -215,6 +219,25 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
         self.exotel_conn_id = exotel_conn_id
         self._killed = False
         self._campaign_id: str | None = None
+        self.check_literals()
+        given = given_literals(self, ("numbers", "lists", "contacts"))
+        if given and not self._given:
+            only_one(given)
+
+    def literal_checks(self) -> Mapping[str, Check]:
+        """Return what checks parameters that need no connection, by their names."""
+        from airflow_provider_campaigns.vendors.exotel import checks
+
+        return {
+            **TIMING,
+            "name": checks.check_name,
+            "region": partial(check_country, "region"),
+            "send_at": partial(checks.check_time, "send_at"),
+            "end_at": partial(checks.check_time, "end_at"),
+            "throttle": partial(parse_positive_int, "throttle"),
+            "call_duplicate_numbers": partial(parse_bool, "call_duplicate_numbers"),
+            "on_cleared": check_on_cleared,
+        }
 
     def execute(self, context: Context) -> Any:
         """Create the campaign, unless an earlier try did, and wait for its end if that is asked for."""

@@ -24,7 +24,8 @@ from airflow_provider_campaigns.state import task_state
 from airflow_provider_campaigns.state.cleared import check_on_cleared, clearing
 from airflow_provider_campaigns.state.overrides import instructions, with_override
 from airflow_provider_campaigns.templating.hidden_field import unwrap
-from airflow_provider_campaigns.vendors.exotel.campaign import MOST_NUMBERS, NAME_LONGER_THAN, CreateCampaign
+from airflow_provider_campaigns.vendors.exotel.campaign import MOST_NUMBERS, CreateCampaign
+from airflow_provider_campaigns.vendors.exotel.checks import check_name
 from airflow_provider_campaigns.vendors.exotel.status import created_at
 
 if TYPE_CHECKING:
@@ -144,8 +145,7 @@ class CampaignCreation:
         self, name: str, lists: Sequence[str], numbers: Sequence[str], overrides: Mapping[str, Any]
     ) -> CreateCampaign:
         operator = self.operator
-        if not isinstance(operator.name, str) or len(operator.name.strip()) <= NAME_LONGER_THAN:
-            raise InputError("name", f"more than {NAME_LONGER_THAN} characters", operator.name)
+        check_name(operator.name)
         if taken := FIXED & overrides.keys():
             raise InputError("overrides", "fields that have no parameter of their own", ", ".join(sorted(taken)))
         return CreateCampaign(

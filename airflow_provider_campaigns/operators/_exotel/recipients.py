@@ -16,7 +16,7 @@ from airflow_provider_campaigns.delivery.plan.sources import Row, Source, open_s
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
 from airflow_provider_campaigns.hooks.exotel import ExotelHook
 from airflow_provider_campaigns.identity import AllowList, Person, known_region
-from airflow_provider_campaigns.parameters import parse_list
+from airflow_provider_campaigns.parameters import only_one, parse_list
 from airflow_provider_campaigns.vendors.exotel.campaign import MOST_LISTS, read_number
 from airflow_provider_campaigns.vendors.exotel.contact_lists import MOST_CONTACTS, MOST_IN_A_LIST
 
@@ -92,18 +92,14 @@ def recipients(hook: ExotelHook, *, numbers: Any, lists: Any, contacts: Any, reg
     :param hook: the connection: its ``only_recipients`` counts, and its ``region`` where none is given.
     :raises InputError: not exactly one is given, or one number cannot or must not be rung; its row is named.
     """
-    all_three = {"numbers": numbers, "lists": lists, "contacts": contacts}
-    # A table has no truth.
-    given = {name: value for name, value in all_three.items() if (len(value) if hasattr(value, "__len__") else value)}
-    if len(given) != 1:
-        raise InputError("numbers, lists, contacts", "exactly one of them", " and ".join(given) or "none")
-    if lists:
+    given = only_one({"numbers": numbers, "lists": lists, "contacts": contacts})
+    if given == "lists":
         if hook.only_recipients:
             expected = "numbers or contacts: only_recipients of the connection cannot be checked against lists"
             raise InputError("lists", expected, "lists")
         ids = parse_list("lists", lists)
         return Recipients(lists=ids, made_for=_digest(sum(map(_number_of, map(str, ids)))))
-    if numbers:
+    if given == "numbers":
         source = open_source([{NUMBER: number} for number in parse_list("numbers", numbers)], "numbers")
     else:
         source = _with_number(open_source(contacts))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.plan.preflight import PreflightResult
     from airflow_provider_campaigns.delivery.plan.reading import Reading
     from airflow_provider_campaigns.delivery.plan.sources import Options, Source
-    from airflow_provider_campaigns.delivery.plan.sources.query import Query
+    from airflow_provider_campaigns.delivery.plan.sources.copies import Copied
     from airflow_provider_campaigns.hooks.base import CampaignHook
     from airflow_provider_campaigns.protocol.send import Send
 
@@ -69,19 +69,24 @@ def skips_when_empty(on_empty: OnEmpty, *, sent: bool = False) -> Iterator[None]
 
 
 def open_contacts(
-    contacts: Any, sql: str | None, sql_conn_id: str | None, copy: Callable[[Query], Source], options: Options
+    contacts: Any, sql: str | None, sql_conn_id: str | None, copy: Callable[[Copied], Source], options: Options
 ) -> Source:
     """
     Return the contacts.
 
-    :param copy: makes a copy of a query's result, or finds the one that was made.
+    :param copy: makes a copy of what a query or a function returns, or finds the one that was made.
     :param options: how text files are read.
     :raises InputError: they cannot be read.
     """
+    from dataclasses import replace
+
     from airflow_provider_campaigns.delivery.plan.sources import open_source
     from airflow_provider_campaigns.delivery.plan.sources.database import database
+    from airflow_provider_campaigns.delivery.plan.sources.produced import Produced
     from airflow_provider_campaigns.delivery.plan.sources.query import Query
 
+    if isinstance(contacts, Produced):
+        return copy(replace(contacts, options=options))
     if sql:
         return copy(Query(sql, partial(database, str(sql_conn_id))))
     return open_source(contacts, options=options)

@@ -10,15 +10,17 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_campaigns.exceptions import DeliveryError
 from airflow_provider_campaigns.links.campaign import CampaignLink
 from airflow_provider_campaigns.links.stored import StoredLink
+from airflow_provider_campaigns.operators.base.choices import DELIVERY, OnUnknown
+from airflow_provider_campaigns.operators.base.contacts import check_given
 from airflow_provider_campaigns.operators.base.delivery_parameters import (
     DEFAULT_MAX_INVALID,
     DEFAULT_MAX_OUTAGE,
     DEFAULT_MAX_RESENDS,
-    OnUnknown,
 )
 from airflow_provider_campaigns.parameters import parse_bool
 from airflow_provider_campaigns.state.cleared import OnCleared
 from airflow_provider_campaigns.templating.hidden_field import HiddenField
+from airflow_provider_campaigns.templating.literals import Check, given_literals
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import Hook_co, WithHook
 
@@ -181,6 +183,25 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         self.preview = preview
         self._task: DeliveryTask | None = None
         self._killed = False
+
+    def literal_checks(self) -> Mapping[str, Check]:
+        """Return what checks parameters that need no connection, by their names."""
+        return DELIVERY
+
+    def check_literals(self) -> None:
+        """Check parameters that are written into the DAG."""
+        super().check_literals()
+        self.check_source()
+
+    def check_source(self) -> None:
+        """
+        Refuse another number of sources than one, as far as the DAG says.
+
+        :raises InputError: it is another.
+        """
+        given = given_literals(self, ("contacts", "sql", "sql_conn_id"))
+        if given and not self._given:
+            check_given(given["contacts"], given["sql"], given["sql_conn_id"])
 
     def make_send(self) -> Send:
         """

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.operators.base.choices import CHOICES, OnUnknown, check_columns
 from airflow_provider_campaigns.operators.base.contacts import (
     check_given,
-    check_on_empty,
     open_contacts,
     open_reading,
 )
 from airflow_provider_campaigns.parameters import parse_bool, parse_count, parse_count_or_share, parse_positive_int
-from airflow_provider_campaigns.state.cleared import check_on_cleared
 from airflow_provider_campaigns.templating.hidden_field import unwrap
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.plan.reading import Reading
     from airflow_provider_campaigns.delivery.plan.sources import Source
-    from airflow_provider_campaigns.delivery.plan.sources.query import Query
+    from airflow_provider_campaigns.delivery.plan.sources.copies import Copied
     from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
     from airflow_provider_campaigns.delivery.run.limits import Limits
     from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
     from airflow_provider_campaigns.protocol.send import Send
 
     DeliveryOperator = CampaignDeliveryOperator[Any]
-
-OnUnknown = Literal["fail", "skip", "resend"]
 
 DEFAULT_MAX_INVALID = 0.5
 DEFAULT_MAX_RESENDS = 3
@@ -45,24 +42,15 @@ def check_choices(operator: DeliveryOperator) -> None:
     :raises InputError: one is.
     """
     check_given(unwrap(operator.contacts), operator.sql, operator.sql_conn_id)
-    if operator.on_unknown not in get_args(OnUnknown):
-        raise InputError("on_unknown", " or ".join(get_args(OnUnknown)), repr(operator.on_unknown))
-    check_on_cleared(operator.on_cleared)
-    check_on_empty(operator.on_empty)
-    if operator.columns is None:
-        return
-    if not isinstance(operator.columns, Mapping):
-        raise InputError("columns", "a dict {vendor field: source column}", type(operator.columns).__name__)
-    for name, column in operator.columns.items():
-        if not isinstance(name, str) or not isinstance(column, str):
-            raise InputError("columns", "names as text", f"{name!r}: {column!r}")
+    for name, check in {**CHOICES, "columns": check_columns}.items():
+        check(getattr(operator, name))
 
 
-def contacts_of(operator: DeliveryOperator, send: Send, copy: Callable[[Query], Source]) -> tuple[Reading, Source]:
+def contacts_of(operator: DeliveryOperator, send: Send, copy: Callable[[Copied], Source]) -> tuple[Reading, Source]:
     """
     Return how rows become contacts, and the rows.
 
-    :param copy: makes a copy of a query's result, or finds the one that was made.
+    :param copy: makes a copy of what a query or a function returns, or finds the one that was made.
     :raises InputError: a parameter is wrong.
     """
     from airflow_provider_campaigns.delivery.plan.sources.options import parse_options

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.operators.base.exports import locate_file
 from airflow_provider_campaigns.operators.base.result_join import COLUMNS, ResultRow
+from airflow_provider_campaigns.parameters import only_one
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.storage import AnyPath
@@ -50,10 +51,8 @@ def open_target(
 
     :raises InputError: neither a file nor a table is given, or both; or it cannot be written.
     """
-    if bool(output_path) == bool(table):
-        raise InputError("output_path, table", "exactly one of them", "both" if table else "neither")
-    if output_path:
-        return ResultFile(output_path)
+    if only_one({"output_path": output_path, "table": table}) == "output_path":
+        return ResultFile(str(output_path))
     if not sql_conn_id:
         raise InputError("sql_conn_id", "the id of a connection to a database, for table", "nothing")
     return ResultTable(str(table), sql_conn_id, table_mode)

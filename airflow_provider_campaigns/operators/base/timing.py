@@ -46,13 +46,40 @@ def window_of(operator: TimedOperator, context: Context, *, waited: bool) -> Sen
     :raises InputError: ``send_window``, ``outside_window`` or ``max_age`` is wrong.
     :raises AirflowFailException: the run is too old.
     """
-    if operator.outside_window not in get_args(OutsideWindow):
-        raise InputError("outside_window", " or ".join(get_args(OutsideWindow)), repr(operator.outside_window))
-    # A template may have rendered None as an empty text.
-    window = None if operator.send_window in (None, "") else read_window(operator.send_window)
+    check_outside_window(operator.outside_window)
+    window = check_send_window(operator.send_window)
     if not waited:
         _refuse_old(operator.max_age, context)
     return window
+
+
+def check_outside_window(value: Any) -> None:
+    """
+    Refuse what is no choice of ``outside_window``.
+
+    :raises InputError: it is none.
+    """
+    if value not in get_args(OutsideWindow):
+        raise InputError("outside_window", " or ".join(get_args(OutsideWindow)), repr(value))
+
+
+def check_send_window(value: Any) -> SendWindow | None:
+    """
+    Return the window that ``send_window`` describes, None for none: also if a template has rendered it as empty text.
+
+    :raises InputError: it describes none.
+    """
+    return None if value in (None, "") else read_window(value)
+
+
+def check_max_age(value: Any) -> None:
+    """
+    Refuse what is no age of a run.
+
+    :raises InputError: it is no positive timedelta.
+    """
+    if value is not None and (not isinstance(value, timedelta) or value <= timedelta(0)):
+        raise InputError("max_age", "a timedelta above zero", repr(value))
 
 
 def hours_of(
@@ -117,10 +144,9 @@ def _refuse_old(max_age: Any, context: Context) -> None:
     :raises InputError: ``max_age`` is no positive timedelta.
     :raises AirflowFailException: it is too old; a retry could not help.
     """
+    check_max_age(max_age)
     if max_age is None:
         return
-    if not isinstance(max_age, timedelta) or max_age <= timedelta(0):
-        raise InputError("max_age", "a timedelta above zero", repr(max_age))
     due = _due(context)
     if due is not None and datetime.now(UTC) - due > max_age:
         raise AirflowFailException(

@@ -19,10 +19,17 @@ from airflow_provider_campaigns.exceptions import (
 )
 from airflow_provider_campaigns.identity import Kind
 from airflow_provider_campaigns.masking import mask
-from airflow_provider_campaigns.parameters import check_id, check_text, parse_object
+from airflow_provider_campaigns.parameters import check_text
 from airflow_provider_campaigns.protocol.messages import Conversation, Sleep
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
 from airflow_provider_campaigns.vendors.collect.changes import due_text
+from airflow_provider_campaigns.vendors.collect.checks import (
+    check_campaign_id,
+    check_data,
+    check_object_or_list,
+    check_overrides,
+    samples_in,
+)
 from airflow_provider_campaigns.vendors.collect.dialect import Collect
 from airflow_provider_campaigns.vendors.collect.replies import read_replies, read_reply
 from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses, read_recipients
@@ -53,12 +60,6 @@ _SINGLE_ONLY = (
     "send_completion_message",
     "send_rejection_message",
     "send_reopen_message",
-)
-# What the other parameters set.
-_NO_OVERRIDES = frozenset(
-    {"campaignId", "contact", "contacts", "items", "data", "sample", "samples", "dueDate", "createdBy", "assignedTo"}
-    | {"sendMessage", "sendCompletionMessage", "sendRejectionMessage", "sendReopenMessage"}
-    | {"esignDocs", "esignTriggers"}
 )
 
 
@@ -132,27 +133,20 @@ class SendCollectRequest(Send):
     required = (("email", *ID_COLUMNS),)
 
     def __post_init__(self) -> None:
-        check_id("campaign_id", self.campaign_id, "the id of a campaign")
+        check_campaign_id(self.campaign_id)
         due_text(self.due_date)
         if isinstance(self.items, str) or not isinstance(self.items, Sequence | None):
             raise InputError("items", "a list of ids", type(self.items).__name__)
-        parse_object("data", self.data)
-        if isinstance(self.samples, str) or not isinstance(self.samples, Mapping | Sequence | None):
-            raise InputError("samples", "an object, or a list of them", type(self.samples).__name__)
-        for sample in self._samples:
-            parse_object("samples", sample)
+        check_data(self.data)
+        samples_in(self.samples)
         for name in ("created_by", "assigned_to"):
             check_text(name, getattr(self, name), "text")
         for name in ("esign_docs", "esign_triggers"):
-            given = getattr(self, name)
-            if isinstance(given, str) or not isinstance(given, Mapping | Sequence | None):
-                raise InputError(name, "an object or a list", type(given).__name__)
+            check_object_or_list(name, getattr(self, name))
         if self._one_by_one and len(self._samples) > 1:
             expected = f"one sample when {' or '.join(self._one_by_one)} is given"
             raise InputError("samples", expected, f"{len(self._samples)} samples")
-        taken = sorted(_NO_OVERRIDES & parse_object("overrides", self.overrides).keys())
-        if taken:
-            raise InputError("overrides", "fields that no other parameter sets", ", ".join(taken))
+        check_overrides(self.overrides)
 
     @property
     def campaign(self) -> str:
@@ -275,7 +269,7 @@ class SendCollectRequest(Send):
 
     @property
     def _samples(self) -> Sequence[Mapping[str, str]]:
-        return [self.samples] if isinstance(self.samples, Mapping) else self.samples or []
+        return samples_in(self.samples)
 
     def _options(self, *, single: bool) -> dict[str, Any]:
         """Return the campaign's part of a call's body; ``sendMessage`` only when it is not the vendor's default."""

@@ -19,11 +19,11 @@ from airflow_provider_campaigns.exceptions import InputError, InvalidContactErro
 from airflow_provider_campaigns.identity import Person, UnreadableError, known_region, read_phone, shown
 from airflow_provider_campaigns.parameters import parse_datetime, parse_object
 from airflow_provider_campaigns.vendors.common.row_model import checked, given
+from airflow_provider_campaigns.vendors.exotel.checks import check_name
 
-# "Campaigns": numbers of one campaign, its (static) lists, and the length its name must exceed.
+# "Campaigns": numbers of one campaign and its (static) lists.
 MOST_NUMBERS = 5_000
 MOST_LISTS = 5
-NAME_LONGER_THAN = 3
 # ITU-T E.164 allows 15 digits; six are the fewest of a subscriber number that a campaign would ring.
 NATIONAL_NUMBER = re.compile(r"[0-9]{6,15}")
 
@@ -109,8 +109,7 @@ class CreateCampaign:
 
         :raises InputError: a field cannot be used; it is named.
         """
-        if not isinstance(self.name, str) or len(self.name) <= NAME_LONGER_THAN:
-            raise InputError("name", f"more than {NAME_LONGER_THAN} characters", self.name)
+        check_name(self.name)
         if not self.caller_id:
             raise InputError("caller_id", "an ExoPhone", "nothing")
         overrides = parse_object("overrides", self.overrides)

@@ -26,6 +26,7 @@ from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.vendors.common.reply_values import mapping, text
 from airflow_provider_campaigns.vendors.exotel.account import results
 from airflow_provider_campaigns.vendors.exotel.campaign import CreateCampaign
+from airflow_provider_campaigns.vendors.exotel.checks import check_action
 from airflow_provider_campaigns.vendors.exotel.contact_lists import ExotelContacts
 from airflow_provider_campaigns.vendors.exotel.status import created_at, progress, without_recipients
 
@@ -124,8 +125,7 @@ class Exotel(ExotelContacts):
             unknown.
         :raises InputError: another action.
         """
-        if action not in ACTIONS:
-            raise InputError("action", ", ".join(ACTIONS), action)
+        check_action(action)
         request = Request(
             "PUT",
             self.campaign_path(campaign_id),

@@ -28,6 +28,7 @@ from airflow_provider_campaigns.protocol.polling import PollResult
 from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.vendors.common.reply_values import text
 from airflow_provider_campaigns.vendors.common.shared_token import shared_token
+from airflow_provider_campaigns.vendors.ozonetel.checks import check_status_action
 
 log = logging.getLogger(__name__)
 
@@ -210,9 +211,8 @@ class Ozonetel(Dialect):
         :param process: sent as given; the page makes it mandatory and says no more.
         :raises InputError: another action.
         """
+        check_status_action(action)
         wanted = str(action).capitalize()
-        if wanted not in {"Start", "Stop"}:
-            raise InputError("action", "Start or Stop", action)
         body = {"userName": self.user_name, "campaignName": campaign_name, "action": wanted, "process": process}
         safe = "stopping twice contacts nobody" if wanted == "Stop" else ""
         response = yield from exchange(self, Request("PUT", SET_STATUS_PATH, "write", json=body, safe_to_resend=safe))

@@ -11,7 +11,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -27,7 +27,6 @@ from airflow_provider_campaigns.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.identity import Kind
-from airflow_provider_campaigns.parameters import check_id
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response, Sleep
 from airflow_provider_campaigns.protocol.retry import FIRST_BACKOFF, exchange
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
@@ -35,6 +34,16 @@ from airflow_provider_campaigns.vendors.common.addresses import addresses, read_
 from airflow_provider_campaigns.vendors.common.reply_values import UNMENTIONED, refused
 from airflow_provider_campaigns.vendors.common.row_model import Text, checked, expectations, given
 from airflow_provider_campaigns.vendors.ozonetel.action import CampaignAction
+from airflow_provider_campaigns.vendors.ozonetel.checks import (
+    A_PRIORITY,
+    AN_EXPIRY,
+    PRIORITY,
+    check_campaign_name,
+    check_expiry_date,
+    check_lead_action,
+    check_priority,
+    expiry_text,
+)
 from airflow_provider_campaigns.vendors.ozonetel.dialect import (
     ADD_PATH,
     BULK_PATH,
@@ -48,9 +57,6 @@ from airflow_provider_campaigns.vendors.ozonetel.replies import lead_reply, row_
 # "Add Campaign Data": the answer to a wrong phone number names 3 to 16 digits and the prefix +.
 PHONE = r"^\+?[0-9]{3,16}$"
 # "Add Campaign Data": priority is 1 to 99.
-PRIORITY = r"^[1-9][0-9]?$"
-# "Add Campaign Data" prints YYYY-MM-DD, its newer twin for Basic authentication adds a time; both are taken.
-EXPIRY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2})?")
 
 # "Add Campaign Data": requests a minute. Its page for token authentication says nothing else.
 LEADS_A_MINUTE = 100
@@ -91,25 +97,14 @@ DUPLICATE_CHECK = "the vendor's duplicate check: a number the campaign has is no
 QUEUED = "queued by the vendor, which adds the leads later"
 
 
-def _expiry(value: object) -> str:
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}"
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, str) and EXPIRY.fullmatch(value.strip()):
-        datetime.fromisoformat(value.strip())
-        return value.strip()
-    raise ValueError("not a date")
-
-
 class Routing(BaseModel):
     """How a lead is dialled: what a row may say for itself, and the operator for all rows."""
 
     skill: Text = Field(default="", description="the name of a skill (Skillwise campaigns)")
-    priority: Annotated[Text, Field(pattern=PRIORITY)] = Field(default="", description="a whole number, 1 to 99")
+    priority: Annotated[Text, Field(pattern=PRIORITY)] = Field(default="", description=A_PRIORITY)
     agentId: Text = Field(default="", description="an agent's id (Agentwise campaigns)")  # noqa: N815
-    expiryDate: Annotated[str, BeforeValidator(_expiry)] = Field(  # noqa: N815
-        default="", description="YYYY-MM-DD, or YYYY-MM-DD HH:MM:SS"
+    expiryDate: Annotated[str, BeforeValidator(expiry_text)] = Field(  # noqa: N815
+        default="", description=AN_EXPIRY
     )
 
 
@@ -159,10 +154,10 @@ class _Leads(Send):
     own_fields = ("phoneNumber", "Name", "skill", "priority", "agentId", "expiryDate")
 
     def __post_init__(self) -> None:
-        check_id("campaign_name", self.campaign_name, "the name of an outbound campaign")
-        if self.action and str(self.action).upper() not in {"START", "STOP"}:
-            # The vendor would add the leads all the same and neither start nor stop.
-            raise InputError("action", "START, STOP or None", self.action)
+        check_campaign_name(self.campaign_name)
+        check_lead_action(self.action)
+        check_priority(self.priority)
+        check_expiry_date(self.expiry_date)
         checked(Routing, self._routing, InputError)
 
     @property

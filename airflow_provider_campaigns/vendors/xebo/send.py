@@ -8,19 +8,23 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
+from airflow_provider_campaigns.exceptions import InvalidContactError
 from airflow_provider_campaigns.identity import Kind, Person
-from airflow_provider_campaigns.parameters import check_id, check_text
 from airflow_provider_campaigns.protocol.messages import Conversation
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
 from airflow_provider_campaigns.vendors.common.addresses import EMAIL, addresses, read_recipients
 from airflow_provider_campaigns.vendors.common.row_model import Text, checked, expectations, given
+from airflow_provider_campaigns.vendors.xebo.checks import (
+    MEDIA,
+    check_collector_id,
+    check_collector_token,
+    check_medium,
+)
 from airflow_provider_campaigns.vendors.xebo.dialect import Xebo
 from airflow_provider_campaigns.vendors.xebo.replies import NAMES, read_reply
 
 Medium = Literal["sms", "email", "whatsapp"]
 
-MEDIA: Mapping[str, int] = {"sms": 1, "email": 2, "whatsapp": 3}  # https://developer-api.xebo.ai/send-surveys
 BATCH_LIMIT = 500  # links per call (https://apidocs.survey2connect.com, the older pages); unknown for the send call
 
 _NAMED_BY: Mapping[str | None, tuple[str, ...]] = {
@@ -78,10 +82,9 @@ class TriggerSurvey(Send):
     own_fields = ("extUniqueId", "email", "mobile")
 
     def __post_init__(self) -> None:
-        check_id("collector_id", self.collector_id, "the id of a collector")
-        check_text("collector_token", self.collector_token or None, "text")
-        if self.medium is not None and (not isinstance(self.medium, str) or self.medium not in MEDIA):
-            raise InputError("medium", "sms, email, whatsapp, or None for links", self.medium)
+        check_collector_id(self.collector_id)
+        check_collector_token(self.collector_token)
+        check_medium(self.medium)
 
     @property
     def campaign(self) -> str:

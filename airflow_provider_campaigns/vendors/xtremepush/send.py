@@ -8,14 +8,21 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
+from airflow_provider_campaigns.exceptions import InvalidContactError
 from airflow_provider_campaigns.identity import Kind
-from airflow_provider_campaigns.parameters import check_id, parse_datetime, parse_object
+from airflow_provider_campaigns.parameters import parse_datetime
 from airflow_provider_campaigns.protocol.messages import Conversation
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply, Send
 from airflow_provider_campaigns.vendors.common.addresses import addresses, read_recipients
 from airflow_provider_campaigns.vendors.common.reply_values import words
 from airflow_provider_campaigns.vendors.common.row_model import given, json_safe
+from airflow_provider_campaigns.vendors.xtremepush.checks import (
+    check_campaign_id,
+    check_overrides,
+    check_send_at,
+    check_target_by,
+    check_template_params,
+)
 from airflow_provider_campaigns.vendors.xtremepush.dialect import Xtremepush
 
 BATCH_LIMIT = 1000  # ours: how many targets one call takes is not published
@@ -24,9 +31,6 @@ QUEUED = ContactReply("accepted", message="accepted for sending; not delivered y
 """What success means: "all validations have passed", not that the message was delivered (campaign-execute)."""
 UNCONFIRMED = ContactReply("unknown", reason="the reply does not confirm the call")
 TWICE = ContactReply("duplicate", reason="the target is in this call already, which takes each once")
-
-# What the other parameters set; also the credentials.
-_NO_OVERRIDES = frozenset({"apptoken", "id", "target", "target_with_params", "target_by", "params", "time"})
 
 
 @dataclass(frozen=True)
@@ -56,13 +60,11 @@ class ExecuteCampaign(Send):
     batch_limit = BATCH_LIMIT
 
     def __post_init__(self) -> None:
-        _time(self.send_at)
-        check_id("campaign_id", self.campaign_id, "the id of a live campaign", (str, int))
-        check_id("target_by", self.target_by, "user_id, external_id, email, token or id")
-        parse_object("template_params", self.template_params)
-        taken = sorted(_NO_OVERRIDES & parse_object("overrides", self.overrides).keys())
-        if taken:
-            raise InputError("overrides", "fields that no other parameter sets", ", ".join(taken))
+        check_send_at(self.send_at)
+        check_campaign_id(self.campaign_id)
+        check_target_by(self.target_by)
+        check_template_params(self.template_params)
+        check_overrides(self.overrides)
 
     @property
     def campaign(self) -> str:

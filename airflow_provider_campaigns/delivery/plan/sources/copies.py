@@ -1,5 +1,5 @@
 """
-The copy of a query's result that all tries of a delivery read.
+The copy of a query's result, or of what a function returns, that all tries of a delivery read.
 
 A database gives the same rows in another order, or other rows, when it is asked again. So the try that is the first to
 send copies the result, one line of JSON per row, and notes the copy in the ledger before its first intent: a copy that
@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain, count, islice, takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_campaigns.delivery.plan.sources.files import ContactsFile
 from airflow_provider_campaigns.delivery.plan.sources.notes import Notes
@@ -24,7 +24,6 @@ from airflow_provider_campaigns.delivery.storage import write_whole
 from airflow_provider_campaigns.exceptions import InputError, LedgerError
 
 if TYPE_CHECKING:
-    from airflow_provider_campaigns.delivery.plan.sources.query import Query
     from airflow_provider_campaigns.delivery.record.ledger import Ledger
     from airflow_provider_campaigns.protocol.store import Store
 
@@ -32,6 +31,44 @@ log = logging.getLogger(__name__)
 
 # Rows that a value in the ledger's store holds: Airflow 3.3 wants values below 64 KB.
 ROWS_IN_VALUE = 50
+
+
+class Copied(Protocol):
+    """
+    What gives its rows once, so that they are copied: a query, or a function.
+
+    ``what`` it is, and a ``digest`` that is different for another one.
+    """
+
+    @property
+    def name(self) -> str:
+        """The parameter's name, for messages."""
+
+    @property
+    def what(self) -> str:
+        """The query, or the function; for messages."""
+
+    @property
+    def digest(self) -> str:
+        """A digest that is different for another one."""
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield a line of JSON per row: an object, or a text that says why the row cannot be read."""
+
+
+class _Watched:
+    """Lines of which is known whether what went wrong came from them."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._lines = lines
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._lines
+        except Exception as error:
+            self.error = error
+            raise
 
 
 class Copies(ABC):
@@ -53,10 +90,10 @@ class Copies(ABC):
     def read(self, number: int) -> Iterator[Row]:
         """Yield the rows of a copy."""
 
-    def make(self, query: Query, number: int = 1) -> Source:
-        """Run the query, and return the copy of its result."""
-        self.write(number, query.lines())
-        return Source(query.name, partial(self.read, number))
+    def make(self, copied: Copied, number: int = 1) -> Source:
+        """Run the query or the function, and return the copy of its result."""
+        self.write(number, copied.lines())
+        return Source(copied.name, partial(self.read, number))
 
 
 class CopyFolder(Copies):
@@ -70,14 +107,17 @@ class CopyFolder(Copies):
         self._folder = folder / CONTACTS
 
     def write(self, number: int, lines: Iterable[bytes]) -> None:
-        """Store a copy, and remove those of earlier tries, which nothing was sent from."""
+        """Store a copy, and remove those of earlier tries, which nothing was sent from; raises what ``lines`` do."""
+        watched = _Watched(lines)
         try:
-            write_whole(self._file(number), lines)
+            write_whole(self._file(number), watched)
             for earlier in range(1, number):
                 self._file(earlier).unlink(missing_ok=True)
         except InputError:
             raise
         except (ImportError, OSError, ValueError) as error:
+            if error is watched.error:
+                raise
             raise InputError("outcomes_path", "a folder, path or URL, that can be written to", error) from error
 
     def has(self, number: int) -> bool:
@@ -128,9 +168,9 @@ class CopyRecords(Copies):
         return f"contacts-{number}-{part}"
 
 
-def copied(ledger: Ledger, copies: Copies, query: Query) -> Source:
+def copied(ledger: Ledger, copies: Copies, query: Copied) -> Source:
     """
-    Return the contacts that the query gave the first try that sent; run it if there was none.
+    Return the contacts that the query (or function) gave the first try that sent; run it if there was none.
 
     :raises LedgerError: contacts were sent from a copy that is gone.
     :raises InputError: the query cannot be run, or its result cannot be kept.
@@ -144,9 +184,12 @@ def copied(ledger: Ledger, copies: Copies, query: Query) -> Source:
             remedy={"on_cleared": "resend"},
         )
     if copy and there and (ledger.may_have_reached or copy.query == query.digest):
-        log.info("The contacts are those that the query returned in try %s; it is not run again", copy.number)
+        log.info("The contacts are those that %s returned in try %s; it is not run again", query.what, copy.number)
         if copy.query != query.digest:
-            log.warning("The query is another one now; on_cleared='resend' sends to the contacts that it returns")
+            log.warning(
+                "%s is another one now; on_cleared='resend' sends to the contacts that it returns",
+                query.what.capitalize(),
+            )
         return Source(query.name, partial(copies.read, copy.number))
     source = copies.make(query, ledger.try_number)
     ledger.record_copy(query.digest)
@@ -154,5 +197,5 @@ def copied(ledger: Ledger, copies: Copies, query: Query) -> Source:
 
 
 def _row(number: int, value: Any) -> Row:
-    # The query writes text in place of a row that cannot be read.
+    # A query and a function write text in place of a row that cannot be read.
     return Row(number, {}, value) if isinstance(value, str) else Row(number, value)

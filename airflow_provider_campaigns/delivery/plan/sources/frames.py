@@ -38,8 +38,22 @@ def open_frame(frame: Any, name: str) -> Part:
     return _records(frame, name) if table is None else _arrow_part(table, name)
 
 
-def _arrow_table(frame: Any) -> Any:
-    """Return the table of Arrow that a frame is; None if it is none, or pyarrow is not installed."""
+def rows_of_frame(frame: Any, name: str, notes: Notes) -> RowsOf:
+    """
+    Yield the rows of a table or of an Arrow stream, once: a stream is not kept in memory.
+
+    :raises InputError: it has no columns with names; and whatever a stream raises.
+    """
+    reader = _arrow_reader(frame)
+    if reader is None:
+        return (yield from _records(frame, name).read(1, notes))
+    columns = columns_of(reader.schema.names, name)
+    slices = (batch.slice(first, BATCH) for batch in reader for first in range(0, batch.num_rows, BATCH))
+    return (yield from rows_of_batches(slices, columns, 1, notes))
+
+
+def _arrow_reader(frame: Any) -> Any:
+    """Return a reader of the batches that a frame is; None if it is none, or pyarrow is not installed."""
     if not hasattr(frame, "__arrow_c_stream__"):
         return None
     try:
@@ -47,10 +61,23 @@ def _arrow_table(frame: Any) -> Any:
     except ImportError:
         return None
     try:
-        # A stream can be read only once.
-        return pa.RecordBatchReader.from_stream(frame).read_all()
+        return pa.RecordBatchReader.from_stream(frame)
     except (pa.ArrowException, TypeError, ValueError):
         # A column of pandas may hold values of several kinds.
+        return None
+
+
+def _arrow_table(frame: Any) -> Any:
+    """Return the table of Arrow that a frame is; None if it is none, or pyarrow is not installed."""
+    reader = _arrow_reader(frame)
+    if reader is None:
+        return None
+    import pyarrow as pa
+
+    try:
+        # A stream can be read only once.
+        return reader.read_all()
+    except (pa.ArrowException, TypeError, ValueError):
         return None
 
 

@@ -32,6 +32,7 @@ class Query:
     sql: str
     connect: Callable[[], AbstractContextManager[Any]]
     name: str = "sql"
+    what: str = "the query"
 
     @property
     def digest(self) -> str:
