@@ -34,6 +34,7 @@ class CampaignReceiptRunFacet(RunFacet):
     duplicate: int = 0
     rejected: int = 0
     invalid: int = 0
+    capped: int = 0
     unsent: int = 0
     unknown: int = 0
     requests: int = 0
