@@ -29,8 +29,7 @@ def receipt(
     operator = SendCollectRequestOperator(
         task_id="send", campaign_id="KYC", contacts=contacts, outcomes_path=str(tmp_path)
     )
-    sent: dict[str, Any] = operator.execute(make_context())
-    return sent
+    return dict(operator.execute(make_context()))
 
 
 def results(receipt: Any, **options: Any) -> CollectResultsOperator:
