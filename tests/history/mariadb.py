@@ -23,9 +23,10 @@ class MariaServer:
 
     def __enter__(self) -> Self:
         self.folder = Path(mkdtemp(prefix="campaigns-mariadb-"))
-        self._as_user: dict[str, Any] = {}
+        # Two servers that are made at once must not share temporary tables.
+        self._as_user: dict[str, Any] = {"env": {**os.environ, "TMPDIR": str(self.folder)}}
         if os.geteuid() == 0:
-            self._as_user = {"user": "mysql", "group": "mysql", "extra_groups": ()}
+            self._as_user |= {"user": "mysql", "group": "mysql", "extra_groups": ()}
             shutil.chown(self.folder, "mysql", "mysql")
         self._data = f"--datadir={self.folder}/data"
         with (self.folder / "log").open("wb") as log:
