@@ -18,6 +18,8 @@ TESTED ?=
 # of simulated processes.
 SOAK_KILLS ?= 50
 SOAK_SENDS ?=
+# Rows of `make cluster-soak`: those whose names have this in them; default all.
+ROWS ?=
 SOAK_SEED ?=
 SOAK_CRASH_POINTS ?= 10000
 SCREENSHOTS ?= build/browser
@@ -68,7 +70,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: help check format test test-quick matrix integration browser soak bench docs demo demo-live standalone constraints clean \
+.PHONY: help check format test test-quick matrix integration browser soak cluster cluster-soak bench docs demo demo-live standalone constraints clean \
 	resolution wheel lowest highest prerelease newest-packages $(TESTABLE:%=test-%) $(VERSIONS:%=resolution-%) \
 	$(VERSIONS:%=matrix-%) $(VERSIONS:%=demo-%) $(VERSIONS:%=integration-%) $(VERSIONS:%=soak-%)
 
@@ -142,13 +144,15 @@ prerelease: ## Unit tests on the next Airflow's pre-release (PRERELEASE); may fa
 	@$(MAKE) test-prerelease PYTEST_ARGS="$(UNIT_TESTS) $(PYTEST_ARGS)" && result=works || result='DOES NOT WORK YET'; \
 	echo "Airflow $(PRERELEASE): $$result"; test "$$result" = works
 
-integration: $(VERSIONS:%=integration-%) ## Contacts from a real PostgreSQL, on every Airflow; as root it installs PostgreSQL (Debian)
+integration: $(VERSIONS:%=integration-%) ## Contacts and history in a real PostgreSQL and MariaDB, on every Airflow; as root it installs them (Debian)
 
-# The server is started by the tests, in a folder of its own.
+# The servers are started by the tests, in folders of their own.
 $(VERSIONS:%=integration-%): integration-%: $$(call venv,$$*)/home/airflow.db
 	@scripts/postgresql.sh
+	@scripts/mariadb.sh
 	@echo 'Airflow $*'
-	@$(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS='tests/postgres $(PYTEST_ARGS)'
+	@HISTORY_DATABASES=sqlite,postgresql,mariadb \
+	$(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS='tests/postgres tests/history $(PYTEST_ARGS)'
 
 # Where the tests store screenshots: docs/images replaces the images of the docs.
 browser: .venv/.browser ## The UI in a real browser, against the sandbox; as root it installs Chromium (Debian)
@@ -172,6 +176,17 @@ $(VERSIONS:%=soak-%): soak-%: $$(call venv,$$*)/home/airflow.db
 	@home=$$(mktemp -d -t airflow-soak.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
 	AIRFLOW_HOME="$$home" PYTHONPATH=scripts $(call venv,$*)/bin/python -m tests.integration.soak \
 		--kills $(SOAK_KILLS) $(SOAK_SEED:%=--seed %) $(SOAK_SENDS)
+
+cluster: .venv-cluster/.installed ## A cluster on this machine, until Ctrl-C: CeleryExecutor, PostgreSQL, Redis, S3; as root it installs what is missing (Debian)
+	@$(call in_cluster_venv,tests.cluster)
+
+cluster-soak: .venv-cluster/.installed ## Kill and stop parts of such a cluster while it sends (20 minutes); writes the table of docs/scale.md (ROWS: only these)
+	@$(call in_cluster_venv,tests.cluster.soak '$(ROWS)')
+
+define in_cluster_venv
+scripts/postgresql.sh && scripts/redis.sh && home=$$(mktemp -d -t airflow-cluster.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
+AIRFLOW_HOME="$$home" PYTHONPATH=scripts PATH="$(CURDIR)/.venv-cluster/bin:$$PATH" .venv-cluster/bin/python -m $1
+endef
 
 demo: demo-$(NEWEST) ## Run the examples against the sandbox, once, and show what became of each contact
 

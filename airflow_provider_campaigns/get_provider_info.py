@@ -160,13 +160,19 @@ _EXOTEL = {
     "ui-field-behaviour": {
         "hidden-fields": ["schema"],
         "relabeling": {"host": "API host", "login": "API key", "password": "API token"},
-        "placeholders": {"host": "https://api.exotel.com (Mumbai: https://api.in.exotel.com)", "port": _PORT},
+        "placeholders": {
+            "host": "https://api.exotel.com (Mumbai: https://api.in.exotel.com)",
+            "port": _PORT,
+            "login": "required; see API settings in the dashboard",
+            "password": "required; see API settings in the dashboard",
+        },
     },
     "conn-fields": {
         "account_sid": {
             "label": "Account SID",
-            "description": "From the API settings of the Exotel dashboard.",
-            "schema": {"type": "string"},
+            "description": "Required; from the API settings of the Exotel dashboard.",
+            # Null as well: else the form's Save button waits until the extra fields are opened.
+            "schema": {"type": ["string", "null"]},
         },
         **_REGION,
         **_SHARED_FIELDS,
@@ -193,6 +199,32 @@ _CONFIG: dict[str, Any] = {
                 "type": "string",
                 "example": "/data/contacts,s3://aws_default@bucket/contacts",
                 "default": "",
+            },
+            "history_conn_id": {
+                "description": "Id of the Airflow connection to the database (PostgreSQL, MySQL, SQLite) that keeps "
+                "who was contacted when, over all deliveries: for caps, the suppression list, one pace per account, "
+                "and the record of tries. Unset: nothing is kept beyond a task.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "campaign_history",
+                "default": "",
+            },
+            "frequency_cap": {
+                "description": "How often a person may be contacted, over all deliveries: caps such as '1 per 7 days' "
+                "or '3 per 30 days per channel', separated by commas. An operator's own frequency_cap takes the place "
+                "of these. Needs history_conn_id.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "1 per 7 days",
+                "default": "",
+            },
+            "history_days": {
+                "description": "Days after which history may be deleted; a person or a DAG does that, see "
+                "docs/history.md.",
+                "version_added": "0.1.0",
+                "type": "integer",
+                "example": "400",
+                "default": "400",
             },
         },
     },

@@ -22,9 +22,12 @@ from airflow_provider_campaigns.operators.ozonetel import AddCampaignLeadOperato
 LEADS = Path(__file__).parent / "data" / "ozonetel_leads.csv"
 OUTCOMES = "{{ var.value.get('campaigns_outcomes', '/tmp/campaigns/outcomes') }}"
 
-# Addresses are masked in the preview. An indented list item is not rendered as Markdown, whatever it contains.
+# Addresses are masked in the preview. What is in backticks is not rendered as Markdown, whatever it contains.
 SUBJECT = "Hand {{ ti.xcom_pull(task_ids='preview').unsent }} leads to the campaign Offers?"
 BODY = """\
+{%- macro cell(value) -%}
+`{{ value | string | replace("`", "'") | replace("|", "\\|") | replace("\\n", " ") | replace("\\r", " ") or "-" }}`
+{%- endmacro -%}
 {%- set preview = ti.xcom_pull(task_ids="preview") -%}
 Campaign **{{ preview.campaign }}** of {{ preview.vendor }}, {{ preview.contacts }} rows:
 
@@ -33,9 +36,13 @@ Campaign **{{ preview.campaign }}** of {{ preview.vendor }}, {{ preview.contacts
 | {{ preview.unsent }} | {{ preview.duplicate }} | {{ preview.invalid }} |
 
 The first of those that would be sent:
-{% for row in preview.first_rows %}
--     {{ row }}
-{%- endfor %}
+
+{% set columns = (preview.first_rows or [{}])[0] | list -%}
+|{% for name in columns %} {{ cell(name) }} |{% endfor %}
+|{% for name in columns %}---|{% endfor %}
+{% for row in preview.first_rows -%}
+|{% for name in columns %} {{ cell(row.get(name, "")) }} |{% endfor %}
+{% endfor %}
 """
 
 

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.operators.collect import SendCollectRequestOperator
 from airflow_provider_campaigns.sensors.collect import CollectRequestSensor
 
@@ -35,14 +33,9 @@ with DAG(
         outcomes_path="{{ var.value.get('campaigns_outcomes', '/tmp/campaigns/outcomes') }}",
     )
 
-    @task
-    def sent(receipt: dict[str, Any]) -> list[str | None]:
-        """Return the ids of the requests that Collect took."""
-        return [outcome["vendor_id"] for outcome in read_outcomes(receipt["outcomes_path"], status="accepted")]
-
     CollectRequestSensor(
         task_id="wait",
-        request_ids=sent(send.output),
+        receipt=send.output,
         poke_interval=float(os.environ.get("CAMPAIGNS_POKE_INTERVAL", "900")),
         timeout=21 * 24 * 3600,
         deferrable=True,

@@ -29,7 +29,7 @@ OUTCOMES = "{{ var.value.get('campaigns_outcomes', '/tmp/campaigns/outcomes') }}
 def leads_with_links(survey: dict[str, Any]) -> str:
     """Write the leads, each with its link, beside the survey's outcomes: phone numbers are kept out of XComs."""
     customers = list(csv.DictReader(CUSTOMERS.read_text(encoding="utf-8").splitlines()))
-    made = read_outcomes(survey["outcomes_path"], status="accepted")
+    made = read_outcomes(survey, status="accepted")
     leads = [{**customers[line["row"] - 1], "SurveyLink": line["url"]} for line in made]
     path = Path(survey["outcomes_path"], "leads.json")
     path.write_text(json.dumps(leads), encoding="utf-8")

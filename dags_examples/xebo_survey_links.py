@@ -38,7 +38,7 @@ with DAG(
     @task
     def mail(receipt: dict[str, Any]) -> None:
         """Pass each customer's link to the mailing; in this example, write it to the log."""
-        for outcome in read_outcomes(receipt["outcomes_path"], status="accepted"):
+        for outcome in read_outcomes(receipt, status="accepted"):
             logging.getLogger(__name__).info("%s: %s", outcome["key"], outcome["url"])
 
     mail(links.output)

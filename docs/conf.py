@@ -51,6 +51,6 @@ def reference_page(room: str) -> str:
     return f"# {room.capitalize()}\n" + "".join(sections)
 
 
-for room in ("operators", "sensors", "hooks", "links", "triggers"):
+for room in ("operators", "decorators", "sensors", "hooks", "links", "triggers"):
     page = Path(__file__).parent / "reference" / f"{room}.md"
     page.write_text(reference_page(room))

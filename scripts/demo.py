@@ -34,7 +34,7 @@ LAST_LINES = 40
 # Tag of examples that wait for something from outside, an event or a person; demo_live.py runs them.
 LIVE = "live"
 
-STATUSES = ("accepted", "duplicate", "rejected", "invalid", "unsent", "unknown")
+STATUSES = ("accepted", "duplicate", "rejected", "invalid", "capped", "unsent", "unknown")
 # By task and map index.
 Numbers = dict[tuple[str, int], list[str]]
 

@@ -20,15 +20,16 @@ PACKAGE = "airflow_provider_campaigns"
 VENDORS = {one["connection-type"] for one in get_provider_info()["connection-types"]}
 # Defaults that Airflow's configuration gives.
 CONFIGURED = {"deferrable": "[operators] default_deferrable"}
-ROOMS = ("operators", "sensors", "hooks", "triggers", "links")
+ROOMS = ("operators", "decorators", "sensors", "hooks", "triggers", "links")
 
 
 def public_classes(module: str) -> list[str]:
-    """Return the names of a module's public classes, whatever private module they are defined in."""
+    """Return the names of a module's public classes (of decorators, functions), wherever they are defined."""
     found = import_module(module)
+    kind = inspect.isfunction if f"{PACKAGE}.decorators." in module else inspect.isclass
     return [
         name
-        for name, value in inspect.getmembers(found, inspect.isclass)
+        for name, value in inspect.getmembers(found, kind)
         if not name.startswith("_")
         and value.__module__.startswith(PACKAGE)
         and (value.__module__ == module or name in getattr(found, "__all__", ()))

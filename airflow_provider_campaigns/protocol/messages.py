@@ -223,10 +223,16 @@ Conversation = Generator[Step, Any, T]
 
 
 class NotSentError(Exception):
-    """No connection was made: the request did not arrive."""
+    """
+    The request did not leave, so it did not arrive.
 
-    def __init__(self, reason: object) -> None:
-        super().__init__(mask(str(reason)))
+    :param reason: why no connection was made; or, with ``stopped``, that the delivery was stopped before.
+    """
+
+    def __init__(self, reason: object, *, stopped: bool = False) -> None:
+        text = mask(str(reason))
+        super().__init__(text)
+        self.what_happened = text if stopped else f"no connection: {text}"
 
 
 class NoReplyError(Exception):

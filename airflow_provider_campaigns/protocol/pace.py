@@ -24,6 +24,11 @@ class StoppedError(Exception):
     """The delivery was stopped before this request left."""
 
 
+def interval_of(per_minute: float) -> float:
+    """Return the seconds between two requests of so many a minute."""
+    return 60.0 / (per_minute * SHARE_OF_LIMIT)
+
+
 class Pace:
     """
     The pace of all requests of one delivery, or of one list read page by page; used by one thread.
@@ -33,13 +38,18 @@ class Pace:
     :param closes_in: seconds after which no request may be sent.
     """
 
+    until_reserved = 0.0
+    """Seconds after which to ask again for a slot, where ``reserve`` returns None."""
+    longest_sleep = math.inf
+    """Seconds after which a request that waits for its slot asks whether it was missed."""
+
     def __init__(
         self,
         per_minute: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         closes_in: Callable[[], float] = lambda: math.inf,
     ) -> None:
-        self._interval = 60.0 / (per_minute * SHARE_OF_LIMIT) if per_minute else 0.0
+        self._interval = interval_of(per_minute) if per_minute else 0.0
         self._clock = clock
         self._closes_in = closes_in
         self._next = -math.inf
@@ -47,14 +57,16 @@ class Pace:
         self.stopped = False
         self.held = False
         """Whether no request may be sent for the time being; may be set by another thread."""
+        self.waiting = 0
+        """Requests that wait for a turn."""
 
     @property
     def ended(self) -> bool:
         """Whether no further request may be sent."""
         return self.stopped or self._closes_in() <= 0
 
-    def reserve(self) -> float:
-        """Take the next slot and return when it is, by the clock."""
+    def reserve(self) -> float | None:
+        """Take the next slot and return when it is, by the clock; None: it is not known yet."""
         now = self._clock()
         # A longer break is not made up for.
         due = self._next if now - self._next < MADE_UP_FOR else now
@@ -74,6 +86,9 @@ class Pace:
     def pause(self, seconds: float) -> None:
         """Send no request for so long: a vendor that asks one request to wait means them all."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
+
+    def close(self) -> None:
+        """End what was started for it; no request is sent afterwards."""
 
 
 def paced(conversation: Conversation[T], pace: Pace) -> Conversation[T]:
@@ -134,7 +149,7 @@ class _Turns:
         """
         if isinstance(step, Request):
             if not (yield from self._turn_came()):
-                raise NotSentError("the delivery was stopped")
+                raise NotSentError("the delivery was stopped before this request", stopped=True)
             self._slot = None
             self._wrote = self._wrote or step.effect == "write"
         elif step == SignIn():
@@ -151,6 +166,18 @@ class _Turns:
 
         A slot that was taken already is kept unless it was missed since.
         """
+        pace = self._pace
+        pace.waiting += 1
+        try:
+            yield from self._wait()
+        finally:
+            pace.waiting -= 1
+        ended = pace.ended
+        if ended and not self._wrote:
+            raise StoppedError
+        return not ended
+
+    def _wait(self) -> Conversation[None]:
         pace, slot, waited = self._pace, self._slot, False
         while not pace.ended:
             if pace.held:
@@ -159,12 +186,11 @@ class _Turns:
             if slot is None or pace.missed(slot):
                 # If it had one, it queues up behind the others again.
                 slot, waited = pace.reserve(), False
+            if slot is None:
+                yield Sleep(pace.until_reserved, "")
+                continue
             if waited or (seconds := pace.until(slot)) <= 0:
                 break
-            yield Sleep(seconds, "")
-            waited = True
+            yield Sleep(min(seconds, pace.longest_sleep), "")
+            waited = seconds <= pace.longest_sleep
         self._slot = slot
-        ended = pace.ended
-        if ended and not self._wrote:
-            raise StoppedError
-        return not ended

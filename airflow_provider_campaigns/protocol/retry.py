@@ -143,7 +143,7 @@ class _Exchange:
         try:
             response: Response = yield request
         except NotSentError as error:
-            raise _AgainError(VendorUnavailableError(vendor, f"no connection: {error}")) from error
+            raise _AgainError(VendorUnavailableError(vendor, error.what_happened)) from error
         except OversizedReplyError as error:
             raise OutcomeUnknownError(vendor, str(error)) from error
         except NoReplyError as error:

@@ -104,6 +104,15 @@ class Send(ABC):
         return [*self.recipient_fields]
 
     @property
+    def channel(self) -> str:
+        """
+        By what people are contacted (``sms``, ``call`` …), for caps; empty: nobody is contacted.
+
+        Default: the vendor, whose campaign says it.
+        """
+        return self.vendor
+
+    @property
     def own_fields(self) -> Sequence[str]:
         """
         The vendor's fields that a source may spell with other case, blanks and underscores.

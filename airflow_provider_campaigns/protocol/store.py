@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 
 class Store(Protocol):
@@ -16,3 +17,11 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Delete the value, if there is one."""
+
+
+@runtime_checkable
+class TransactionalStore(Store, Protocol):
+    """A store in which several steps are one."""
+
+    def atomically(self, do: Callable[[], None]) -> None:
+        """Do something of which all is stored, or nothing; it may be done twice, and none of it counts if it raises."""

@@ -26,7 +26,7 @@ T = TypeVar("T")
 # Seconds before the first attempt and the longest ones before later attempts; Airflow 3 itself makes several of each.
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 15.0
-# Seconds between two looks at whether the task is to end.
+# Seconds between two checks whether the task is to end.
 POLL_SECONDS = 0.1
 
 

@@ -37,9 +37,9 @@ from airflow_provider_campaigns.transports.log_filter import install_log_filter
 from airflow_provider_campaigns.transports.settings import TransportSettings
 from airflow_provider_campaigns.transports.tokens import InMemoryTokens, TokenMemory
 from airflow_provider_campaigns.transports.wire import (
+    WaitLog,
     WireRequest,
     log_reply,
-    log_wait,
     short_reason,
     wire_request,
 )
@@ -63,6 +63,7 @@ class Driver(ABC):
         self._dialect = dialect
         self._settings = settings
         self._tokens = tokens or InMemoryTokens()
+        self._waits = WaitLog()
         install_log_filter()
 
     @abstractmethod
@@ -122,7 +123,7 @@ class Driver(ABC):
             case Request():
                 return view.reply(step, await self._send(step))
             case Sleep():
-                log_wait(step)
+                self._waits.note(step)
                 return await self._wait(step.seconds)
             case SignIn(stale):
                 async with self._alone():

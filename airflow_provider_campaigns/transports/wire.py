@@ -6,7 +6,8 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import urlencode
@@ -22,6 +23,10 @@ from airflow_provider_campaigns.transports.body import ACCEPT_ENCODING, ReplyErr
 from airflow_provider_campaigns.transports.settings import TransportSettings, split_address
 
 log = logging.getLogger(__name__)
+
+# The log has one line in so many seconds about waits for the same reason; and so many reasons are remembered.
+SECONDS_BETWEEN_LINES = 60.0
+MOST_REASONS = 100
 
 _AUTHORITY = re.compile(r"https?://[^/?#]*")
 # As RFC 9110 has it, without what it calls obsolete: visible ASCII, with blanks between.
@@ -109,10 +114,32 @@ def log_reply(request: Request, status: int | str, started: float) -> None:
         log.debug("%s %s: %s in %.0f ms", request.method, path, status, (time.monotonic() - started) * 1000)
 
 
-def log_wait(sleep: Sleep) -> None:
-    """Log that a conversation waits, and why; a wait for its turn, which has no reason, may come with every request."""
-    if sleep.reason:
-        log.info("waiting %.1f s: %s", sleep.seconds, sleep.reason)
+class WaitLog:
+    """
+    Logs why conversations wait: of the same reason one line a minute, with the number of waits since the last.
+
+    A vendor that asks to wait asks all requests that are in flight.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._logged: dict[str, float] = {}
+        self._more: Counter[str] = Counter()
+
+    def note(self, sleep: Sleep) -> None:
+        """Log a wait, unless the log has its reason; one for the turn of a request has none."""
+        if not sleep.reason:
+            return
+        now, logged = self._clock(), self._logged.get(sleep.reason)
+        if logged is not None and now - logged < SECONDS_BETWEEN_LINES:
+            self._more[sleep.reason] += 1
+            return
+        if len(self._logged) >= MOST_REASONS:
+            self._logged.clear()
+        self._logged[sleep.reason] = now
+        more = self._more.pop(sleep.reason, 0)
+        others = f" ({more:,} more waits for it since the last line)" if more else ""
+        log.info("waiting %.1f s: %s%s", sleep.seconds, sleep.reason, others)
 
 
 def short_reason(error: BaseException, timeout: float, outer: BaseException | None) -> str:

@@ -118,7 +118,10 @@ def run(airflow: AirflowProcess, sandbox: SandboxClient, data: Path, chat: str) 
         code = re.sub(r"poke_interval=\d+", "poke_interval=0.2", code)
         if not AIRFLOW_V_3_0_PLUS:
             code = code.replace("from airflow.sdk import", "from airflow.providers.common.compat.sdk import")
-        return airflow.run_file(f"import os\n\nos.environ.update({variables!r})\n{code}")
+        # Not in the file: Airflow stores its text.
+        (data / "connections").write_text(json.dumps(variables))
+        prelude = f"import json, os\n\nos.environ.update(json.load(open({str(data / 'connections')!r})))\n"
+        return airflow.run_file(prelude + code)
 
     return run_recipe
 

@@ -85,6 +85,7 @@ class TestSingle:
             "duplicate": 0,
             "rejected": 0,
             "invalid": 0,
+            "capped": 0,
             "unsent": 0,
             "unknown": 0,
             "requests": 1,

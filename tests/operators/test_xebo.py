@@ -61,6 +61,7 @@ class TestLinks:
             "duplicate": 0,
             "rejected": 0,
             "invalid": 0,
+            "capped": 0,
             "unsent": 0,
             "unknown": 0,
             "requests": 2,

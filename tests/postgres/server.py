@@ -20,7 +20,12 @@ class PostgresServer:
     A server with one empty database, ``postgres``, in which everybody on this machine who finds it may do everything.
 
     It listens on no port. PostgreSQL refuses to run as root, so root starts it as the user ``postgres``.
+
+    :param settings: of the server, beside those that are always set.
     """
+
+    def __init__(self, **settings: Any) -> None:
+        self._settings = {"fsync": "off", **settings}
 
     def __enter__(self) -> Self:
         self.folder = Path(mkdtemp(prefix="campaigns-postgres-"))
@@ -30,9 +35,17 @@ class PostgresServer:
             shutil.chown(self.folder, "postgres", "postgres")
         self._data = str(self.folder / "data")
         self._run("initdb", "--auth=trust", f"--username={USER}", "--encoding=UTF8", "--locale=C", "--no-sync")
-        options = f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync=off"
-        self._run("pg_ctl", "start", "--wait", f"--log={self.folder}/log", f"--options={options}")
+        self._start("start")
         return self
+
+    def restart(self) -> None:
+        """End all sessions, stop the server, and start it again."""
+        self._start("restart", "--mode=fast")
+
+    def _start(self, *command: str) -> None:
+        settings = {"listen_addresses": "", "unix_socket_directories": self.folder, **self._settings}
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        self._run("pg_ctl", *command, "--wait", f"--log={self.folder}/log", f"--options={options}")
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._run("pg_ctl", "stop", "--wait", "--mode=immediate")

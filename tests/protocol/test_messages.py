@@ -123,3 +123,14 @@ def test_a_failure_on_the_wire_hides_addresses(kind: Any) -> None:
 
 def test_progress_has_no_details_unless_given() -> None:
     assert PollResult("done", "COMPLETED") == PollResult("done", "COMPLETED", {})
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (NotSentError("connection refused"), "no connection: connection refused"),
+        (NotSentError("the delivery was stopped", stopped=True), "the delivery was stopped"),
+    ],
+)
+def test_a_request_that_did_not_leave_because_the_delivery_was_stopped_says_so(error: NotSentError, text: str) -> None:
+    assert error.what_happened == text

@@ -14,7 +14,7 @@ from airflow_provider_campaigns.protocol.messages import Request, Sleep
 from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.transports.settings import TransportSettings
 from airflow_provider_campaigns.transports.tokens import InMemoryTokens
-from airflow_provider_campaigns.transports.wire import log_wait, wire_request
+from airflow_provider_campaigns.transports.wire import WaitLog, wire_request
 from tests.transports.conftest import AcmeDialect, Driver
 from tests.transports.faulty_server import FaultyServer
 
@@ -192,13 +192,25 @@ def test_a_token_is_given_out_until_a_minute_before_it_ends() -> None:
     assert tokens.recall() is None
 
 
-def test_a_wait_is_logged_with_its_reason_and_one_for_the_turn_of_a_request_is_not(
+def test_waits_are_logged_once_a_minute_with_their_reason_and_those_for_the_turn_of_a_request_are_not(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("airflow_provider_campaigns"), "propagate", True)
     caplog.set_level(logging.INFO, logger="airflow_provider_campaigns")
 
-    log_wait(Sleep(0.6, ""))
-    log_wait(Sleep(30, "Max limit exceeded", throttled=True))
+    now = [0.0]
+    waits = WaitLog(clock=lambda: now[0])
 
-    assert caplog.messages == ["waiting 30.0 s: Max limit exceeded"]
+    waits.note(Sleep(0.6, ""))
+    for second in (0, 1, 2, 59):
+        now[0] = second
+        waits.note(Sleep(30, "Max limit exceeded", throttled=True))
+    waits.note(Sleep(1, "HTTP 503"))
+    now[0] = 61
+    waits.note(Sleep(20, "Max limit exceeded", throttled=True))
+
+    assert caplog.messages == [
+        "waiting 30.0 s: Max limit exceeded",
+        "waiting 1.0 s: HTTP 503",
+        "waiting 20.0 s: Max limit exceeded (3 more waits for it since the last line)",
+    ]

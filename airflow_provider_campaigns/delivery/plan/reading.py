@@ -19,6 +19,7 @@ from airflow_provider_campaigns.delivery.record.outcome import Outcome, outcome
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
 from airflow_provider_campaigns.identity import AllowList, spellings
 from airflow_provider_campaigns.masking import mask
+from airflow_provider_campaigns.protocol.history import MAYBE_SUPPRESSED, SUPPRESSED
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.send import Contact, Send
@@ -37,7 +38,7 @@ REPEATED_PERSON = "an earlier row has the same phone number or e-mail address"
 EXCLUDED = "in exclude"
 MAYBE_EXCLUDED = "may be somebody in exclude: a national form, and no region says of which country"
 NOT_ALLOWED = "not in only_recipients of the connection"
-LEFT_OUT = frozenset({EXCLUDED, MAYBE_EXCLUDED, NOT_ALLOWED})
+LEFT_OUT = frozenset({EXCLUDED, MAYBE_EXCLUDED, NOT_ALLOWED, SUPPRESSED, MAYBE_SUPPRESSED})
 """Reasons of contacts that could be sent, but are not to be."""
 _EXCLUSION_REASONS = {Excluded.YES: EXCLUDED, Excluded.MAYBE: MAYBE_EXCLUDED}
 

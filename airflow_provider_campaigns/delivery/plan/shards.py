@@ -84,6 +84,7 @@ def shard_contacts(
     :return: paths or URLs of ``shard-<number>-of-<shards>-<fingerprint>.jsonl``.
     :raises InputError: the contacts cannot be read, or there are none; the folder cannot be written to, or was cut in
         another way.
+    :raises LedgerError: what an earlier try wrote there is damaged.
     """
     cut = _Cut(_number(shards), tuple([key] if isinstance(key, str) else key), known_region(region))
     if not cut.key or not all(isinstance(name, str) and name for name in cut.key):
@@ -276,7 +277,10 @@ class _ShardFolder:
         names = self._cut.names()
         with open_text(file) as text:
             for line in text:
-                value = json.loads(line)
+                try:
+                    value = json.loads(line)
+                except (ValueError, RecursionError):
+                    raise LedgerError(f"{file} is damaged") from None
                 fields: Mapping[str, Any] = value if isinstance(value, dict) else {}
                 yield self._cut.place(fields, names, line.encode("utf-8", "surrogatepass"))[1]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,6 +31,7 @@ from airflow_provider_campaigns.delivery.record.try_record import (
 )
 from airflow_provider_campaigns.exceptions import LedgerError
 from airflow_provider_campaigns.masking import mask
+from airflow_provider_campaigns.protocol.store import TransactionalStore
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.record.outcome import Outcome
@@ -56,6 +57,10 @@ Resend = Literal["no", "if_cleared", "always"]
 
 RESEND_ALL = {"on_cleared": "resend"}
 """What a person chooses to send to everybody again."""
+
+
+class _SupersededError(LedgerError):
+    """A later try has taken over."""
 
 
 class Ledger:
@@ -360,22 +365,44 @@ class Ledger:
         """
         self._own.copy = Copy(self.try_number, query)
 
-    def record(self, change: Change) -> None:
+    def record(self, change: Change, along: Callable[[bool], None] = lambda intends: None) -> None:
         """
         Store what is known and what comes next, in one write.
 
         :param change: nothing of its ``intended`` and ``resent`` rows may be sent before this returns.
+        :param along: stores what belongs to it elsewhere, before it or in the same transaction; given whether what is
+            intended is stored. It may be called twice.
         :raises LedgerError: a later try has taken over; nothing may be sent any more.
         """
         # Until all of it is stored nothing of it counts, and it may be tried again.
         own = self._own.after(change)
-        self._write(own)
-        if (change.intended or change.resent) and not self._claim.holds:
+        intends = bool(change.intended or change.resent)
+
+        def store() -> None:
+            along(intends)
+            self._write(own)
+            if intends and not self._claim.holds:
+                raise _SupersededError("a later try of this task has begun; this one sends nothing more")
+
+        def store_known() -> None:
+            along(False)
+            self._write(self._own.after(replace(change, intended=(), resent=())))
+
+        try:
+            self._atomically(store)
+        except _SupersededError:
             with suppress(Exception):
                 # Airflow may refuse the writes of a process whose task instance was started again.
-                self._write(self._own.after(replace(change, intended=(), resent=())))
-            raise LedgerError("a later try of this task has begun; this one sends nothing more")
+                self._atomically(store_known)
+            raise
         self._own = own
+
+    def _atomically(self, do: Callable[[], None]) -> None:
+        """Do it as one step, where the store can; else as steps in an order in which each may be the last."""
+        if isinstance(self._store, TransactionalStore):
+            self._store.atomically(do)
+        else:
+            do()
 
     def finish(self, receipt: Receipt, end: tuple[int, str] | None = None) -> None:
         """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, get_args
 if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.send import ContactReply
 
-Status = Literal["accepted", "duplicate", "rejected", "invalid", "unsent", "unknown"]
+Status = Literal["accepted", "duplicate", "rejected", "invalid", "capped", "unsent", "unknown"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 

@@ -40,7 +40,7 @@ def read_outcomes(path: str | os.PathLike[str] | Mapping[str, Any], status: Stat
         folder, the outcomes are read from the XCom of the task that sent, which only a task of Airflow can.
     :param status: only outcomes with this status; default all.
     :raises InputError: there are no outcomes: the folder is none, or one of other folders, or the XCom is gone; or
-        ``status`` is not one of the six.
+        ``status`` is not one of the seven.
     :raises LedgerError: the outcomes are damaged; raised while they are read.
     """
     if status is not None and status not in STATUSES:

@@ -16,13 +16,13 @@ class Receipt(TypedDict):
     """
     What became of the contacts, as counts; no recipient is named.
 
-    ``contacts`` is the number of rows, and the sum of the six statuses; ``requests`` the calls that took contacts to
-    the vendor, over all tries; ``normalised`` the rows whose phone number, e-mail address or id was cleaned, so that it
-    is not sent as it stands in the source; ``outcomes_path`` the folder of outcomes, None when they are in the XCom
-    ``outcomes``: then ``outcomes_xcom`` names the task instance that has it. ``read_outcomes`` takes the receipt in
-    either case. ``request_ids`` are the vendor's ids of the accepted contacts, in the order of the source; there only
-    if the vendor gives ids, and for at most 500. ``warning`` is there only when something about the campaign needs
-    attention.
+    ``contacts`` is the number of rows, and the sum of the seven statuses; ``requests`` the calls that took contacts to
+    the vendor, over all tries, also if it refused them; ``normalised`` the rows whose phone number, e-mail address or
+    id was cleaned, so that it is not sent as it stands in the source; ``outcomes_path`` the folder of outcomes, None
+    when they are in the XCom ``outcomes``: then ``outcomes_xcom`` names the task instance that has it.
+    ``read_outcomes`` takes the receipt in either case. ``request_ids`` are the vendor's ids of the accepted contacts,
+    in the order of the source; there only if the vendor gives ids, and for at most 500. ``warning`` is there only when
+    something about the campaign needs attention.
     """
 
     vendor: str
@@ -32,6 +32,7 @@ class Receipt(TypedDict):
     duplicate: int
     rejected: int
     invalid: int
+    capped: int
     unsent: int
     unknown: int
     requests: int
@@ -70,6 +71,7 @@ def make_receipt(
         duplicate=counts.get("duplicate", 0),
         rejected=counts.get("rejected", 0),
         invalid=counts.get("invalid", 0),
+        capped=counts.get("capped", 0),
         unsent=counts.get("unsent", 0),
         unknown=counts.get("unknown", 0),
         requests=requests,

@@ -47,6 +47,7 @@ from airflow_provider_campaigns.exceptions import (
     LedgerError,
     SendWindowClosedError,
 )
+from airflow_provider_campaigns.protocol.history import ContactHistory, NoHistory
 from airflow_provider_campaigns.protocol.send import Concludes, Send
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Delivery:
     :param batch_size: contacts per request.
     :param max_concurrency: requests in flight; more unknown ones in a row, and the vendor counts as failing.
     :param limits: what makes a failure of a delivery.
+    :param history: of all deliveries: whom this one may not contact; default none.
     :param whole: check all contacts before the first request, however many there are.
     :param progress: given the counts after every round.
     :param closes_in: seconds from now after which no request may be sent.
@@ -84,6 +86,7 @@ class Delivery:
     batch_size: int
     max_concurrency: int
     limits: Limits
+    history: ContactHistory = field(default_factory=NoHistory)
     whole: bool = False
     progress: Callable[[Mapping[str, int]], None] = lambda counts: None
     closes_in: Callable[[], float] = lambda: math.inf
@@ -163,9 +166,9 @@ class Delivery:
         """
         complete = self.is_complete(header)
         self.ledger.start(header, self.reading.left_out())
-        self._earlier = EarlierTries(self.send, self.ledger, self.outcomes, self.limits)
+        self._earlier = EarlierTries(self.send, self.ledger, self.outcomes, self.limits, self.history)
         self.outcomes.begin(self._description(header).as_json())
-        self._record = WriteBuffer(self.ledger, self.outcomes, self._earlier, self.clock)
+        self._record = WriteBuffer(self.ledger, self.outcomes, self._earlier, self.history, self.clock)
         self._before = self._totals()
         self.begun = True
         if complete and self.ledger.receipt:

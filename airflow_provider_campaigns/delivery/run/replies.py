@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 
 from airflow_provider_campaigns.delivery.plan.reading import masked
-from airflow_provider_campaigns.delivery.record.outcome import Outcome, replied
+from airflow_provider_campaigns.delivery.record.outcome import Outcome, outcome, replied
 from airflow_provider_campaigns.delivery.run.resume import EarlierTries, Numbered
 from airflow_provider_campaigns.delivery.run.senders import Answer, Ticket
 from airflow_provider_campaigns.exceptions import (
@@ -18,11 +18,16 @@ from airflow_provider_campaigns.exceptions import (
     RequestRejectedError,
     VendorUnavailableError,
 )
+from airflow_provider_campaigns.protocol.history import HeldBack
 from airflow_provider_campaigns.protocol.pace import StoppedError
 from airflow_provider_campaigns.protocol.send import ContactReply, Send
 
 # Errors that show that a request did not arrive: refused, never connected, stopped, not even made.
 NOT_ARRIVED = (CallRefusedError, VendorUnavailableError, StoppedError, InputError)
+
+
+# Why a contact that may have been sent to is not sent to again.
+MAYBE_SENT = "it may have been sent, and is not sent again: {}"
 
 
 class Fate(Enum):
@@ -33,6 +38,11 @@ class Fate(Enum):
     KEEP_OPEN = auto()
     SEND_TO_MISSING = auto()
     SETTLED = auto()
+
+
+def was_refused(answer: Answer) -> bool:
+    """Whether a request arrived, and the vendor refused the call."""
+    return answer.left and isinstance(answer.error, CallRefusedError)
 
 
 def fate_of(answer: Answer, send: Send, earlier: EarlierTries, *, stopping: bool) -> Fate:
@@ -70,6 +80,19 @@ def sent_to_missing(answer: Answer, earlier: EarlierTries) -> Ticket:
     found = [replied(row, contact.key, reply) for (row, contact), reply in pairs if reply.status != "unknown"]
     missing = replace(ticket, contacts=_missing(answer), others=[*ticket.others, *found])
     return replace(earlier.again(missing), intended=True)
+
+
+def without(ticket: Ticket, held: Mapping[int, HeldBack]) -> Ticket:
+    """Return a ticket without the contacts that history holds back; one that may have been sent to is unknown."""
+    lines = [
+        outcome(row, contact.key, *(("unknown", MAYBE_SENT.format(held[row].reason)) if ticket.resent else held[row]))
+        for row, contact in ticket.contacts
+        if row in held
+    ]
+    if not lines:
+        return ticket
+    contacts = [contact for contact in ticket.contacts if contact[0] not in held]
+    return replace(ticket, contacts=contacts, others=[*ticket.others, *lines])
 
 
 def replies_of(answer: Answer) -> Sequence[ContactReply]:

@@ -15,6 +15,7 @@ from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.run.limits import Limits
 from airflow_provider_campaigns.delivery.run.senders import Ticket
 from airflow_provider_campaigns.delivery.run.tally import OutcomeTally
+from airflow_provider_campaigns.protocol.history import ContactHistory
 from airflow_provider_campaigns.protocol.send import Contact, LooksUp, Send
 
 # Status and reason of contacts that were not dealt with when a try ended.
@@ -43,11 +44,13 @@ class EarlierTries:
     :param ledger: their record.
     :param outcomes: their outcomes.
     :param limits: whether, and how often, contacts are sent to again whose outcome is unknown.
+    :param history: knows whom they held back.
     :raises LedgerError: outcomes are damaged.
     """
 
-    def __init__(self, send: Send, ledger: Ledger, outcomes: Outcomes, limits: Limits) -> None:
+    def __init__(self, send: Send, ledger: Ledger, outcomes: Outcomes, limits: Limits, history: ContactHistory) -> None:
         self._send = send
+        self._history = history
         self._ledger = ledger
         self._resend = limits.on_unknown == "resend"
         self._max_resends = limits.max_resends
@@ -161,8 +164,16 @@ class EarlierTries:
         ]
 
     def _known(self, batch: Batch) -> list[Outcome]:
-        """Return the outcomes of a batch that an earlier try stored, and did not settle."""
-        rows = range(batch.rows.first, batch.rows.last + 1) if batch.earlier and self._stored else ()
+        """Return the outcomes of a batch that an earlier try stored, or decided, and did not settle."""
+        if not batch.earlier:
+            return []
+        rows = range(batch.rows.first, batch.rows.last + 1) if self._stored else ()
         lines = [self._stored[row] for row in rows if row in self._stored]
+        held = self._history.held_back(*batch.rows)
+        lines += [
+            outcome(row, contact.key, *held[row])
+            for row, contact in batch.contacts
+            if row in held and row not in self._stored
+        ]
         sends_again = self._resend or self._send.safe_to_resend
         return [line for line in lines if not (sends_again and line["status"] == "unknown")]

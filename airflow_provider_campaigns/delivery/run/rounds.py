@@ -23,6 +23,7 @@ from airflow_provider_campaigns.delivery.run.replies import (
     replies_of,
     sent_again,
     sent_to_missing,
+    was_refused,
 )
 from airflow_provider_campaigns.delivery.run.resume import EarlierTries
 from airflow_provider_campaigns.delivery.run.senders import Answer, Senders, Ticket
@@ -98,6 +99,7 @@ class Rounds:
         self._kept_open = 0
         self._again: list[tuple[Ticket, Answer]] = []
         self._answered = False
+        self._first = 1
         self._exhausted = False
         # Seconds that the last round took to be stored, and that the last request took.
         self._storing = 0.0
@@ -126,12 +128,13 @@ class Rounds:
                 if self._until_closing() == 0:
                     self._stopping.stop(SendWindowClosedError("the send window has closed; the rest was not sent"))
                 tickets = self._next_tickets(batches)
-                self._store(tickets, batches)
+                left = self._store(tickets, batches)
+                held_back, tickets = len(left) < len(tickets), left
                 self._submit(tickets)
                 tickets = []
                 if self._in_flight:
                     self._collect()
-                elif self._exhausted or self._stopping.error:
+                elif not held_back and (self._exhausted or self._stopping.error):
                     self._record.flush()
                     break
         except Exception as error:
@@ -142,7 +145,7 @@ class Rounds:
         """Return what to send next, as much as may be open; settle batches that need no request."""
         tickets: list[Ticket] = []
         # The first request goes alone: a wrong campaign or password is refused once, not once per request in flight.
-        most = AHEAD * self._max_concurrency if self._answered else 1
+        most = AHEAD * self._max_concurrency if self._answered else self._first
         while self._open < most and len(self._record.lines) < MOST_LINES and not self._stopping.error:
             batch = next(batches, None)
             if batch is None:
@@ -156,12 +159,21 @@ class Rounds:
                 self._record.settle(batch, ticket.others)
         return [*self._send_again(), *tickets]
 
-    def _store(self, tickets: Sequence[Ticket], batches: Lookahead[Batch]) -> None:
-        """Store what was answered, then what comes next; meanwhile the batches after that are read."""
+    def _store(self, tickets: Sequence[Ticket], batches: Lookahead[Batch]) -> list[Ticket]:
+        """
+        Store what was answered, then what comes next; meanwhile the batches after that are read.
+
+        :return: what is sent of what comes next.
+        """
         began = self._clock()
-        self._record.store(tickets, meanwhile=lambda: self._read_on(batches))
+        left = self._record.store(tickets, meanwhile=lambda: self._read_on(batches))
         self._storing = self._clock() - began
+        self._open -= len(tickets) - len(left)
+        if tickets and not left:
+            # Those whom history holds back must not come one by one.
+            self._first = min(2 * self._first, AHEAD * self._max_concurrency)
         self._progress(self._record.counts)
+        return left
 
     def _read_on(self, batches: Lookahead[Batch]) -> None:
         # Ended before anything was read, the source must not be opened in another thread.
@@ -227,7 +239,7 @@ class Rounds:
         self._answered = True
         ticket = answer.ticket
         fate = fate_of(answer, self._send, self._earlier, stopping=self._stopping.error is not None)
-        if fate is not Fate.NOT_SENT and ticket.looks_up_since is None:
+        if ticket.looks_up_since is None and (fate is not Fate.NOT_SENT or was_refused(answer)):
             self._record.request()
         match fate:
             case Fate.NOT_SENT:

@@ -111,6 +111,7 @@ class ThreadedSenders:
     :param concurrency: tickets in flight.
     :param per_minute: requests a minute, None for no limit.
     :param closes_in: seconds after which no request may be sent; each asks when its turn has come.
+    :param pace: in place of one of its own: when requests may be sent.
     """
 
     def __init__(
@@ -119,11 +120,13 @@ class ThreadedSenders:
         make_transport: Callable[[Callable[[float], Any], Callable[[Callable[[], Any]], Any]], SendingTransport],
         concurrency: int,
         per_minute: float | None = None,
+        *,
         closes_in: Callable[[], float] = lambda: math.inf,
+        pace: Pace | None = None,
     ) -> None:
         self._send = send
         self._make_transport = make_transport
-        self._pace = Pace(per_minute, closes_in=closes_in)
+        self._pace = pace or Pace(per_minute, closes_in=closes_in)
         self._answers: Mailbox[Answer] = Mailbox()
         self._turns = asyncio.Semaphore(concurrency)
         self._loop: asyncio.AbstractEventLoop
@@ -150,6 +153,7 @@ class ThreadedSenders:
         self.stop()
         self.abandon()
         self._end()
+        self._pace.close()
 
     def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._left.set)

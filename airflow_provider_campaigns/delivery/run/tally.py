@@ -11,7 +11,7 @@ from airflow_provider_campaigns.delivery.record.outcome import Outcome, Status
 # Different reasons that are kept per status; the others are only counted.
 MOST_REASONS = 5
 # Statuses whose reasons are logged.
-EXPLAINED: tuple[Status, ...] = ("invalid", "rejected", "unknown")
+EXPLAINED: tuple[Status, ...] = ("invalid", "capped", "rejected", "unknown")
 
 
 class OutcomeTally:

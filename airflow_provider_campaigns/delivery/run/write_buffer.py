@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from airflow_provider_campaigns.delivery.plan.batches import Batch
@@ -28,9 +28,12 @@ from airflow_provider_campaigns.delivery.record.ledger import Change, Checkpoint
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.ranges import Rows
+from airflow_provider_campaigns.delivery.run.history_entries import HistoryEntries
+from airflow_provider_campaigns.delivery.run.replies import without
 from airflow_provider_campaigns.delivery.run.resume import EarlierTries
 from airflow_provider_campaigns.delivery.run.senders import Ticket
 from airflow_provider_campaigns.delivery.run.tally import OutcomeTally
+from airflow_provider_campaigns.protocol.history import ContactHistory, HeldBack
 
 # Seconds between two parts in object storage, unless there are very many outcomes.
 BETWEEN_PARTS = 5.0
@@ -45,6 +48,7 @@ class WriteBuffer:
     :param ledger: gets settlements, intents and counts.
     :param outcomes: gets a part for every ``store``, or when one is due.
     :param earlier: what earlier tries did; it learns what is stored here.
+    :param history: of all deliveries; it is stored with the ledger, in the same transaction if it keeps that, too.
     :param clock: seconds, monotonic.
     """
 
@@ -53,9 +57,11 @@ class WriteBuffer:
         ledger: Ledger,
         outcomes: Outcomes,
         earlier: EarlierTries,
+        history: ContactHistory,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
+        self._history = history
         self._outcomes = outcomes
         self._earlier = earlier
         self.tally: OutcomeTally = earlier.tally
@@ -73,6 +79,7 @@ class WriteBuffer:
         self.lines: list[Outcome] = []
         self._added = OutcomeTally()
         self._settled: list[Rows] = []
+        self._ended: list[tuple[Batch, Sequence[Outcome]]] = []
         self._released: list[Rows] = []
         self._checkpoint: Checkpoint | None = None
         self._requests = 0
@@ -92,6 +99,7 @@ class WriteBuffer:
         self._added.add(lines)
         self.tally.add(lines)
         self._settled.append(batch.rows)
+        self._ended.append((batch, lines))
         self._reach(batch)
 
     def release(self, rows: Rows) -> None:
@@ -103,7 +111,7 @@ class WriteBuffer:
         self._checkpoint = max(self._checkpoint or checkpoint, checkpoint)
 
     def _write(self) -> None:
-        """Write the outcomes, in place of a part that is not full, or of which the ledger could not be told."""
+        """Write the outcomes, in place of a part that is not full, or that the ledger could not record."""
         if self._held or self.lines:
             lines = [*self._part, *self._held, *self.lines]
             self._outcomes.write(lines, again=self._lines_written or bool(self._part))
@@ -119,13 +127,16 @@ class WriteBuffer:
         text = pack(self.lines) if self.lines else ""
         return text if self._held_characters + len(text) <= MOST_CHARACTERS else None
 
-    def store(self, tickets: Sequence[Ticket], meanwhile: Callable[[], None] = lambda: None) -> None:
+    def store(self, tickets: Sequence[Ticket], meanwhile: Callable[[], None] = lambda: None) -> list[Ticket]:
         """
         Store what is known, the outcomes first, and what is to be sent next.
 
         :param tickets: none of them may be sent before this returns.
         :param meanwhile: called once the outcomes are written: starts what may run while the ledger is.
+        :return: the tickets that are sent, without contacts that history holds back; those of which it holds back all
+            are settled.
         """
+        held_back: Mapping[int, HeldBack] = {}
         hold = self._to_hold()
         if hold is None:
             self._write()
@@ -133,17 +144,18 @@ class WriteBuffer:
         if self._lines_written or self._settled or self._released or self._requests or tickets:
             for ticket in tickets:
                 self._reach(ticket.batch)
-            self._record(
-                intended=[ticket.batch.rows for ticket in tickets if not ticket.intended],
-                resent=[row for ticket in tickets if ticket.counted for row, _ in ticket.contacts],
-                hold=hold or "",
-            )
+            held_back = self._record(tickets, hold or "")
             self._earlier.settled.update(self._settled)
         if tickets and self._first_intent:
             # Until now nobody on the lists of unsent contacts was sent to; from now on they may be.
             self._outcomes.forget_earlier()
             self._first_intent = False
         self._stored(hold or "")
+        left = [without(ticket, held_back) for ticket in tickets]
+        for ticket in left:
+            if not ticket.contacts:
+                self.settle(ticket.batch, ticket.others)
+        return [ticket for ticket in left if ticket.contacts]
 
     def flush(self) -> None:
         """Write a part of the outcomes that the ledger holds."""
@@ -179,23 +191,28 @@ class WriteBuffer:
         except Exception:
             self.tally.subtract(self._added)
             with suppress(Exception):
-                self._ledger.record(Change(counts={"requests": self._requests}, released=self._released))
+                entries = HistoryEntries(self._history, (), self._released)
+                change = Change(counts={"requests": self._requests}, released=self._released)
+                self._ledger.record(change, entries.store)
             raise
         with suppress(Exception):
             self._record()
 
-    def _record(self, intended: Sequence[Rows] = (), resent: Sequence[int] = (), hold: str = "") -> None:
-        """Store in the ledger what is known, and what comes next."""
+    def _record(self, tickets: Sequence[Ticket] = (), hold: str = "") -> Mapping[int, HeldBack]:
+        """Store in the ledger what is known, and what comes next; return whom history holds back, by row."""
+        entries = HistoryEntries(self._history, self._ended, self._released, tickets)
         self._ledger.record(
             Change(
                 settled=self._settled,
                 counts=self._added.counts + Counter(requests=self._requests),
                 unknown=[line["row"] for line in self.lines if line["status"] == "unknown"],
-                intended=intended,
-                resent=resent,
+                intended=[ticket.batch.rows for ticket in tickets if not ticket.intended],
+                resent=[row for ticket in tickets if ticket.counted for row, _ in ticket.contacts],
                 released=self._released,
                 checkpoint=self._checkpoint,
                 hold=hold,
                 stored=self._lines_written,
-            )
+            ),
+            entries.store,
         )
+        return entries.held_back

@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_campaigns.exceptions import CampaignError
 from airflow_provider_campaigns.links.exotel import ExotelCampaignLink, ExotelReportLink, store_links
 from airflow_provider_campaigns.operators.base.choices import TIMING
+from airflow_provider_campaigns.operators.base.contacts import check_on_empty
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt
 from airflow_provider_campaigns.parameters import check_country, only_one, parse_bool, parse_positive_int
 from airflow_provider_campaigns.protocol.polling import MAX_POLL_FAILURES
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_campaigns.hooks.exotel import ExotelHook
+    from airflow_provider_campaigns.operators.base.contacts import OnEmpty
     from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
     from airflow_provider_campaigns.operators.base.timing import OutsideWindow
     from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
@@ -66,8 +68,12 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
     :param numbers: who is rung: a list of phone numbers (also an upstream task's output, or JSON text); this,
         ``lists`` or ``contacts``; sent as given (templated)
     :param lists: ids of contact lists at Exotel (templated)
-    :param contacts: a list of dicts with ``number``, or the path or URL of a .csv, .jsonl, .json or .parquet file with
-        a column ``number``; other columns are not sent (templated)
+    :param contacts: a list of dicts with ``number``, or anything else that the delivering operators take (files,
+        folders, tables), with a column ``number``; other columns are not sent (templated)
+    :param encoding: of text files in ``contacts`` that are neither UTF-8 nor begin with a byte order mark, e.g.
+        ``"cp1252"`` (templated)
+    :param delimiter: between the columns of text files in ``contacts``; default: found from the file (templated)
+    :param on_empty: no contacts, or no numbers, at all: ``"fail"`` (default), or ``"skip"`` the task (templated)
     :param region: country of numbers without ``+``, two letters, e.g. ``IN``; default the connection's ``region``.
         Without either they are only checked for 6 to 15 digits (templated)
     :param call_retries: when to ring again: ``{"number_of_retries": 0 to 3, "interval_mins": minutes, "mechanism":
@@ -125,6 +131,9 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
         "numbers",
         "lists",
         "contacts",
+        "encoding",
+        "delimiter",
+        "on_empty",
         "region",
         "call_retries",
         "send_at",
@@ -158,6 +167,9 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
         numbers: Any = None,
         lists: Any = None,
         contacts: Any = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        on_empty: OnEmpty = "fail",
         region: str | None = None,
         call_retries: Mapping[str, Any] | None = None,
         send_at: datetime | str | None = None,
@@ -192,6 +204,9 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
         self.numbers = numbers
         self.lists = lists
         self.contacts = contacts
+        self.encoding = encoding
+        self.delimiter = delimiter
+        self.on_empty = on_empty
         self.region = region
         self.call_retries = call_retries
         self.send_at = send_at
@@ -237,6 +252,7 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
             "throttle": partial(parse_positive_int, "throttle"),
             "call_duplicate_numbers": partial(parse_bool, "call_duplicate_numbers"),
             "on_cleared": check_on_cleared,
+            "on_empty": check_on_empty,
         }
 
     def execute(self, context: Context) -> Any:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
+from airflow_provider_campaigns.delivery.plan.sources.options import parse_options
 from airflow_provider_campaigns.delivery.record.receipt import make_receipt
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.operators._exotel.lists import ContactLists
 from airflow_provider_campaigns.operators._exotel.recipients import Recipients, recipients
+from airflow_provider_campaigns.operators.base.contacts import check_on_empty, skips_when_empty
 from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
 from airflow_provider_campaigns.operators.base.idempotent_create import IdempotentCreate, task_digest
 from airflow_provider_campaigns.operators.base.metrics import count_contacts
@@ -90,7 +92,11 @@ class CampaignCreation:
     @cached_property
     def _recipients(self) -> Recipients:
         given = {name: unwrap(getattr(self.operator, name)) for name in ("numbers", "lists", "contacts")}
-        return recipients(self.operator.hook, **given, region=self.operator.region)
+        operator = self.operator
+        options = parse_options(operator.encoding, operator.delimiter)
+        values = stored_record(self.context).values
+        with skips_when_empty(operator.on_empty, sent=bool(values.get("id") or values.get("intended"))):
+            return recipients(operator.hook, **given, region=operator.region, options=options)
 
     def _prepare(self, name: str, record: CreationRecord) -> Callable[[], dict[str, Any]]:
         """
@@ -100,6 +106,7 @@ class CampaignCreation:
         """
         operator, whom = self.operator, self._recipients
         check_on_cleared(operator.on_cleared)
+        check_on_empty(operator.on_empty)
         if operator.wait_for_completion and operator.deferrable:
             # What Airflow could not store must come out before there is a campaign.
             make_trigger(operator, Poller(deadline=0.0))

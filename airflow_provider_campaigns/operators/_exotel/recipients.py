@@ -12,8 +12,8 @@ from typing import Any
 
 from airflow_provider_campaigns.delivery.plan.column_names import OwnNames
 from airflow_provider_campaigns.delivery.plan.reading import NATIONAL
-from airflow_provider_campaigns.delivery.plan.sources import Row, Source, open_source
-from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
+from airflow_provider_campaigns.delivery.plan.sources import Options, Row, Source, open_source
+from airflow_provider_campaigns.exceptions import InputError, InvalidContactError, NoContactsError
 from airflow_provider_campaigns.hooks.exotel import ExotelHook
 from airflow_provider_campaigns.identity import AllowList, Person, known_region
 from airflow_provider_campaigns.parameters import only_one, parse_list
@@ -85,14 +85,27 @@ class Recipients:
             raise InputError(name, "the same numbers whenever they are read", "others the second time")
 
 
-def recipients(hook: ExotelHook, *, numbers: Any, lists: Any, contacts: Any, region: str | None = None) -> Recipients:
+def recipients(
+    hook: ExotelHook,
+    *,
+    numbers: Any,
+    lists: Any,
+    contacts: Any,
+    region: str | None = None,
+    options: Options | None = None,
+) -> Recipients:
     """
     Return who is rung.
 
     :param hook: the connection: its ``only_recipients`` counts, and its ``region`` where none is given.
+    :param options: how text files of ``contacts`` are read.
     :raises InputError: not exactly one is given, or one number cannot or must not be rung; its row is named.
     """
-    given = only_one({"numbers": numbers, "lists": lists, "contacts": contacts})
+    three = {"numbers": numbers, "lists": lists, "contacts": contacts}
+    empty = [name for name in ("numbers", "contacts") if _is_empty(three[name])]
+    if len(empty) == 1 and all(value is None or name in empty for name, value in three.items()):
+        raise NoContactsError(empty[0], "at least one contact", "none")
+    given = only_one(three)
     if given == "lists":
         if hook.only_recipients:
             expected = "numbers or contacts: only_recipients of the connection cannot be checked against lists"
@@ -102,8 +115,13 @@ def recipients(hook: ExotelHook, *, numbers: Any, lists: Any, contacts: Any, reg
     if given == "numbers":
         source = open_source([{NUMBER: number} for number in parse_list("numbers", numbers)], "numbers")
     else:
-        source = _with_number(open_source(contacts))
+        source = _with_number(open_source(contacts, options=options))
     return _checked(source, known_region(region) or hook.region, hook.only_recipients)
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a list or a table is given that has no rows; a blank text is nothing that is given."""
+    return value is not None and not isinstance(value, str) and hasattr(value, "__len__") and not len(value)
 
 
 def _with_number(source: Source) -> Source:

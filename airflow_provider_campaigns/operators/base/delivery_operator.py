@@ -16,6 +16,7 @@ from airflow_provider_campaigns.operators.base.delivery_parameters import (
     DEFAULT_MAX_INVALID,
     DEFAULT_MAX_OUTAGE,
     DEFAULT_MAX_RESENDS,
+    LedgerPlace,
 )
 from airflow_provider_campaigns.parameters import parse_bool
 from airflow_provider_campaigns.state.cleared import OnCleared
@@ -92,6 +93,13 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
     :param max_outage: how long the task waits when Airflow cannot be reached (its API server; its database, on Airflow
         2) to store what it sends and sent, in seconds; default 120. Meanwhile no request is begun, and those in flight
         are awaited. Airflow's own attempts come on top: each may take half a minute.
+    :param frequency_cap: how often a person may be contacted, over all deliveries with the same history:
+        ``"1 per 7 days"``, or a list of such; also ``"3 per 30 days per campaign"`` (``vendor``, ``channel``). Who is
+        over it ends as ``capped``. Default: ``[campaigns] frequency_cap``; an empty text for none (templated)
+    :param history_conn_id: id of the Airflow connection to the database that keeps who was contacted when. Default:
+        ``[campaigns] history_conn_id``; an empty text for none (templated)
+    :param ledger: where the record of the tries is kept: in the ``"history"`` database (default where there is one), or
+        in ``"airflow"``, in its state of the task (templated)
     :param preview: do everything but send; shows the first request in the log, recipients masked, and returns a receipt
         in which those that would be sent are ``unsent``, with ``first_rows``: the first five of them, masked.
     :return: a receipt: ``vendor``, ``campaign``, counts by status, ``requests``, ``outcomes_path``. It is also the
@@ -120,6 +128,9 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         "on_cleared",
         "send_window",
         "outside_window",
+        "frequency_cap",
+        "history_conn_id",
+        "ledger",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql", "columns": "json"}
     template_ext: Sequence[str] = (".sql",)
@@ -154,6 +165,9 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         outside_window: OutsideWindow = "wait",
         max_age: timedelta | None = None,
         max_outage: int = DEFAULT_MAX_OUTAGE,
+        frequency_cap: str | Sequence[str] | None = None,
+        history_conn_id: str | None = None,
+        ledger: LedgerPlace | None = None,
         preview: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -180,6 +194,9 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         self.outside_window = outside_window
         self.max_age = max_age
         self.max_outage = max_outage
+        self.frequency_cap = frequency_cap
+        self.history_conn_id = history_conn_id
+        self.ledger = ledger
         self.preview = preview
         self._task: DeliveryTask | None = None
         self._receipt: Receipt | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.operators.base.choices import CHOICES, OnUnknown, check_columns
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.send import Send
 
     DeliveryOperator = CampaignDeliveryOperator[Any]
+
+LedgerPlace = Literal["history", "airflow"]
 
 DEFAULT_MAX_INVALID = 0.5
 DEFAULT_MAX_RESENDS = 3

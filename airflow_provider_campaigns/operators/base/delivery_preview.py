@@ -19,6 +19,7 @@ from airflow_provider_campaigns.operators.base.delivery_parameters import (
     limits_of,
 )
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt
+from airflow_provider_campaigns.operators.base.task_history import check_history
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -34,6 +35,7 @@ def preview_delivery(operator: CampaignDeliveryOperator[Any], context: Context) 
     """
     check_choices(operator)
     limits_of(operator)
+    check_history(operator)
     send = operator.make_send()
     size = batch_size_of(operator, send)
     with TemporaryDirectory() as folder, skips_when_empty(operator.on_empty):

@@ -25,6 +25,7 @@ from airflow_provider_campaigns.operators.base.delivery_parameters import (
 )
 from airflow_provider_campaigns.operators.base.metrics import count_contacts
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt, store_receipt
+from airflow_provider_campaigns.operators.base.task_history import account_of, note_end, open_task_history
 from airflow_provider_campaigns.operators.base.task_records import RESEND_ALL, TaskRecords, open_task_records
 from airflow_provider_campaigns.operators.base.timing import hours_of, wait_or_skip
 from airflow_provider_campaigns.parameters import parse_count
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.record.receipt import Receipt
     from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
     from airflow_provider_campaigns.operators.base.send_window import SendWindow
+    from airflow_provider_campaigns.protocol.pace import Pace
     from airflow_provider_campaigns.protocol.send import Send
 
 
@@ -84,7 +86,15 @@ class DeliveryTask:
             operator.outcomes_path,
             waited=self._waited,
             patience=self._patience,
+            open_history=lambda: open_task_history(operator, self._context, self._patience),
         )
+        try:
+            return self._deliver(records)
+        finally:
+            records.history.close()
+
+    def _deliver(self, records: TaskRecords) -> Receipt:
+        operator = self._operator
         check_choices(operator)
         send = operator.make_send()
         header = header_of(operator, send, records.outcomes, operator.vendor_fields())
@@ -127,7 +137,7 @@ class DeliveryTask:
         concurrency = concurrency_of(operator, send)
         per_minute = hook.requests_per_minute(send.requests_per_minute)
         if per_minute:
-            self._operator.log.info("Requests are sent evenly, at most %g a minute", per_minute)
+            operator.log.info("Requests are sent evenly, at most %g a minute", per_minute)
         return Delivery(
             send=send,
             reading=reading,
@@ -139,15 +149,32 @@ class DeliveryTask:
                 hook.sending_transport(concurrency),
                 concurrency,
                 per_minute,
-                lambda: self._closes_in(),  # noqa: PLW0108 - it changes
+                closes_in=self._until_closing,
+                pace=self._shared_pace(send, records, per_minute),
             ),
             batch_size=batch_size_of(operator, send),
             max_concurrency=concurrency,
             limits=limits_of(operator, records.ledger.on_unknown),
+            history=records.history.of_delivery(
+                send,
+                account_of(hook),
+                records.ledger,
+                outcomes_path=records.outcomes.path,
+                sends_at=operator.sends_at(),
+            ),
             whole=records.mapped,
             conclude=lambda: hook.run(send.conclude()) if isinstance(send, Concludes) else None,
-            closes_in=lambda: self._closes_in(),  # noqa: PLW0108
+            closes_in=self._until_closing,
         )
+
+    def _until_closing(self) -> float:
+        return self._closes_in()
+
+    def _shared_pace(self, send: Send, records: TaskRecords, per_minute: float | None) -> Pace | None:
+        """Return the pace that the tasks of the account share, None where there is no history."""
+        # A page may have a limit for each call; that of a connection holds for all.
+        limit = type(send).__name__ if per_minute == send.requests_per_minute else "all calls"
+        return records.history.pace(f"{limit} {account_of(self._operator.hook)}", per_minute, self._until_closing)
 
     def _preflight(self, delivery: Delivery) -> None:
         """Check everything that can be checked before the first request, and get ready to send."""
@@ -199,6 +226,7 @@ class DeliveryTask:
     def _finish(self, receipt: Receipt, delivery: Delivery) -> Receipt:
         """Report a delivery that came to its end, and fail if that is no success."""
         self._report(receipt, delivery)
+        note_end(delivery.history, "complete", receipt)
         counts, ledger = delivery.counts, delivery.ledger
         error = delivery.limits.failure(
             receipt,
@@ -216,7 +244,9 @@ class DeliveryTask:
     def _report_unsent(self, delivery: Delivery) -> None:
         """Report a delivery that ended early; what goes wrong here must not hide why it ended."""
         try:
-            self._report(delivery.report_unsent(), delivery)
+            receipt = delivery.report_unsent()
+            self._report(receipt, delivery)
+            note_end(delivery.history, "incomplete", receipt)
         except Exception:
             self._operator.log.warning("It could not be reported which contacts are unsent", exc_info=True)
 

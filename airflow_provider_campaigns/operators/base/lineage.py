@@ -34,6 +34,7 @@ class CampaignReceiptRunFacet(RunFacet):
     duplicate: int = 0
     rejected: int = 0
     invalid: int = 0
+    capped: int = 0
     unsent: int = 0
     unknown: int = 0
     requests: int = 0
@@ -63,7 +64,7 @@ def lineage_of(operator: CampaignDeliveryOperator[Any], receipt: Mapping[str, An
         name=str(receipt["campaign"]),
         outputFacets={"outputStatistics": rows},
     )
-    counts = {name: receipt[name] for name in ("contacts", *STATUSES, "requests")}
+    counts = {name: receipt.get(name, 0) for name in ("contacts", *STATUSES, "requests")}
     sql = unwrap(operator.sql)
     return Lineage(
         inputs=[*_files(unwrap(operator.contacts))] if not sql else [*_tables(operator, sql)],

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_campaigns.exceptions import InputError, LedgerError
+from airflow_provider_campaigns.exceptions import CampaignError, InputError, LedgerError
 from airflow_provider_campaigns.operators.base.contacts import MOST_OUTCOMES_IN_XCOM
+from airflow_provider_campaigns.operators.base.task_history import TaskHistory, may_keep_ledger
 from airflow_provider_campaigns.state.cleared import Clearing, clearing
 
 if TYPE_CHECKING:
@@ -34,12 +35,14 @@ class TaskRecords:
     What outlives a try.
 
     :param mapped: the task instance is one of a mapped task.
+    :param history: of all deliveries.
     """
 
     ledger: Ledger
     outcomes: Outcomes
     copies: Copies
     mapped: bool
+    history: TaskHistory
 
 
 def open_task_records(
@@ -50,6 +53,7 @@ def open_task_records(
     *,
     waited: bool = False,
     patience: Patience,
+    open_history: Callable[[], TaskHistory] = TaskHistory,
 ) -> TaskRecords:
     """
     Return the records of the task instance that ``context`` belongs to; this try is noted in them.
@@ -59,16 +63,33 @@ def open_task_records(
     :param outcomes_path: below which folder, path or URL; None keeps everything in the ledger's store.
     :param waited: this try waited for its window, so it has a record.
     :param patience: how long the store is waited for.
+    :param open_history: opens the contact history; default there is none.
     :raises AirflowFailException: a cleared task is to resume, and nothing is known of its earlier tries.
     :raises LedgerError: the record of earlier tries is damaged.
     :raises InputError: ``outcomes_path`` cannot be used.
     """
-    from airflow_provider_campaigns.delivery.record.ledger import Ledger
     from airflow_provider_campaigns.state.patience import PatientStore
     from airflow_provider_campaigns.state.task_state import task_state
 
-    store, ti = PatientStore(task_state(context), patience), context.get("ti")
+    state, ti = PatientStore(task_state(context), patience), context.get("ti")
     cleared = clearing(ti, retries, on_cleared)
+    try:
+        history = open_history()
+    except CampaignError:
+        if may_keep_ledger(state):
+            # A task that fails at this, and is cleared, is known to have sent nothing.
+            _open_ledger(state, ti, cleared, outcomes_path, waited=waited)
+        raise
+    store = history.ledger_store(state, outside=ti is None)
+    ledger = _open_ledger(store, ti, cleared, outcomes_path, waited=waited)
+    # Outcomes and contacts name people, so they are not for the database that names nobody.
+    return _records(ledger, state, outcomes_path, ti, history)
+
+
+def _open_ledger(store: Store, ti: Any, cleared: Clearing, outcomes_path: str | None, *, waited: bool) -> Ledger:
+    """Return the ledger of the task instance, in which this try is noted."""
+    from airflow_provider_campaigns.delivery.record.ledger import Ledger
+
     override = _override(ti, cleared)
     gone: tuple[OutcomeFolder, Description] | None = None
     if (waited or cleared.cleared or (ti and ti.try_number > 1)) and not _has_record(store):
@@ -87,7 +108,7 @@ def open_task_records(
     )
     if override.consumed:
         _remove_override(ti, ledger)
-    return _records(ledger, store, outcomes_path, ti)
+    return ledger
 
 
 def _override(ti: Any, cleared: Clearing, ledger: Ledger | None = None) -> Override:
@@ -144,7 +165,7 @@ def _check_gone(
         )
 
 
-def _records(ledger: Ledger, store: Store, outcomes_path: str | None, ti: Any) -> TaskRecords:
+def _records(ledger: Ledger, store: Store, outcomes_path: str | None, ti: Any, history: TaskHistory) -> TaskRecords:
     from airflow_provider_campaigns.delivery.plan.sources.copies import CopyFolder, CopyRecords
     from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder, OutcomeRecords
     from airflow_provider_campaigns.operators.base.task_folder import own_folder
@@ -154,7 +175,7 @@ def _records(ledger: Ledger, store: Store, outcomes_path: str | None, ti: Any) -
     if not outcomes_path:
         outcomes = OutcomeRecords(store, ledger.try_number, ledger.try_numbers)
         outcomes.since = ledger.generation
-        return TaskRecords(ledger, outcomes, CopyRecords(store, MOST_OUTCOMES_IN_XCOM), mapped)
+        return TaskRecords(ledger, outcomes, CopyRecords(store, MOST_OUTCOMES_IN_XCOM), mapped, history)
     if ledger.recovers:
         latest = _latest_outcomes(outcomes_path, ti)
         if latest is None:
@@ -166,7 +187,7 @@ def _records(ledger: Ledger, store: Store, outcomes_path: str | None, ti: Any) -
             folder = own_folder(_folder(outcomes_path, ti), ledger)
     outcomes = OutcomeFolder(folder, ledger.try_number)
     outcomes.since = ledger.generation
-    return TaskRecords(ledger, outcomes, CopyFolder(folder), mapped)
+    return TaskRecords(ledger, outcomes, CopyFolder(folder), mapped, history)
 
 
 def _latest_outcomes(outcomes_path: str | None, ti: Any) -> tuple[OutcomeFolder, Description] | None:

@@ -149,6 +149,11 @@ class SendCollectRequest(Send):
         check_overrides(self.overrides)
 
     @property
+    def channel(self) -> str:
+        """The vendor, whose campaign says it; without messages nobody is contacted."""
+        return self.vendor if self.send_message else ""
+
+    @property
     def campaign(self) -> str:
         """The campaign."""
         return self.campaign_id

@@ -151,6 +151,7 @@ class _Leads(Send):
     vendor = Ozonetel.vendor
     required = (("phoneNumber",),)
     recipient_fields = _KINDS
+    channel = "call"
     own_fields = ("phoneNumber", "Name", "skill", "priority", "agentId", "expiryDate")
 
     def __post_init__(self) -> None:

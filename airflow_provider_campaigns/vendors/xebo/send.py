@@ -97,6 +97,11 @@ class TriggerSurvey(Send):
         return {"collector": self.collector_id, "medium": self.medium or "links"}
 
     @property
+    def channel(self) -> str:
+        """The medium; links contact nobody."""
+        return self.medium or ""
+
+    @property
     def required(self) -> Sequence[Sequence[str]]:
         """The medium's address; for links any name of the contact."""
         return (_NAMED_BY[self.medium],)

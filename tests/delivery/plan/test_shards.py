@@ -230,6 +230,13 @@ def test_a_manifest_that_is_damaged_is_an_error(tmp_path: Path, text: str) -> No
         cut(PEOPLE, tmp_path)
 
 
+def test_a_shard_that_is_damaged_is_an_error(tmp_path: Path) -> None:
+    paths = cut(PEOPLE, tmp_path)
+    Path(paths[0]).write_text("no JSON\n")
+    with pytest.raises(LedgerError, match=r"shard-1-of-4-.* is damaged"):
+        cut(PEOPLE, tmp_path)
+
+
 def test_a_lost_file_is_written_again(tmp_path: Path) -> None:
     paths = cut(PEOPLE, tmp_path)
     Path(paths[2]).unlink()

@@ -12,12 +12,12 @@ from airflow_provider_campaigns.delivery.record.outcome import STATUSES, outcome
 from airflow_provider_campaigns.delivery.record.receipt import find_request_ids, make_receipt
 
 
-def test_contacts_are_the_sum_of_the_six_statuses() -> None:
+def test_contacts_are_the_sum_of_the_seven_statuses() -> None:
     counts: dict[str, int] = {status: number for number, status in enumerate(STATUSES, 1)}
 
     receipt = make_receipt("acme", "spring", counts, 3, "/outcomes")
 
-    assert receipt["contacts"] == 21
+    assert receipt["contacts"] == 28
     assert {status: receipt[status] for status in STATUSES} == counts
     assert (receipt["vendor"], receipt["campaign"]) == ("acme", "spring")
     assert (receipt["requests"], receipt["outcomes_path"]) == (3, "/outcomes")
@@ -34,6 +34,7 @@ def test_what_did_not_happen_is_zero_and_what_is_no_status_is_left_out() -> None
         "duplicate",
         "rejected",
         "invalid",
+        "capped",
         "unsent",
         "unknown",
         "requests",

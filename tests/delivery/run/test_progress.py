@@ -81,6 +81,7 @@ def test_a_note_has_what_the_line_does_and_the_counts() -> None:
         "duplicate": 0,
         "rejected": 10,
         "invalid": 0,
+        "capped": 0,
         "unsent": 0,
         "unknown": 0,
         "per_second": 99.0,

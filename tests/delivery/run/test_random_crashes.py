@@ -19,7 +19,8 @@ import json
 import os
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
@@ -30,6 +31,7 @@ from airflow_provider_campaigns.delivery.plan.exclusions import read_exclusions
 from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import open_source
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
+from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeRecords
 from airflow_provider_campaigns.delivery.run.engine import Delivery
 from airflow_provider_campaigns.delivery.run.limits import Limits
@@ -45,8 +47,10 @@ from airflow_provider_campaigns.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.identity import Kind, UnreadableError, read_person
+from airflow_provider_campaigns.protocol.history import ContactHistory, NoHistory
 from airflow_provider_campaigns.protocol.pace import StoppedError
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply, ReplyStatus, Send
+from airflow_provider_campaigns.protocol.store import Store as KeyStore
 from tests.spellings import draw_spelling
 
 # `make soak` sets more.
@@ -89,6 +93,7 @@ class Process:
         self._left = steps
         self._until_pause = pause_at
         self._pause = pause
+        self._pauses = pause_at > 0
         self._dead = False
 
     def step(self) -> None:
@@ -98,8 +103,16 @@ class Process:
             raise Crash
         self._left -= 1
         self._until_pause -= 1
-        if self._until_pause == 0:
+        if self._until_pause <= 0 and self._pauses:
+            self._pauses = False
             self._pause()
+
+    @contextmanager
+    def without_pauses(self) -> Iterator[None]:
+        """Within ``with`` it is not paused, but afterwards."""
+        pauses, self._pauses = self._pauses, False
+        yield
+        self._pauses = pauses
 
 
 class Store:
@@ -232,7 +245,11 @@ def contacts(dice: random.Random, kind: Kind) -> list[dict[str, str]]:
 
 @dataclass
 class Campaign:
-    """A delivery, and what happens to it."""
+    """
+    A delivery, and what happens to it.
+
+    :param longest: steps after which a process is killed, or paused, at the latest.
+    """
 
     world: World
     rows: list[dict[str, str]]
@@ -243,6 +260,7 @@ class Campaign:
     remote: bool = False
     opted_out: Sequence[str] = ()
     kills: int = 0
+    longest: int = 60
 
     @property
     def recipients(self) -> set[str]:
@@ -259,7 +277,7 @@ class Campaign:
         to), or done.
         """
         store = Store(self.world, process)
-        ledger = Ledger.open(store)
+        ledger = Ledger.open(self.ledger_store(process))
         try:
             ledger.begin()
         except LedgerError:
@@ -276,6 +294,7 @@ class Campaign:
             batch_size=self.dice.randint(1, self.send.batch_limit),
             max_concurrency=self.concurrency,
             limits=Limits("skip"),
+            history=self.history(process, ledger),
             clock=accumulate(iter(lambda: self.dice.uniform(0, 0.5 if self.remote else 0.04), None)).__next__,
         )
         try:
@@ -293,6 +312,18 @@ class Campaign:
         assert receipt["contacts"] == len(rows), receipt
         return "done"
 
+    def ledger_store(self, process: Process) -> KeyStore:
+        """Return where a process keeps the ledger."""
+        return Store(self.world, process)
+
+    def history(self, process: Process, ledger: Ledger) -> ContactHistory:
+        """Return the history that a process keeps."""
+        return NoHistory()
+
+    def record_names(self) -> list[str]:
+        """Return the keys of all that the ledger stored."""
+        return [*self.world.values]
+
     def reading(self) -> Reading:
         reading = Reading(self.send)
         if not self.opted_out:
@@ -303,7 +334,7 @@ class Campaign:
     def next_try(self) -> str:
         """Run a try that may be killed, and paused."""
         paused = self.troubled and self.dice.random() < 0.3
-        process = Process(self.steps(), self.dice.randint(1, 60) if paused else -1, self.overtake)
+        process = Process(self.steps(), self.dice.randint(1, self.longest) if paused else -1, self.overtake)
         try:
             return self.run_try(process, self.rows)
         except Crash:
@@ -319,7 +350,7 @@ class Campaign:
             self.kills += 1
 
     def steps(self) -> int:
-        return self.dice.randint(0, 60) if self.dice.random() < 0.8 else -1
+        return self.dice.randint(0, self.longest) if self.dice.random() < 0.8 else -1
 
     def happen(self) -> str:
         """Let something happen between two tries, and return how the delivery stands."""
@@ -348,16 +379,17 @@ class Campaign:
 
     def vanish(self) -> str:
         """Take a record away, run a try, which is refused, and put the record back."""
-        records = [key for key in self.world.values if key.startswith("try-")]
+        records = sorted(key for key in self.record_names() if key.startswith("try-"))
         if not records:
             return "killed"
-        key = self.dice.choice(records)
-        value = self.world.values.pop(key)
+        key, store = self.dice.choice(records), self.ledger_store(Process())
+        value = store.get(key)
+        store.delete(key)
         requests = len(self.world.requests)
         state = self.run_try(Process(), self.rows)
-        if json.loads(value)["intended"] or json.loads(value)["settled"]:
+        if value["intended"] or value["settled"]:
             assert (state, len(self.world.requests)) == ("refused", requests)
-        self.world.values[key] = value
+        self.ledger_store(Process()).set(key, value)
         return state
 
 
@@ -383,27 +415,35 @@ def test_whatever_moment_a_process_dies_at_nobody_is_contacted_twice_and_nobody_
             troubled=troubled,
             remote=dice.random() < 0.5,
         )
-        tries, state = 0, ""
-        while state not in ENDS:
-            tries += 1
-            assert tries < 500
-            state = campaign.happen() if troubled else ""
-            if state not in ENDS:
-                state = campaign.next_try()
-        if state == "nobody":
-            assert not campaign.recipients
-            assert not campaign.world.requests
-        else:
-            check(campaign, lost=state == "lost")
+        run_to_its_end(campaign)
         kills += campaign.kills
+
+
+def run_to_its_end(campaign: Campaign) -> None:
+    tries, state = 0, ""
+    while state not in ENDS:
+        tries += 1
+        assert tries < 500
+        state = campaign.happen() if campaign.troubled else ""
+        if state not in ENDS:
+            state = campaign.next_try()
+    if state == "nobody":
+        assert not campaign.recipients
+        assert not campaign.world.requests
+    else:
+        check(campaign, lost=state == "lost")
+
+
+def outcomes_of(campaign: Campaign) -> list[Outcome]:
+    ledger = Ledger.open(campaign.ledger_store(Process()))
+    store = Store(campaign.world, Process())
+    return list(OutcomeRecords(store, ledger.try_number, range(1, ledger.try_number)).read())
 
 
 def check(campaign: Campaign, *, lost: bool) -> None:
     world, rows, safe = campaign.world, campaign.rows, bool(campaign.send.safe_to_resend)
     assert max(world.received.values(), default=1) == 1
-    store = Store(world, Process())
-    ledger = Ledger.open(store)
-    lines = list(OutcomeRecords(store, ledger.try_number, range(1, ledger.try_number)).read())
+    lines = outcomes_of(campaign)
     if lost:
         assert campaign.troubled
         assert len(lines) < len(rows)

@@ -106,7 +106,7 @@ def test_a_resend_that_is_refused_leaves_the_contact_unknown(kept: Path | None) 
     _, receipt, outcomes = fail_try(world, plan, CallRefusedError)
 
     assert ends(outcomes) == ["unknown", "unsent"]
-    assert receipt["requests"] == 1
+    assert receipt["requests"] == 2
 
 
 def test_a_resend_keeps_to_the_size_of_batches(kept: Path | None) -> None:

@@ -33,6 +33,7 @@ def test_a_delivery_returns_its_receipt_and_stores_outcomes_in_xcom(
         "duplicate": 0,
         "rejected": 0,
         "invalid": 0,
+        "capped": 0,
         "unsent": 0,
         "unknown": 0,
         "requests": 2,

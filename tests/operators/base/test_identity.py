@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_campaigns.delivery import shard_contacts
 from airflow_provider_campaigns.exceptions import CallRefusedError, InputError, LedgerError
 from airflow_provider_campaigns.protocol.messages import Response
 from tests.delivery.world import World, phones
@@ -228,6 +229,27 @@ def test_swapped_shards_of_which_one_was_sent_are_never_green_with_somebody_miss
     mapped.execute(0, A)
     mapped.execute(1, B)
     assert sorted(mapped.world.contacted) == phones(2)
+
+
+def test_shards_that_are_cut_again_from_a_shuffled_source_that_grew_resume(mapped: Mapped, tmp_path: Path) -> None:
+    people = [{"phone": phone} for phone in phones(40)]
+
+    def cut(rows: Any) -> list[str]:
+        return shard_contacts(rows, shards=3, folder=tmp_path / "shards", key="phone")
+
+    first, *others = cut(people[:30])
+    for index, shard in enumerate(others, 1):
+        mapped.execute(index, shard)
+    refuse_after(mapped.world, len(mapped.world.requests) + 1)
+    with pytest.raises(CallRefusedError):
+        mapped.execute(0, first)
+    mapped.world.answer = None
+    mapped.clear()
+
+    receipts = [mapped.execute(index, shard) for index, shard in enumerate(cut(people[::-1]))]
+
+    assert sorted(mapped.world.contacted) == sorted(phones(40))
+    assert sum(receipt["accepted"] for receipt in receipts) == 40
 
 
 def test_swapped_shards_of_which_both_were_sent_stop(mapped: Mapped) -> None:

@@ -76,6 +76,7 @@ def test_a_file_that_goes_to_a_campaign(deliver: Deliver, tmp_path: Path, sandbo
         "duplicate": 1,
         "rejected": 0,
         "invalid": 1,
+        "capped": 0,
         "unsent": 0,
         "unknown": 0,
         "requests": 1,

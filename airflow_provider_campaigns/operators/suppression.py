@@ -1,0 +1,153 @@
+"""Operator that keeps the suppression list: people whom no delivery contacts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+
+from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.identity import Kind, known_region
+from airflow_provider_campaigns.operators.base.contacts import check_given, open_contacts
+from airflow_provider_campaigns.operators.base.task_history import history_conn_id_of
+from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
+from airflow_provider_campaigns.templating.operator import TemplatedOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_campaigns.delivery.plan.sources import Source
+    from airflow_provider_campaigns.identity import Person
+
+Action = Literal["add", "remove"]
+
+
+class UpdateSuppressionListOperator(TemplatedOperator):
+    """
+    Put people on the suppression list of a history database, or take them off it.
+
+    If one value is not understood as one person, nothing is changed. What is done twice is as if it were done once.
+
+    :param contacts: the people: a list of values or of dicts, a table, or the path or URL of a file, in the forms that
+        ``contacts`` of a delivering operator has. This, or ``sql`` (templated)
+    :param sql: a query that returns a person per row (templated)
+    :param sql_conn_id: id of the Airflow connection to the database (templated)
+    :param kind: what names a person: ``"phone"``, ``"email"`` or ``"id"`` (templated)
+    :param column: the column that has it; default: the only one (templated)
+    :param region: country of phone numbers without ``+``, two letters (templated)
+    :param action: ``"add"`` (default) or ``"remove"`` (templated)
+    :param reason: why, for people who read the list (templated)
+    :param history_conn_id: id of the Airflow connection to the history database; default
+        ``[campaigns] history_conn_id`` (templated)
+    :return: ``{"people": how many were given, "changed": how many were added or removed}``.
+    :raises InputError: bad input; the list is as it was.
+    :raises HistoryError: the database cannot be used.
+    """
+
+    template_fields: Sequence[str] = (
+        "contacts",
+        "sql",
+        "sql_conn_id",
+        "kind",
+        "column",
+        "region",
+        "action",
+        "reason",
+        "history_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
+    template_ext: Sequence[str] = (".sql",)
+    ui_color = "#e8f1fb"
+
+    contacts = HiddenField("contacts")
+
+    def __init__(
+        self,
+        *,
+        contacts: Any = None,
+        sql: str | None = None,
+        sql_conn_id: str | None = None,
+        kind: Kind,
+        column: str | None = None,
+        region: str | None = None,
+        action: Action = "add",
+        reason: str = "",
+        history_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.contacts = contacts
+        self.sql = sql
+        self.sql_conn_id = sql_conn_id
+        self.kind = kind
+        self.column = column
+        self.region = region
+        self.action = action
+        self.reason = reason
+        self.history_conn_id = history_conn_id
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Change the list."""
+        from airflow_provider_campaigns.delivery.plan.sources.copies import CopyFolder
+        from airflow_provider_campaigns.delivery.plan.sources.options import Options
+        from airflow_provider_campaigns.history import suppression
+        from airflow_provider_campaigns.history.connection import open_history
+
+        self._check()
+        conn_id = history_conn_id_of(self)
+        if not conn_id:
+            raise InputError("history_conn_id", "it, or [campaigns] history_conn_id", "neither")
+        with TemporaryDirectory() as folder:
+            given = unwrap(self.contacts)
+            if self.sql:
+                source = open_contacts(given, self.sql, self.sql_conn_id, CopyFolder(Path(folder)).make, Options())
+            else:
+                source = _open(given)
+            # All of it is read before anything is changed.
+            number = sum(1 for _ in self._people(source))
+            history = open_history(conn_id)
+            try:
+                if self.action == "add":
+                    changed = suppression.add(
+                        history, self._people(source), reason=self.reason, source=f"{self.dag_id}.{self.task_id}"
+                    )
+                else:
+                    changed = suppression.remove(history, self._people(source))
+            finally:
+                history.database.engine.dispose()
+        self.log.info("Suppression list: %s people given, %s changed (%s)", f"{number:,}", f"{changed:,}", self.action)
+        return {"people": number, "changed": changed}
+
+    def _check(self) -> None:
+        check_given(unwrap(self.contacts), self.sql, self.sql_conn_id)
+        for name, value, choices in (("kind", self.kind, Kind), ("action", self.action, Action)):
+            if value not in get_args(choices):
+                raise InputError(name, " or ".join(get_args(choices)), repr(value))
+        known_region(self.region)
+
+    def _people(self, source: Source) -> Iterator[Person]:
+        from airflow_provider_campaigns.history.suppression import read_people
+
+        return read_people(self._values(source), self.kind, known_region(self.region), source.name)
+
+    def _values(self, source: Source) -> Iterator[Any]:
+        from airflow_provider_campaigns.delivery.plan.sources.rows import PLAIN
+
+        for row in source.read():
+            if row.problem:
+                raise InputError(source.name, "rows that can be read", f"row {row.number}: {row.problem}")
+            if PLAIN in row.fields:
+                yield row.fields[PLAIN]
+                continue
+            column = self.column or (next(iter(row.fields)) if len(row.fields) == 1 else None)
+            if column is None or column not in row.fields:
+                expected = f"a column {self.column!r}" if self.column else "one column, or the parameter column"
+                raise InputError(source.name, expected, f"row {row.number} with {len(row.fields)} columns")
+            yield row.fields[column]
+
+
+def _open(contacts: Any) -> Source:
+    from airflow_provider_campaigns.delivery.plan.sources import open_source
+
+    return open_source(contacts, plain=True)

@@ -1,0 +1,1 @@
+"""Airflow as a cluster on this machine, and what happens to a delivery when parts of it fail: `make cluster-soak`."""
