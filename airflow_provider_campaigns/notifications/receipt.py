@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # The variable that another notifier's templates have the text in.
 VARIABLE = "campaign_receipt"
-STATUSES = ("accepted", "duplicate", "rejected", "invalid", "unsent", "unknown")
+STATUSES = ("accepted", "duplicate", "rejected", "invalid", "capped", "unsent", "unknown")
 LONGEST_LINE = 500
 
 # What would begin a tag in HTML, or a mention in Slack (<!channel>).

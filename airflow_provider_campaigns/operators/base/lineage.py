@@ -64,7 +64,7 @@ def lineage_of(operator: CampaignDeliveryOperator[Any], receipt: Mapping[str, An
         name=str(receipt["campaign"]),
         outputFacets={"outputStatistics": rows},
     )
-    counts = {name: receipt[name] for name in ("contacts", *STATUSES, "requests")}
+    counts = {name: receipt.get(name, 0) for name in ("contacts", *STATUSES, "requests")}
     sql = unwrap(operator.sql)
     return Lineage(
         inputs=[*_files(unwrap(operator.contacts))] if not sql else [*_tables(operator, sql)],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-METRICS = ("accepted", "duplicate", "rejected", "invalid", "unknown", "requests")
+METRICS = ("accepted", "duplicate", "rejected", "invalid", "capped", "unknown", "requests")
 
 
 def count_contacts(vendor: str, counts: Mapping[str, int]) -> None:
