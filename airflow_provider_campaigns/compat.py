@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
     from airflow.sdk.bases.decorator import determine_kwargs
     from airflow.sdk.log import mask_secret
+    from airflow.sdk.observability.stats import Stats
     from airflow.triggers.base import BaseEventTrigger
 
-__all__ = ["BaseEventTrigger", "determine_kwargs", "get_async_connection", "mask_secret"]
+__all__ = ["BaseEventTrigger", "Stats", "determine_kwargs", "get_async_connection", "mask_secret"]
 
 # Module and attribute, in the order in which they are tried.
 PLACES = {
@@ -25,6 +26,12 @@ PLACES = {
         ("airflow.sdk.log", "mask_secret"),  # Airflow 3.1
         ("airflow.sdk.execution_time.secrets_masker", "mask_secret"),  # Airflow 3.0
         ("airflow.utils.log.secrets_masker", "mask_secret"),  # Airflow 2
+    ),
+    "Stats": (
+        ("airflow.providers.common.compat.sdk", "Stats"),  # 1.15
+        ("airflow.sdk.observability.stats", "Stats"),  # Airflow 3.2
+        ("airflow.observability.stats", "Stats"),
+        ("airflow.stats", "Stats"),  # Airflow 2, and 3 up to 3.1
     ),
     "determine_kwargs": (
         ("airflow.providers.common.compat.sdk", "determine_kwargs"),  # 1.16

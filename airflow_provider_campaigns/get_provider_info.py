@@ -309,6 +309,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "extra-links": [f"airflow_provider_campaigns.links.{link}" for link in _LINKS],
+        "notifications": ["airflow_provider_campaigns.notifications.receipt.CampaignReceiptNotifier"],
         "task-decorators": [
             {"name": name, "class-name": f"airflow_provider_campaigns.decorators.{module}.{name}_task"}
             for name, module in _DECORATORS.items()

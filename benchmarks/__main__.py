@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from airflow import __version__ as airflow_version
 
-from benchmarks import imports, memory, rates, throughput, triggers
+from benchmarks import history, imports, memory, rates, throughput, triggers
 from benchmarks.report import Table
 
 RESULTS = Path(__file__).with_name("results.md")
@@ -33,6 +33,7 @@ things measured in the same run: the contestants take turns. The server answers 
 SECTIONS: dict[str, Callable[[Path], Iterable[Table]]] = {
     "throughput": throughput.tables,
     "rates": lambda folder: [rates.table(folder)],
+    "history": history.tables,
     "memory": lambda folder: [memory.table(folder)],
     "imports": lambda folder: [imports.table()],
     "triggers": lambda folder: [triggers.table()],

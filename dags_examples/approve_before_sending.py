@@ -26,7 +26,7 @@ OUTCOMES = "{{ var.value.get('campaigns_outcomes', '/tmp/campaigns/outcomes') }}
 SUBJECT = "Hand {{ ti.xcom_pull(task_ids='preview').unsent }} leads to the campaign Offers?"
 BODY = """\
 {%- macro cell(value) -%}
-`{{ value | string | replace("`", "'") | replace("|", "\\|") | replace("\\n", " ") | replace("\\r", " ") or "-" }}`
+`{{ value | string | replace("`", "'") | replace("|", "\\\\|") | replace("\\n", " ") | replace("\\r", " ") or "-" }}`
 {%- endmacro -%}
 {%- set preview = ti.xcom_pull(task_ids="preview") -%}
 Campaign **{{ preview.campaign }}** of {{ preview.vendor }}, {{ preview.contacts }} rows:

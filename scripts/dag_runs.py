@@ -72,6 +72,7 @@ def environment(home: Path, dags: Path, sandbox_url: str) -> dict[str, str]:
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_CONN_CAMPAIGNS_WAREHOUSE": json.dumps({"conn_type": "sqlite", "host": f"{home}/warehouse.db"}),
         **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields) for name, fields in connections.items()},
     }
 

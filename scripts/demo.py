@@ -211,7 +211,8 @@ def _clean(home: Path) -> tuple[Path, Path]:
     """Remove what an earlier demo left, and return the folders of this one and of its logs."""
     for folder in ("logs", "outcomes"):
         shutil.rmtree(home / folder, ignore_errors=True)
-    (home / "airflow.db").unlink(missing_ok=True)
+    for database in ("airflow.db", "warehouse.db"):
+        (home / database).unlink(missing_ok=True)
     (home / "logs").mkdir(parents=True)
     return home, home / "logs"
 

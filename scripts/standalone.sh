@@ -8,6 +8,7 @@ export AIRFLOW__API__HOST=127.0.0.1
 export AIRFLOW__CORE__DAGS_FOLDER="$PWD/dags_examples"
 export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS=True
 export AIRFLOW__CORE__TEST_CONNECTION=Enabled
+export AIRFLOW_CONN_CAMPAIGNS_WAREHOUSE='{"conn_type": "sqlite", "host": "'"$AIRFLOW_HOME"'/warehouse.db"}'
 
 airflow connections import --overwrite scripts/connections.json
 airflow pools import dags_examples/pools.json

@@ -138,20 +138,28 @@ class AccountPace(Pace):
         self._most = max(1, int(SECONDS_AT_A_TIME / self._interval))
         self._slots: deque[float] = deque()
         self._taking = False
+        self._used = 0
         self._looked_up = -math.inf
         self._orders: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def reserve(self) -> float | None:
         """Return the next slot, None when there is none yet."""
+        slot = self._next_slot()
+        self._used += slot is not None
+        if not self._taking and 2 * len(self._slots) <= self._used:
+            # As many as were used since the last ones were taken: the next ones are there before they are needed.
+            self._taking = True
+            number = min(self._most, max(1, self.waiting, self._used))
+            self._used = 0
+            self._order(lambda: self._take(number))
+        return slot
+
+    def _next_slot(self) -> float | None:
         while self._slots:
             slot = self._slots.popleft()
             if slot >= self._paused_until and not self.missed(slot):
                 return slot
-        if not self._taking:
-            self._taking = True
-            number = min(self._most, max(1, self.waiting))
-            self._order(lambda: self._take(number))
         return None
 
     def missed(self, slot: float) -> bool:

@@ -180,7 +180,10 @@ class DeliveryHistory:
     def _identities(self, contact: Contact) -> list[str]:
         """Return how the people of a contact are written."""
         written = self._history.hasher.written
-        return list(dict.fromkeys(written(person.key) for person in contact.persons))
+        persons = contact.persons
+        if len(persons) == 1:
+            return [written(persons[0].key)]
+        return list(dict.fromkeys(written(person.key) for person in persons))
 
     @property
     def _at(self) -> datetime:

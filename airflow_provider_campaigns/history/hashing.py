@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from airflow_provider_campaigns.exceptions import LedgerError
@@ -18,6 +18,12 @@ from airflow_provider_campaigns.history.tables import LONGEST_IDENTITY
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
+
+
+# Of each hash: enough that no two people ever have the same one; shorter keys make smaller indexes.
+HASH_BYTES = 16
+# Each contact's is asked for several times within one transaction, and once more when it is settled.
+HASHES_KEPT = 20_000
 
 
 @dataclass(frozen=True)
@@ -32,11 +38,11 @@ class Hasher:
 
     def written(self, identity: str) -> str:
         """Return an identity as it is written."""
-        return self._hash(self._binary[0], identity) if self._binary else _clear(identity)
+        return _hash(self._binary[0], identity) if self._binary else _clear(identity)
 
     def all_written(self, identity: str) -> list[str]:
         """Return an identity as it may be written, the current way first."""
-        return [self._hash(key, identity) for key in self._binary] or [_clear(identity)]
+        return [_hash(key, identity) for key in self._binary] or [_clear(identity)]
 
     def seal(self, text: str) -> str:
         """Return text in a form that only the keys open: digests of a few contacts could be tried out."""
@@ -60,10 +66,6 @@ class Hasher:
                 "changed without previous_hash_key. Nothing was sent"
             ) from None
 
-    @staticmethod
-    def _hash(key: bytes, identity: str) -> str:
-        return hmac.digest(key, identity.encode("utf-8", "surrogatepass"), "sha256").hex()
-
     @cached_property
     def _binary(self) -> list[bytes]:
         return [key.encode() for key in self.keys]
@@ -74,6 +76,11 @@ class Hasher:
 
         keys = [hmac.digest(key, b"ledger", "sha256") for key in self._binary]
         return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys]) if keys else None
+
+
+@lru_cache(maxsize=HASHES_KEPT)
+def _hash(key: bytes, identity: str) -> str:
+    return hmac.digest(key, identity.encode("utf-8", "surrogatepass"), "sha256")[:HASH_BYTES].hex()
 
 
 def _clear(identity: str) -> str:

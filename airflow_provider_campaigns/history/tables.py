@@ -72,7 +72,6 @@ contacts = sa.Table(
     sa.Column("vendor_id", sa.String(LONGEST_TEXT)),
     sa.Column("at", moment(), nullable=False),
     sa.Index(f"ix_{PREFIX}contacts_identity_at", "identity", "at"),
-    sa.Index(f"ix_{PREFIX}contacts_at", "at"),
 )
 
 people = sa.Table(

@@ -88,3 +88,7 @@ class XtremepushHook(CampaignHook):
         :param select: fields; empty: the vendor's choice.
         """
         return self.stream(self.dialect.list_campaigns(condition=condition, order=order, select=select))
+
+    def push_devices(self, campaign_id: str | int) -> Iterator[dict[str, Any]]:
+        """Yield what became of a campaign's messages, page by page: a row per device or profile."""
+        return self.stream(self.dialect.push_devices(campaign_id))

@@ -1,8 +1,8 @@
-"""Operators for Collect: requests sent to contacts, and changes to a request."""
+"""Operators for Collect: requests sent to contacts, changes to a request, and what became of the requests."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError
 from airflow_provider_campaigns.links.collect import CollectPortalLink
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
+from airflow_provider_campaigns.operators.base.results import CampaignResultsOperator
 from airflow_provider_campaigns.parameters import parse_bool, parse_list
 from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
 from airflow_provider_campaigns.templating.literals import Check
@@ -18,7 +19,7 @@ from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.record.receipt import Receipt
     from airflow_provider_campaigns.hooks.collect import CollectHook
     from airflow_provider_campaigns.protocol.send import Send
+    from airflow_provider_campaigns.vendors.common.results import ContactResult, NameKind
 
 
 class SendCollectRequestOperator(CampaignDeliveryOperator["CollectHook"]):
@@ -255,6 +257,42 @@ class UpdateCollectRequestOperator(WithHook["CollectHook"], TemplatedOperator):
         CollectPortalLink.store(context, request.get("portalUrl"))
         # Not the whole request: it names the contact.
         return {"request_id": self.request_id, "status": request.get("status"), "due_date": request.get("dueDate")}
+
+
+class CollectResultsOperator(CampaignResultsOperator["CollectHook"]):
+    """
+    Write what became of each request: ``completed``, ``responded`` (handed in, to be checked), ``failed`` (sending
+    failed, cancelled or archived) or ``pending``.
+
+    The campaign's requests are listed, 100 at a time. An accepted contact's request is known by its id; for a contact
+    whose outcome is unknown, a request to its address that was made since the delivery began is taken for its own. When
+    a request was completed does Collect not report.
+
+    .. seealso:: https://developers.usecollect.com/operation/operation-list-all-the-requests-of-a-campaign
+
+    :param collect_conn_id: id of the Airflow connection (templated)
+    """
+
+    hook_class = "airflow_provider_campaigns.hooks.collect.CollectHook"
+    template_fields: Sequence[str] = (*CampaignResultsOperator.template_fields, "collect_conn_id")
+    kinds: ClassVar[tuple[NameKind, ...]] = ("vendor_id", "email", "id")
+
+    def __init__(self, *, collect_conn_id: str = "collect_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.collect_conn_id = collect_conn_id
+
+    def items(self, campaign: str, since: datetime | None) -> Iterator[Any]:
+        """Yield the campaign's requests, and those that its list leaves out by itself."""
+        from airflow_provider_campaigns.vendors.collect.results import HIDDEN
+
+        for status in (None, *HIDDEN):
+            yield from self.hook.list_requests(campaign, status=status)
+
+    def read(self, item: Mapping[str, Any], since: datetime | None) -> ContactResult:
+        """Return what a request says of its contact."""
+        from airflow_provider_campaigns.vendors.collect.results import read_request
+
+        return read_request(item, since)
 
 
 def _flag(name: str, value: bool | str | None) -> bool | None:

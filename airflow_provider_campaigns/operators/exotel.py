@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_campaigns.exceptions import OutcomeUnknownError, RequestRejectedError
 from airflow_provider_campaigns.operators._exotel.create import CreateExotelCampaignOperator
 from airflow_provider_campaigns.operators.base.exports import write_lines
+from airflow_provider_campaigns.operators.base.results import CampaignResultsOperator, short
 from airflow_provider_campaigns.parameters import parse_positive_int
 from airflow_provider_campaigns.templating.literals import Check
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_campaigns.hooks.exotel import ExotelHook
+    from airflow_provider_campaigns.operators.base.result_join import ResultJoin
+    from airflow_provider_campaigns.vendors.common.results import ContactResult, NameKind, Result
 
 __all__ = [
     "CreateExotelCampaignOperator",
+    "ExotelResultsOperator",
     "ExportExotelCallDetailsOperator",
     "ListExotelCampaignsOperator",
     "UpdateExotelCampaignOperator",
@@ -173,6 +179,57 @@ class ExportExotelCallDetailsOperator(_ExotelOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Export the calls."""
         return write_lines(self.hook.call_details(self.campaign_id), self.output_path)
+
+
+class ExotelResultsOperator(CampaignResultsOperator["ExotelHook"]):
+    """
+    Write what became of each number of a campaign: ``answered``, ``no_answer``, ``busy``, ``failed`` or ``pending``.
+
+    The latest call of a number counts. A number that was not rung when the campaign ended is ``failed``, as Exotel
+    counts it. Rows are the campaign's numbers in their order, without those that were given twice; of a campaign for
+    contact lists, whose numbers the campaign does not show, those that were rung, in the order of their first calls.
+
+    .. seealso:: https://developer.exotel.com/api/call-details-of-a-single-campaign
+
+    :param receipt: what ``CreateExotelCampaignOperator`` returned (``call.output``), or the ``extra`` of its outlet
+        asset's event (templated)
+    :param region: country of numbers without ``+``, two letters, e.g. ``IN``; default the connection's (templated)
+    :param exotel_conn_id: id of the Airflow connection (templated)
+    """
+
+    hook_class = "airflow_provider_campaigns.hooks.exotel.ExotelHook"
+    template_fields: Sequence[str] = (*CampaignResultsOperator.template_fields, "region", "exotel_conn_id")
+    kinds: ClassVar[tuple[NameKind, ...]] = ("phone",)
+    campaign_fields = ("campaign_id", "id")
+
+    def __init__(self, *, region: str | None = None, exotel_conn_id: str = "exotel_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.region = region
+        self.exotel_conn_id = exotel_conn_id
+
+    def add_contacts(self, join: ResultJoin, campaign: str, receipt: Mapping[str, Any]) -> None:
+        """Add the numbers of a campaign, or of one for contact lists those that it rang."""
+        from airflow_provider_campaigns.operators.base.result_join import Contacted
+        from airflow_provider_campaigns.vendors.exotel.results import is_over, numbers_of
+
+        found = self.hook.get_campaign(campaign)
+        otherwise: Result = "failed" if is_over(found) else "pending"
+        numbers = enumerate(numbers_of(found), 1)
+        contacts = [Contacted(row, number, "accepted", otherwise=otherwise) for row, number in numbers]
+        if contacts:
+            join.add_contacts(campaign, short(campaign), contacts)
+        else:
+            join.add_contacts_with_results(campaign, short(campaign))
+
+    def items(self, campaign: str, since: datetime | None) -> Iterator[Any]:
+        """Yield the calls of a campaign."""
+        return self.hook.call_details(campaign)
+
+    def read(self, item: Mapping[str, Any], since: datetime | None) -> ContactResult:
+        """Return what a call says of the number that it rang."""
+        from airflow_provider_campaigns.vendors.exotel.results import read_call
+
+        return read_call(item)
 
 
 def _status(campaign: Mapping[str, Any]) -> str:

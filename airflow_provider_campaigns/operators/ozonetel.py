@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.base.exports import write_lines
+from airflow_provider_campaigns.operators.base.results import CampaignResultsOperator
 from airflow_provider_campaigns.parameters import check_country, parse_bool, parse_date
 from airflow_provider_campaigns.templating.literals import Check
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
     from airflow_provider_campaigns.protocol.send import Send
+    from airflow_provider_campaigns.vendors.common.results import ContactResult, NameKind
 
 
 class AddCampaignLeadOperator(CampaignDeliveryOperator["OzonetelHook"]):
@@ -199,3 +202,54 @@ class ExportOzonetelCallDetailsOperator(_OzonetelOperator):
         """Export the calls."""
         calls = self.hook.call_records(parse_date("day", self.day), self.campaign_name or None)
         return write_lines(calls, self.output_path)
+
+
+class OzonetelResultsOperator(CampaignResultsOperator["OzonetelHook"]):
+    """
+    Write what became of each lead: ``answered``, ``no_answer``, ``busy``, ``failed`` or ``pending`` (not dialled).
+
+    The latest call of a number by the campaign counts. Call records are read day by day, twice a minute 500 of them,
+    for all tasks of the account: give these tasks a pool of one slot. Ozonetel keeps them for 15 days.
+
+    .. seealso:: https://docs.ozonetel.com/reference/get_ca-reports-fetchcdrbypagination
+
+    :param region: country of numbers without ``+``, two letters, e.g. ``IN``; default the connection's (templated)
+    :param ozonetel_conn_id: id of the Airflow connection (templated)
+    """
+
+    hook_class = "airflow_provider_campaigns.hooks.ozonetel.OzonetelHook"
+    template_fields: Sequence[str] = (*CampaignResultsOperator.template_fields, "region", "ozonetel_conn_id")
+    kinds: ClassVar[tuple[NameKind, ...]] = ("phone",)
+    # Of Indian days, as the vendor's are: +05:30.
+    zone = timezone(timedelta(hours=5, minutes=30))
+
+    def __init__(self, *, region: str | None = None, ozonetel_conn_id: str = "ozonetel_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.region = region
+        self.ozonetel_conn_id = ozonetel_conn_id
+
+    def items(self, campaign: str, since: datetime | None) -> Iterator[Any]:
+        """Yield the calls of a campaign, of each day since the delivery that the vendor still has."""
+        for day in self._days(since):
+            yield from self.hook.call_records(day, campaign)
+
+    def read(self, item: Mapping[str, Any], since: datetime | None) -> ContactResult:
+        """Return what a call record says of the number that was dialled."""
+        from airflow_provider_campaigns.vendors.ozonetel.results import read_call
+
+        return read_call(item)
+
+    def _today(self) -> date:
+        return datetime.now(self.zone).date()
+
+    def _days(self, since: datetime | None) -> Iterator[date]:
+        from airflow_provider_campaigns.vendors.ozonetel.dialect import CALL_RECORD_DAYS, check_call_day
+
+        today = self._today()
+        first = since.astimezone(self.zone).date() if since else today - timedelta(days=CALL_RECORD_DAYS)
+        if self.since:
+            check_call_day(first)
+        day = max(first, today - timedelta(days=CALL_RECORD_DAYS))
+        while day <= today:
+            yield day
+            day += timedelta(days=1)

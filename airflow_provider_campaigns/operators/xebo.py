@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_campaigns.compat import mask_secret
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from airflow_provider_campaigns.operators.base.exports import write_lines
+from airflow_provider_campaigns.operators.base.results import CampaignResultsOperator
 from airflow_provider_campaigns.parameters import check_country, parse_list
 from airflow_provider_campaigns.templating.literals import Check
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
 from airflow_provider_campaigns.vendor_hook import WithHook
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_campaigns.hooks.xebo import XeboHook
     from airflow_provider_campaigns.protocol.send import Send
+    from airflow_provider_campaigns.vendors.common.results import ContactResult, NameKind
     from airflow_provider_campaigns.vendors.xebo.send import Medium
 
 
@@ -161,3 +163,66 @@ class ExportXeboResponsesOperator(WithHook["XeboHook"], TemplatedOperator):
             response_status=[int(status) if str(status).isdecimal() else status for status in statuses],
         )
         return write_lines(responses, self.output_path)
+
+
+class XeboResultsOperator(CampaignResultsOperator["XeboHook"]):
+    """
+    Write what became of each contact: ``completed``, ``responded`` (in part, or disqualified) or ``pending``.
+
+    A response is that of the contact whose ``extUniqueId``, ``email`` or ``mobile`` it has. Whose day ``since`` is has
+    Xebo not published.
+
+    .. seealso:: https://developer-api.xebo.ai/get-responses-json-format
+
+    :param survey_id: UUID of the survey (templated)
+    :param collector_ids: only the responses to these collectors: their UUIDs, not the 24-hex id that sends; default all
+        (templated)
+    :param region: country of numbers without ``+``, two letters, e.g. ``IN``; default the connection's (templated)
+    :param xebo_conn_id: id of the Airflow connection (templated)
+    """
+
+    hook_class = "airflow_provider_campaigns.hooks.xebo.XeboHook"
+    template_fields: Sequence[str] = (
+        *CampaignResultsOperator.template_fields,
+        "survey_id",
+        "collector_ids",
+        "region",
+        "xebo_conn_id",
+    )
+    kinds: ClassVar[tuple[NameKind, ...]] = ("id", "email", "phone")
+
+    def __init__(
+        self,
+        *,
+        survey_id: str,
+        collector_ids: Sequence[str] | str | None = None,
+        region: str | None = None,
+        xebo_conn_id: str = "xebo_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.survey_id = survey_id
+        self.collector_ids = collector_ids
+        self.region = region
+        self.xebo_conn_id = xebo_conn_id
+
+    def campaign_of(self, receipt: Mapping[str, Any]) -> str:
+        """Return the survey: responses do not name the collector as a receipt does."""
+        return self.survey_id
+
+    def items(self, campaign: str, since: datetime | None) -> Iterator[Any]:
+        """Yield the responses to the survey, whatever their status."""
+        from airflow_provider_campaigns.vendors.xebo.results import ALL_STATUSES
+
+        return self.hook.responses(
+            campaign,
+            collector_ids=parse_list("collector_ids", self.collector_ids) if self.collector_ids else None,
+            since=since,
+            response_status=ALL_STATUSES,
+        )
+
+    def read(self, item: Mapping[str, Any], since: datetime | None) -> ContactResult:
+        """Return what a response says of its contact."""
+        from airflow_provider_campaigns.vendors.xebo.results import read_response
+
+        return read_response(item)

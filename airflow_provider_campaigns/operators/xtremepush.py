@@ -1,11 +1,12 @@
-"""Operator for Xtremepush: API-triggered campaigns, executed for a list of users."""
+"""Operators for Xtremepush: API-triggered campaigns, executed for a list of users, and what became of each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
+from airflow_provider_campaigns.operators.base.results import CampaignResultsOperator
 from airflow_provider_campaigns.parameters import parse_datetime
 from airflow_provider_campaigns.templating.literals import Check
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_campaigns.hooks.xtremepush import XtremepushHook
     from airflow_provider_campaigns.protocol.send import Send
+    from airflow_provider_campaigns.vendors.common.results import ContactResult, NameKind
 
 
 class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator["XtremepushHook"]):
@@ -102,3 +104,36 @@ class ExecuteXtremepushCampaignOperator(CampaignDeliveryOperator["XtremepushHook
     def sends_at(self) -> datetime | None:
         """Return ``send_at``."""
         return parse_datetime("send_at", self.send_at) if self.send_at else None
+
+
+class XtremepushResultsOperator(CampaignResultsOperator["XtremepushHook"]):
+    """
+    Write what became of each contact: ``delivered`` (sent without an error), ``opened``, ``failed``, ``bounced``,
+    ``opted_out`` or ``pending``.
+
+    The list has a row per device, and names it by ``device_id``; whether it also names users as ``user_id``,
+    ``external_id``, ``email`` or ``token`` is not documented. A contact whose target is in none of these fields stays
+    ``pending``. Of several devices of a contact, one that was reached counts.
+
+    .. seealso:: https://docs.xtremepush.com/reference/push-list-device
+
+    :param xtremepush_conn_id: id of the Airflow connection (templated)
+    """
+
+    hook_class = "airflow_provider_campaigns.hooks.xtremepush.XtremepushHook"
+    template_fields: Sequence[str] = (*CampaignResultsOperator.template_fields, "xtremepush_conn_id")
+    kinds: ClassVar[tuple[NameKind, ...]] = ("id", "email")
+
+    def __init__(self, *, xtremepush_conn_id: str = "xtremepush_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.xtremepush_conn_id = xtremepush_conn_id
+
+    def items(self, campaign: str, since: datetime | None) -> Iterator[Any]:
+        """Yield what became of a campaign's messages."""
+        return self.hook.push_devices(campaign)
+
+    def read(self, item: Mapping[str, Any], since: datetime | None) -> ContactResult:
+        """Return what a row says of whom the message was for."""
+        from airflow_provider_campaigns.vendors.xtremepush.results import read_push
+
+        return read_push(item)

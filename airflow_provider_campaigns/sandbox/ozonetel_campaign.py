@@ -17,6 +17,13 @@ READY, RUNNING, STOPPED, COMPLETED = "READY", "RUNNING", "STOPPED", "COMPLETED"
 PHONE = re.compile(r"\+?\d{3,16}")
 # The last digits of a number on the do-not-disturb list.
 DND = "900996"
+# What becomes of a call, by the end of its number: Status and CustomerDialStatus of its record; others are answered.
+# The words are those of the callbacks' DialStatus, as no page lists those of the records.
+NOT_ANSWERED = {
+    "900991": ("Unanswered", "busy"),
+    "900992": ("NotAnswered", "not_answered"),
+    "900993": ("Unanswered", "invalid_number"),
+}
 # YYYY-MM-DD on the token page, with a time on the newer basic pages.
 DATE = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?")
 # get_caservices-cdr-callbacks-php: days are Indian Standard Time.
@@ -135,14 +142,16 @@ class Campaign:
 
     def _record(self, lead: Lead) -> dict[str, Any]:
         day, _, time = _written(lead.dialled).partition(" ")
+        status, customer = NOT_ANSWERED.get(lead.phone[-6:], ("Answered", "answered"))
         return {
             "CallID": f"{self.id}{int(lead.dialled * 1000):014d}",
             "CampaignName": self.name,
             "CallDate": day,
             "StartTime": time,
-            "TalkTime": "00:00:30",
-            "Status": "Answered",
-            "DialStatus": "answered",
+            "TalkTime": "00:00:30" if status == "Answered" else "00:00:00",
+            "Status": status,
+            "DialStatus": "answered" if status == "Answered" else "not_answered",
+            "CustomerDialStatus": customer,
             "AgentID": lead.agent,
             "CallerID": lead.phone,
             "Type": "OutBound",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_campaigns.sandbox.vendor import Call, RefusedError, Vendor, reply
+from airflow_provider_campaigns.sandbox.vendor import Call, RefusedError, Vendor, choice, reply
 
 APP_TOKEN = "xtremepush-sandbox-token"  # noqa: S105  the sandbox's published token
 
@@ -32,6 +33,8 @@ MESSAGES = {
     503: "Service unavailable",
 }
 CAMPAIGN_TRIGGER_API = 3
+# reference/push-list-device: the fields of its sample.
+PUSH_FIELDS = ("action_id", "campaign_id", "create_time", "device_id", "error", "error_message")
 
 
 @dataclass
@@ -41,9 +44,12 @@ class Settings:
 
     :param always_200: HTTP 200 around every error; an older copy of the overview does not say that the HTTP status
         follows.
+    :param push_devices: rows of list/push-devices: ``targets``, with the field that ``target_by`` named beside the
+        documented ones, or ``devices``, with these alone.
     """
 
     always_200: bool = False
+    push_devices: str = choice("targets", "devices")
 
 
 class Xtremepush(Vendor):
@@ -52,8 +58,9 @@ class Xtremepush(Vendor):
 
     Every campaign exists and is live, unless its id starts with ``unknown`` (no such campaign) or ``draft`` (not live).
     Assumed, as no page shows it: the body of a successful execute, which is the general envelope alone; the words of
-    every error; a limit of 1,000 targets. Without ``target_by`` targets are device ids, as the pages say: ones that are
-    not numbers reach nobody, which the journal shows as ``rejected`` while the reply is a success.
+    every error; a limit of 1,000 targets; ``create_time`` in UTC. Without ``target_by`` targets are device ids, as the
+    pages say: ones that are not numbers reach nobody, which the journal shows as ``rejected`` while the reply is a
+    success.
     """
 
     name = "xtremepush"
@@ -62,6 +69,8 @@ class Xtremepush(Vendor):
         """Forget what was executed and which campaigns were switched."""
         self.settings = Settings()
         self.live_from: dict[str, float] = {}
+        self.pushes: list[dict[str, Any]] = []
+        """What became of each message, as list/push-devices shows it."""
         self.shown: dict[str, Any] = {}
         """``active`` of campaigns that are not live, unless it is 0."""
 
@@ -71,6 +80,7 @@ class Xtremepush(Vendor):
             self.route("POST", "/api/external/execute/campaign", self.execute),
             self.route("POST", "/api/external/info/campaign", self.info),
             self.route("POST", "/api/external/list/campaign", self.list_campaigns),
+            self.route("POST", "/api/external/list/push-devices", self.list_pushes),
             self.route("POST", "/api/external/list/profile", self.list_profiles),
         ]
 
@@ -116,6 +126,7 @@ class Xtremepush(Vendor):
             lost = target.startswith("rejected") or (kind == DEVICE and not target.isdecimal())
             fields = shared | {"target_by": kind, "target_params": params}
             call.took(campaign, target, "rejected" if lost else "accepted", fields)
+            self.pushes.append(self._push(campaign, target, kind, lost=lost))
         return reply({"code": 200, "success": True})
 
     def info(self, call: Call) -> Response:
@@ -130,6 +141,15 @@ class Xtremepush(Vendor):
         models = [model for model in map(self._model, self.live_from) if _meets(model, body.get("condition") or [])]
         offset, limit = int(body.get("offset", 0)), int(body.get("limit", PAGE_SIZE))
         data = [_selected(model, body) for model in models[offset : offset + limit]]
+        return reply({"code": 200, "success": True, "data": data})
+
+    def list_pushes(self, call: Call) -> Response:
+        """List what became of messages: ``reference/push-list-device``."""
+        body = self._body(call)
+        shown = self.settings.push_devices == "targets"
+        rows = [row for row in self.pushes if _meets(row, body.get("condition") or [])]
+        offset, limit = int(body.get("offset", 0)), int(body.get("limit", PAGE_SIZE))
+        data = [row if shown else {name: row[name] for name in PUSH_FIELDS} for row in rows[offset : offset + limit]]
         return reply({"code": 200, "success": True, "data": data})
 
     def list_profiles(self, call: Call) -> Response:
@@ -153,6 +173,21 @@ class Xtremepush(Vendor):
             raise RefusedError(self.error(404, "Campaign not found"))
         self.live_from.setdefault(campaign, math.inf if campaign.startswith("draft") else 0.0)
         return campaign
+
+    def _push(self, campaign: str, target: str, kind: str, *, lost: bool) -> dict[str, Any]:
+        """Return the row of one message; targets that start with ``unregistered`` have no device any more."""
+        error = "Not personalized" if lost else "DEVICE_UNREGISTERED" if target.startswith("unregistered") else None
+        number = len(self.pushes) + 1
+        row = {
+            "id": number,
+            "action_id": 1,
+            "campaign_id": int(campaign) if campaign.isdecimal() else campaign,
+            "create_time": datetime.fromtimestamp(self.clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            "device_id": target if kind == DEVICE else 900_000 + number,
+            "error": int(error is not None),
+            "error_message": error,
+        }
+        return row if kind == DEVICE else {**row, kind: target}
 
     def _model(self, campaign: str) -> dict[str, Any]:
         live = self.live_from[campaign] <= self.clock.now()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.parameters import only_one, parse_list
 from airflow_provider_campaigns.sensors.base import CampaignSensor
-from airflow_provider_campaigns.sensors.receipts import request_ids_in
+from airflow_provider_campaigns.sensors.receipts import read_receipts, request_ids_in
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.hooks.collect import CollectHook
@@ -22,7 +22,8 @@ class CollectRequestSensor(CampaignSensor["CollectHook"]):
     Fails as soon as one ends as ``error`` (sending failed), ``cancelled`` or ``archived``. A request past its due date
     (``due``) can still be completed and is waited for, as is one in a status of the account's own.
 
-    Each poll asks for every request by itself: for hundreds of requests give a ``poke_interval`` of some minutes.
+    With a receipt each poll reads the campaign's list, 100 requests at a time, as long as that takes fewer calls than
+    asking for each. Without one it asks for each: for hundreds give a ``poke_interval`` of some minutes.
 
     .. seealso:: https://developers.usecollect.com/operation/operation-get-a-specific-request
 
@@ -56,8 +57,14 @@ class CollectRequestSensor(CampaignSensor["CollectHook"]):
         self.check_one_given("receipt", "request_id", "request_ids")
 
     def arguments(self) -> Mapping[str, Any]:
-        """Return the requests' ids."""
-        return {"request_ids": self._ids}
+        """Return the requests' ids, and the campaign that they are of if a receipt says so."""
+        found: dict[str, Any] = {"request_ids": self._ids}
+        if self.receipt:
+            receipts = read_receipts(self.receipt, self.hook.conn_type)
+            campaigns = {receipt.get("campaign") for receipt in receipts}
+            if len(campaigns) == 1 and (campaign := campaigns.pop()):
+                found["campaign_id"] = str(campaign)
+        return found
 
     @cached_property
     def _ids(self) -> list[Any]:

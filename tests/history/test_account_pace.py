@@ -219,7 +219,7 @@ def iter_steps(*steps: Any) -> Any:
 
 
 def test_a_request_waits_in_short_sleeps(pace: AccountPace, asked: Row, clock: Clock) -> None:
-    asked.slots = [Slots(2.5, 0)]
+    asked.slots = [Slots(2.5, 0), Slots(3, 0)]
     conversation = paced(iter_steps(WRITE), pace)
 
     sleeps = []

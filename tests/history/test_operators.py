@@ -145,6 +145,16 @@ def test_a_ledger_in_a_history_that_is_not_configured_any_more(
     assert len(world.requests) == 2
 
 
+def test_a_run_that_was_deleted_and_run_again_sends_to_nobody_again(
+    world: World, connection: object, make_context: MakeContext, tmp_path: Path
+) -> None:
+    for number in range(2):
+        again = send(world, outcomes_path=str(tmp_path))
+        assert again.execute(make_context(1 + number, number, state={}))["accepted"] == 5
+
+    assert len(world.requests) == 2
+
+
 def test_who_is_to_be_sent_to_again_is_still_under_the_caps(
     world: World, connection: object, make_context: MakeContext
 ) -> None:

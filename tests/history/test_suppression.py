@@ -100,5 +100,5 @@ def test_the_list_names_nobody(history: History) -> None:
 
     (entry,) = suppression.entries(history)
 
-    assert len(entry.person) == 64
+    assert len(entry.person) == 32
     assert (entry.reason, entry.source) == ("asked us", "crm")

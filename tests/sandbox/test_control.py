@@ -167,5 +167,5 @@ def test_a_reset_forgets_everything(sandbox: SandboxClient) -> None:
     assert sandbox.received() == {"contacts": [], "requests": [], "counts": {}}
     assert requests.get(f"{sandbox.url}/_sandbox/faults", timeout=5).json() == {"faults": []}
     assert sandbox.clock() < later
-    assert sandbox.control("xtremepush") == {"always_200": False}
+    assert sandbox.control("xtremepush") == {"always_200": False, "push_devices": "targets"}
     assert execute(sandbox).json() == {"code": 200, "success": True}

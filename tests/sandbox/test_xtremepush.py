@@ -22,7 +22,9 @@ def received(sandbox: SandboxClient) -> list[tuple[str, str, str]]:
     return [(contact["campaign"], contact["contact"], contact["outcome"]) for contact in contacts]
 
 
-@pytest.mark.parametrize("call", ["execute/campaign", "info/campaign", "list/campaign", "list/profile"])
+@pytest.mark.parametrize(
+    "call", ["execute/campaign", "info/campaign", "list/campaign", "list/profile", "list/push-devices"]
+)
 def test_a_wrong_token_is_refused(sandbox: SandboxClient, call: str) -> None:
     response = post(sandbox, call, apptoken="wrong", id="7", target=["ada"], target_by="user_id")
     assert response.status_code == 401
@@ -143,3 +145,18 @@ def test_campaigns_are_listed_by_condition_and_page(sandbox: SandboxClient) -> N
 
 def test_profiles_can_be_listed_as_a_check(sandbox: SandboxClient) -> None:
     assert len(post(sandbox, "list/profile", limit=1).json()["data"]) == 1
+
+
+def test_messages_are_listed_with_their_errors(sandbox: SandboxClient) -> None:
+    post(sandbox, "execute/campaign", id="7", target=["ada", "unregistered-1"], target_by="user_id")
+    post(sandbox, "execute/campaign", id="8", target=[123456], target_by="id")
+    page = {"condition": [["campaign_id", "=", 7]], "limit": 1, "offset": 1}
+
+    (row,) = post(sandbox, "list/push-devices", **page).json()["data"]
+    assert (row["user_id"], row["error"], row["error_message"]) == ("unregistered-1", 1, "DEVICE_UNREGISTERED")
+
+    sandbox.control("xtremepush", push_devices="devices")
+    rows = post(sandbox, "list/push-devices").json()["data"]
+    assert [(row["campaign_id"], row["error"]) for row in rows] == [(7, 0), (7, 1), (8, 0)]
+    assert [*rows[0]] == ["action_id", "campaign_id", "create_time", "device_id", "error", "error_message"]
+    assert rows[2]["device_id"] == "123456"

@@ -36,11 +36,15 @@ def receipt(vendor: str, **changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("make", "given", "expected"),
     [
-        (COLLECT, {"receipt": receipt("collect", request_ids=["r-1", "r-2"])}, {"request_ids": ["r-1", "r-2"]}),
+        (
+            COLLECT,
+            {"receipt": receipt("collect", request_ids=["r-1", "r-2"])},
+            {"request_ids": ["r-1", "r-2"], "campaign_id": "Spring"},
+        ),
         (
             COLLECT,
             {"receipt": [receipt("collect", request_ids=["r-1"]), receipt("collect", request_ids=["r-2"])]},
-            {"request_ids": ["r-1", "r-2"]},
+            {"request_ids": ["r-1", "r-2"], "campaign_id": "Spring"},
         ),
         (OZONETEL, {"receipt": receipt("ozonetel")}, {"campaign_name": "Spring"}),
         (OZONETEL, {"receipt": json.dumps(receipt("ozonetel"))}, {"campaign_name": "Spring"}),
@@ -70,7 +74,7 @@ def test_more_requests_than_a_receipt_has_are_read_from_the_outcomes(tmp_path: P
 
     sensor = COLLECT(receipt=receipt("collect", contacts=701, accepted=700, outcomes_path=str(tmp_path)))
 
-    assert sensor.arguments() == {"request_ids": [f"r-{row}" for row in range(1, 701)]}
+    assert sensor.arguments() == {"request_ids": [f"r-{row}" for row in range(1, 701)], "campaign_id": "Spring"}
 
 
 @pytest.mark.parametrize(

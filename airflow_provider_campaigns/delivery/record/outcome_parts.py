@@ -160,5 +160,7 @@ def is_outcome(value: Any) -> bool:
     return (
         type(value["row"]) is int
         and value["status"] in STATUSES
+        # Only a row that cannot be read may name nobody.
+        and (value["key"] is not None or value["status"] == "invalid")
         and all(text is None or isinstance(text, str) for text in texts)
     )

@@ -95,6 +95,7 @@ class Delivery:
     begun: bool = field(default=False, init=False)
     _earlier: EarlierTries = field(init=False)
     _record: WriteBuffer = field(init=False)
+    _before: Counter[str] = field(default_factory=Counter, init=False)
 
     def __post_init__(self) -> None:
         self._stopping = Stopping(self.send.vendor, self.max_concurrency, self.limits, self._stop_senders)
@@ -168,6 +169,7 @@ class Delivery:
         self._earlier = EarlierTries(self.send, self.ledger, self.outcomes, self.limits, self.history)
         self.outcomes.begin(self._description(header).as_json())
         self._record = WriteBuffer(self.ledger, self.outcomes, self._earlier, self.history, self.clock)
+        self._before = self._totals()
         self.begun = True
         if complete and self.ledger.receipt:
             self._rebuild()
@@ -245,6 +247,13 @@ class Delivery:
     def counts(self) -> Counter[str]:
         """Contacts by status, of all tries, and ``repeated`` and ``left_out``."""
         return self._record.counts
+
+    def new_counts(self) -> Counter[str]:
+        """Return the contacts by status, and ``requests``, that this try added to those of earlier tries."""
+        return self._totals() - self._before if self.begun else Counter()
+
+    def _totals(self) -> Counter[str]:
+        return Counter({**self.counts, "requests": self.ledger.requests})
 
     def reasons(self) -> list[str]:
         """Return why contacts were not accepted, a sentence per status, for people."""

@@ -17,6 +17,7 @@ from airflow_provider_campaigns.operators._exotel.recipients import Recipients, 
 from airflow_provider_campaigns.operators.base.contacts import check_on_empty, skips_when_empty
 from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
 from airflow_provider_campaigns.operators.base.idempotent_create import IdempotentCreate, task_digest
+from airflow_provider_campaigns.operators.base.metrics import count_contacts
 from airflow_provider_campaigns.operators.base.timing import check_send_at, wait_or_skip, window_of
 from airflow_provider_campaigns.parameters import parse_bool, parse_datetime, parse_object, parse_positive_int
 from airflow_provider_campaigns.protocol.polling import Poller
@@ -125,7 +126,15 @@ class CampaignCreation:
         if self.killed():
             raise AirflowException("the task was killed; no campaign was created")
         # Lists cannot be checked any more; the numbers on them were.
-        return partial(operator.hook.create_campaign, campaign, **({"checked": True} if many else {}))
+        create = partial(operator.hook.create_campaign, campaign, **({"checked": True} if many else {}))
+
+        def create_and_count() -> dict[str, Any]:
+            created = create()
+            if whom.count:
+                count_contacts(operator.hook.conn_type, whom.counts(repeat=repeat))
+            return created
+
+        return create_and_count
 
     def _keep_to_window(self, send_at: str | None) -> None:
         """Defer or skip when calls must not start now, or refuse ``send_at`` when they must not start then."""

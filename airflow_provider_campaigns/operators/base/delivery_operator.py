@@ -199,6 +199,7 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         self.ledger = ledger
         self.preview = preview
         self._task: DeliveryTask | None = None
+        self._receipt: Receipt | None = None
         self._killed = False
 
     def literal_checks(self) -> Mapping[str, Check]:
@@ -254,12 +255,25 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
         if self._killed:
             self.on_kill()
         try:
-            return self._task.run()
+            self._receipt = self._task.run()
         except DeliveryError as error:
             self._explain(error, context)
             if error.final:
                 raise AirflowFailException(str(error)) from error
             raise
+        return self._receipt
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Return what was read and where it went, for Airflow's OpenLineage provider; None where that is missing."""
+        try:
+            from airflow.providers.openlineage.extractors import OperatorLineage
+
+            from airflow_provider_campaigns.operators.base.lineage import lineage_of
+        except ImportError:
+            return None
+        if self._receipt is None:
+            return None
+        return OperatorLineage(**lineage_of(self, self._receipt)._asdict())
 
     def on_kill(self) -> None:
         """Send no further request; those in flight are still settled."""

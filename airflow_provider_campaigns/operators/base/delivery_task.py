@@ -23,6 +23,7 @@ from airflow_provider_campaigns.operators.base.delivery_parameters import (
     header_of,
     limits_of,
 )
+from airflow_provider_campaigns.operators.base.metrics import count_contacts
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt, store_receipt
 from airflow_provider_campaigns.operators.base.task_history import account_of, note_end, open_task_history
 from airflow_provider_campaigns.operators.base.task_records import RESEND_ALL, TaskRecords, open_task_records
@@ -256,6 +257,7 @@ class DeliveryTask:
         The receipt, and outcomes that are in no folder, are stored as XComs also when the task fails.
         """
         self._operator.log.info("Receipt: %s", ", ".join(f"{name} {value}" for name, value in receipt.items()))
+        count_contacts(delivery.send.vendor, delivery.new_counts())
         if self._progress:
             self._progress.end(receipt)
         self._patience.run(partial(store_receipt, self._context, receipt, delivery.outcomes))

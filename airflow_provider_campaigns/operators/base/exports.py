@@ -28,7 +28,7 @@ def write_lines(items: Iterable[Mapping[str, Any]], output_path: str) -> dict[st
     """
     from airflow_provider_campaigns.delivery.storage import write_whole
 
-    path = _locate(output_path)
+    path = locate_file(output_path)
     count = 0
     with TemporaryFile() as lines:
         for item in items:
@@ -48,7 +48,12 @@ def _holds_rows(path: AnyPath) -> bool:
     return bool(path.exists() and path.stat().st_size)
 
 
-def _locate(output_path: str) -> AnyPath:
+def locate_file(output_path: str) -> AnyPath:
+    """
+    Return the path object of a file that can be written.
+
+    :raises InputError: nothing can be written to ``output_path``.
+    """
     from airflow_provider_campaigns.delivery.storage import LocalPath, check_root, locate
 
     if not output_path:

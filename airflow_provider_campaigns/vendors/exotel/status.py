@@ -53,7 +53,7 @@ def with_count(campaign: Mapping[str, Any]) -> dict[str, Any]:
 
 def created_at(campaign: Mapping[str, Any]) -> datetime | None:
     """Return when a campaign was created, None when the reply does not say."""
-    return _instant(campaign.get("date_created"))
+    return instant(campaign.get("date_created"))
 
 
 def normalise(status: str) -> str:
@@ -62,11 +62,12 @@ def normalise(status: str) -> str:
 
 
 def _has_ended(campaign: Mapping[str, Any]) -> bool:
-    end = _instant(mapping(campaign.get("schedule")).get("end_at"))
+    end = instant(mapping(campaign.get("schedule")).get("end_at"))
     return end is not None and end < datetime.now(UTC)
 
 
-def _instant(value: object) -> datetime | None:
+def instant(value: object) -> datetime | None:
+    """Return the point in time that a reply names, None for anything else."""
     try:
         return parse_timestamp(str(value))
     except ValueError:

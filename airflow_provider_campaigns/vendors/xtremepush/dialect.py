@@ -2,7 +2,8 @@
 Xtremepush: API-triggered campaigns, executed for a list of users.
 
 The pages: https://docs.xtremepush.com/reference/campaign-execute (execute), /docs/external-api-overview (hosts,
-envelope), /docs/api-data-monitor (info), https://support.xtremepush.com/hc/en-us/articles/115003156185 (list).
+envelope), /docs/api-data-monitor (info), /reference/push-list-device (results),
+https://support.xtremepush.com/hc/en-us/articles/115003156185 (list).
 """
 
 from __future__ import annotations
@@ -94,14 +95,17 @@ class Xtremepush(Dialect):
         :param order: e.g. ``["id DESC"]``.
         :param select: fields; empty: the vendor's choice.
         """
-        given_filters = {"condition": condition, "order": order, "select": select}
-        filters = {name: list(value) for name, value in given_filters.items() if value}
+        return (yield from self._list("list/campaign", condition=condition, order=order, select=select))
 
-        def fetch(page: int) -> Conversation[list[Any]]:
-            limits = {"limit": PAGE_SIZE, "offset": page * PAGE_SIZE}
-            return items((yield from self._read("list/campaign", {**filters, **limits})).get("data"))
+    def push_devices(self, campaign_id: str | int) -> Conversation[int]:
+        """
+        Yield what became of a campaign's messages, a row per device or profile, and return the number of rows.
 
-        return (yield from pages(self.vendor, fetch, PAGE_SIZE))
+        From https://docs.xtremepush.com/reference/push-list-device: push, on-site messages, e-mail and SMS.
+        """
+        number = int(campaign_id) if str(campaign_id).isdecimal() else campaign_id
+        condition = [["campaign_id", "=", number]]
+        return (yield from self._list("list/push-devices", condition=condition, order=["id ASC"]))
 
     def poll_campaign(self, campaign_id: str | int) -> Conversation[PollResult]:
         """
@@ -128,6 +132,16 @@ class Xtremepush(Dialect):
         if reply.get("success") is not True:
             raise CallRefusedError(self.vendor, "the reply is not Xtremepush's; check the connection's host")
         return "Xtremepush takes the app token"
+
+    def _list(self, method: str, **filters: Sequence[Any]) -> Conversation[int]:
+        """Yield a list page by page and return how many there are in it."""
+        given_filters = {name: list(value) for name, value in filters.items() if value}
+
+        def fetch(page: int) -> Conversation[list[Any]]:
+            limits = {"limit": PAGE_SIZE, "offset": page * PAGE_SIZE}
+            return items((yield from self._read(method, {**given_filters, **limits})).get("data"))
+
+        return (yield from pages(self.vendor, fetch, PAGE_SIZE))
 
     def _read(self, method: str, body: Mapping[str, Any]) -> Conversation[dict[str, Any]]:
         """Call a method that only reads; every method is a POST."""

@@ -585,6 +585,36 @@ class TestWatching:
         assert progress.state == state
         assert [request.path for request in requests] == [f"/v1/requests/{name}" for name in ids]
 
+    def test_those_of_a_campaign_are_read_from_its_list(self) -> None:
+        ids = [f"R-{number}" for number in range(150)]
+        listed = [{"_id": name, "status": "completed"} for name in (*ids[:149], "of somebody else")]
+        replies = [(200, listed[:100]), (200, [*listed[100:], "no object", {"_id": ["R-0"]}])]
+        one = (200, {"_id": ids[149], "status": "archived"})
+
+        progress, requests = drive(COLLECT.poll_requests(ids, "KYC"), *replies, one)
+
+        assert progress.details["counts"] == {"completed": 149, "archived": 1}
+        assert [request.path for request in requests] == ["/v1/requests", "/v1/requests", "/v1/requests/R-149"]
+        assert [request.params["offset"] for request in requests[:2]] == [0, 100]
+
+    @pytest.mark.parametrize(
+        ("number", "pages", "lists"),
+        [
+            # One call each costs no more.
+            (1, [], 0),
+            # Requests of others, on more pages than are worth it.
+            (4, [[{"_id": f"other-{page}-{row}"} for row in range(100)] for page in range(2)], 2),
+            # A vendor that does not turn the page.
+            (8, [[{"_id": f"other-{row}"} for row in range(100)]] * 2, 2),
+        ],
+    )
+    def test_a_list_that_takes_too_long_is_given_up(self, number: int, pages: list[Any], lists: int) -> None:
+        ids = [f"R-{row}" for row in range(number)]
+        ones = [(200, {"_id": name, "status": "completed"}) for name in ids]
+        progress, requests = drive(COLLECT.poll_requests(ids, "KYC"), *[(200, page) for page in pages], *ones)
+        assert progress.state == "done"
+        assert [request.path for request in requests].count("/v1/requests") == lists
+
     def test_it_says_how_many_are_where(self) -> None:
         replies = [(200, {"status": status}) for status in ("completed", "pending")]
         progress, _ = drive(COLLECT.poll_requests(["R-1", "R-2"]), *replies)

@@ -17,11 +17,16 @@ def database(conn_id: str) -> Iterator[Any]:
     :param conn_id: id of an Airflow connection to a database, of any provider with a ``DbApiHook``.
     :raises InputError: it is none, or the database cannot be reached.
     """
-    with closing(_connect(conn_id)) as connection:
+    with closing(connect(conn_id)[1]) as connection:
         yield connection
 
 
-def _connect(conn_id: str) -> Any:
+def connect(conn_id: str) -> tuple[Any, Any]:
+    """
+    Return the hook of a connection to a database, and an open DB-API connection; nothing is committed by itself.
+
+    :raises InputError: it is none, or the database cannot be reached.
+    """
     from airflow.providers.common.compat.sdk import BaseHook
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
@@ -36,4 +41,4 @@ def _connect(conn_id: str) -> Any:
     if hook.supports_autocommit:
         # As DbApiHook.run does; PostgreSQL's server-side cursors need a transaction.
         hook.set_autocommit(connection, False)
-    return connection
+    return hook, connection

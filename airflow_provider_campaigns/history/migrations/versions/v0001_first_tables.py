@@ -62,7 +62,6 @@ def upgrade() -> None:
         sa.Column("at", _moment(), nullable=False),
     )
     op.create_index("ix_campaigns_contacts_identity_at", "campaigns_contacts", ["identity", "at"])
-    op.create_index("ix_campaigns_contacts_at", "campaigns_contacts", ["at"])
     op.create_table(
         "campaigns_people",
         sa.Column("identity", _identity(), primary_key=True),
