@@ -11,11 +11,12 @@ from tests.cluster.cluster import STORAGE, running_cluster
 
 def main() -> None:
     """Start it, say where it is, and wait."""
-    with SandboxServer() as sandbox, running_cluster(sandbox.url) as cluster:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), SandboxServer() as sandbox, running_cluster(sandbox.url) as cluster:
         print(f"Airflow: {cluster.url}\nsandbox: {sandbox.url}\nobject storage: {STORAGE}\nlogs: {cluster.home}/*.log")
         print("Ctrl-C ends it")
-        with suppress(KeyboardInterrupt):
-            signal.pause()
+        signal.pause()
 
 
 if __name__ == "__main__":
