@@ -159,6 +159,7 @@ def is_outcome(value: Any) -> bool:
     texts = (value["key"], value["reason"], value["vendor_id"], value["url"], value["message"])
     return (
         type(value["row"]) is int
+        and value["row"] >= 1
         and value["status"] in STATUSES
         # Only a row that cannot be read may name nobody.
         and (value["key"] is not None or value["status"] == "invalid")
