@@ -44,8 +44,8 @@ def test_who_approves_is_shown_the_audience_and_nobodys_address(
 
     assert rendered(example["SUBJECT"]) == "Hand 1 leads to the campaign Offers?"
     assert "| 1 | 1 | 1 |" in rendered(example["BODY"])
-    # Indented, so that no part of it counts as Markdown.
-    assert "\n-     {'phoneNumber': '+44***00', 'Name': '*Zoë* | z***@example.com'" in rendered(example["BODY"])
+    # In code spans, so that no part of it counts as Markdown.
+    assert "\n| `+44***00` | `*Zoë* \\| z***@example.com` |" in rendered(example["BODY"])
     assert demo_live.shown_addresses(rendered(example["BODY"]), receipt) == []
     assert sandbox.received("ozonetel")["requests"] == []
 

@@ -89,7 +89,7 @@ BROKEN: dict[str, tuple[str, list[Any]]] = {
             (None, "invalid", "1 values for 2 columns"),
             (None, "invalid", "3 values for 2 columns"),
             (None, "invalid", "not CSV: ',' expected after '\"'"),
-            (None, "invalid", "user_id: expected text or a whole number, got nothing"),
+            ("Zoë", "invalid", "user_id: expected text or a whole number, got nothing"),
         ],
     ),
     "jsonl": (
@@ -107,7 +107,7 @@ BROKEN: dict[str, tuple[str, list[Any]]] = {
             (None, "invalid", "expected an object, got int"),
             (None, "invalid", "expected an object, got NoneType"),
             (None, "invalid", "expected an object, got str"),
-            (None, "invalid", "user_id: expected text or a whole number, got 1.5"),
+            ("1.5", "invalid", "user_id: expected text or a whole number, got 1.5"),
         ],
     ),
 }
