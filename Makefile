@@ -4,8 +4,8 @@ PYTHON ?= python3.11
 PYTEST_ARGS ?=
 JOBS ?= 2
 # Processes that share the tests of one run; 0 runs them all in pytest's own process. Tests that share an Airflow or a
-# file stay together, in the order of tests/conftest.py.
-WORKERS ?= 2
+# file stay together, in the order of tests/conftest.py. Some of them wait, so that two cores are busy with three.
+WORKERS ?= 3
 XDIST = --numprocesses=$(WORKERS) --dist=loadscope --no-loadscope-reorder
 
 # The newest is the one that `make check`, `make test`, `make demo` and `make standalone` use, in .venv; the others have .venv-<version>.

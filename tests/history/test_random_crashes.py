@@ -160,7 +160,7 @@ def test_killed_between_any_two_statements_nobody_is_contacted_twice_and_nobody_
 ) -> None:
     dice = random.Random(f"sql {seed} {troubled}")
     kills = 0
-    while kills < CRASH_POINTS // SEEDS // 8:
+    while kills < CRASH_POINTS // SEEDS // 25:
         empty(engine)
         kind = dice.choice(tuple(PERSONS))
         campaign = dice.choice((SqlCampaign, Suppressing))(
@@ -185,7 +185,7 @@ def test_killed_between_any_two_statements_nobody_is_contacted_twice_and_nobody_
 def test_deliveries_that_share_a_cap_reach_nobody_twice_and_lose_nobody(seed: int, engine: Engine) -> None:
     dice = random.Random(f"caps {seed}")
     kills = 0
-    while kills < CRASH_POINTS // SEEDS // 8:
+    while kills < CRASH_POINTS // SEEDS // 25:
         empty(engine)
         world, kind = World(dice), dice.choice(tuple(PERSONS))
         rows = contacts(dice, kind)

@@ -94,6 +94,7 @@ def test_what_the_function_raises_comes_out_as_it_is_and_leaves_no_copy(error: E
     assert not copies.has(1)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_take_no_more_memory_than_some(tmp_path: Path) -> None:
     peaks = []
     for number in (10_000, 100_000):
