@@ -14,20 +14,22 @@ from importlib.metadata import version
 PACKAGE = "airflow_provider_campaigns"
 # What the package imports only where Airflow has it: 3.3 and later.
 NEWER_THAN_SOME = "airflow.triggers.shared_stream"
-# What only the contract tests need, which are for tests.
-OF_TESTS = "pytest"
+# Packages that only some modules need, and who uses these has: the contract tests, and what OpenLineage gets.
+OPTIONAL = {"pytest": f"{PACKAGE}.testing", "openlineage": f"{PACKAGE}.operators.base.lineage"}
+# What Alembic executes, and nobody imports.
+EXECUTED = {f"{PACKAGE}.history.migrations.env"}
 
 
 def import_all() -> int:
     """Import every module of the package; return how many could be imported."""
     names = [PACKAGE, *(one.name for one in pkgutil.walk_packages(import_module(PACKAGE).__path__, f"{PACKAGE}."))]
     imported = 0
-    for name in names:
+    for name in filter(lambda name: name not in EXECUTED, names):
         try:
             import_module(name)
             imported += 1
         except ModuleNotFoundError as error:
-            if error.name == OF_TESTS and name.startswith(f"{PACKAGE}.testing"):
+            if (module := OPTIONAL.get(error.name or "")) and name.startswith(module):
                 continue
             if error.name != NEWER_THAN_SOME or tuple(map(int, version("apache-airflow").split(".")[:2])) >= (3, 3):
                 raise
