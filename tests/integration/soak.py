@@ -159,7 +159,7 @@ class Soak:
         disturbances = [DISTURBANCES[number % len(DISTURBANCES)] for number in range(self._fewer(failing=True))]
         dice.shuffle(disturbances)
         # A send that was started twice runs to its end: two processes cannot be disturbed one by one.
-        disturbances.sort(key=start_twice.__eq__)
+        disturbances.sort(key=lambda disturb: disturb is start_twice)
         lost = 2 * len(disturbances) * AHEAD * kind.max_concurrency
         requests = max(FEWEST_REQUESTS, ENOUGH[kind.max_concurrency] * len(disturbances) * 10) + lost
         send = Send.begin(self.airflow, self.sandbox, name, requests * kind.batch_size)
