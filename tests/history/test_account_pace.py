@@ -248,7 +248,7 @@ def test_a_database_that_is_gone_is_asked_again(asked: Row, monkeypatch: pytest.
     from airflow_provider_campaigns.history import account_pace
 
     monkeypatch.setattr(account_pace, "LOOK_UP_EVERY", 0.01)
-    asked.failures, asked.slots = 1, [Slots(0, 0)]
+    asked.failures, asked.slots = 1, [Slots(0, 0)] * 3
     pace = AccountPace(asked, PER_MINUTE)  # type: ignore[arg-type]
 
     until = time.monotonic() + 30
