@@ -144,7 +144,7 @@ def test_those_that_need_somebody(overview: Overview) -> None:
         ("bad", "invalid"),
         ("killed", "incomplete"),
     ]
-    assert needs[0].problem.startswith("1 contacts may have been reached")
+    assert needs[0].problem.startswith("Of 1 contact it is unknown")
     assert needs[3].problem == "20 of 100 rows are invalid (20%)"
 
 
