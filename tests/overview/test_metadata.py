@@ -83,7 +83,6 @@ ALL = ["runs", "waits", "new", "unknown", "early", "refused", "bad", "killed", "
         ({"search": "Été"}, ["early"]),
         ({"search": "killed"}, ["killed"]),
     ],
-    ids=str,
 )
 def test_they_are_found_by_what_is_wanted(overview: Overview, wanted: dict[str, Any], expected: list[str]) -> None:
     assert runs(overview, **wanted) == expected

@@ -157,6 +157,7 @@ PATHS = [
     f"/run/{MINE}/{RUN}",
     f"/task/{MINE}/send/-1/{RUN}",
 ]
+NAMES = ["list", "needs", "waiting", "delivery", "run", "task"]
 
 
 def test_every_route_is_known_here() -> None:
@@ -171,7 +172,7 @@ def test_every_route_is_known_here() -> None:
     assert all(any(re.fullmatch(pattern, path) for path in PATHS) for pattern in patterns)
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
 def test_nobody_who_is_not_signed_in_sees_a_page(path: str) -> None:
     reply = TestClient(page_app.create_app()).get(path)
 
@@ -180,7 +181,7 @@ def test_nobody_who_is_not_signed_in_sees_a_page(path: str) -> None:
     assert MINE not in reply.text
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
 def test_who_may_not_read_a_dag_sees_nothing_of_it(client: TestClient, manager: Manager, path: str) -> None:
     manager.dags = set()
 
