@@ -281,8 +281,12 @@ define migrate
 @touch $@
 endef
 
-.venv/home/airflow.db .airflow-standalone/airflow.db: .venv/.installed
+.venv/home/airflow.db: .venv/.installed
 	$(migrate)
+
+# The examples have run once, so that there are deliveries on the campaign page from the start.
+.airflow-standalone/airflow.db: | .venv/.installed
+	.venv/bin/python scripts/demo.py --home $(@D)
 
 $(filter-out .venv-$(NEWEST)/%,$(TESTABLE:%=.venv-%/home/airflow.db)): .venv-%/home/airflow.db: .venv-%/.installed
 	$(migrate)
