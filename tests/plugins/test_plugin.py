@@ -14,7 +14,7 @@ def test_it_is_one_that_airflow_takes() -> None:
     assert entry["name"] == CampaignsPlugin.name
 
     if AIRFLOW_V_3_1_PLUS:
-        CampaignsPlugin.validate()
+        CampaignsPlugin.validate()  # type: ignore[no-untyped-call]
         (app,) = CampaignsPlugin.fastapi_apps
         assert isinstance(app["app"], LazyApp)
         assert [view["destination"] for view in CampaignsPlugin.external_views] == ["nav", "dag_run", "task_instance"]
