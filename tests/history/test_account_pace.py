@@ -195,6 +195,27 @@ def test_slots_that_are_over_or_within_a_pause_are_not_used(pace: AccountPace, a
     assert pace.reserve() == pytest.approx(106)
 
 
+def test_slots_after_a_pause_are_kept_while_it_lasts(
+    pace: AccountPace, asked: Row, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take(number: int) -> Slots:
+        asked.taken.append(number)
+        return Slots(130 + sum(asked.taken[:-1]) * INTERVAL - clock.now, 130 - clock.now)
+
+    monkeypatch.setattr(asked, "take", take)
+    monkeypatch.setattr(asked, "paused", lambda: max(0.0, 130 - clock.now))
+    conversation = paced(iter_steps(WRITE), pace)
+
+    step = next(conversation)
+    while isinstance(step, Sleep):
+        carry_out(pace)
+        clock.now += step.seconds
+        step = conversation.send(None)
+
+    assert clock.now == pytest.approx(130, abs=0.05)
+    assert asked.taken == [1, 1], "none was given away meanwhile"
+
+
 def test_a_pause_is_passed_on(pace: AccountPace, asked: Row) -> None:
     conversation = paced(iter_steps(Sleep(30, "429", throttled=True)), pace)
     assert isinstance(next(conversation), Sleep)
