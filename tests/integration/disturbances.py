@@ -9,6 +9,7 @@ import shutil
 import signal
 import sqlite3
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ from tests.versions import AIRFLOW_V_3_3_PLUS
 LOCKED_SECONDS = 60.0
 # And that others are given to give it back.
 FREE_SECONDS = 5.0
+# After so long without one, no request of a process that was killed arrives any more.
+QUIET_SECONDS = 0.5
 # A send that was started twice is waited for.
 END_SECONDS = 300.0
 
@@ -151,9 +154,17 @@ def _killed(send: Send, dice: random.Random) -> Iterator[None]:
 
 def _refused(send: Send) -> None:
     """Wait until two more tries have begun, and check that the first of them sent nothing."""
-    number, requests = send.run.task().try_number, send.requests()
+    number, requests = send.run.task().try_number, _all_requests(send)
     send.run.until("was refused", lambda task: task.state in FINISHED or task.try_number >= number + 2)
     assert send.requests() == requests
+
+
+def _all_requests(send: Send) -> int:
+    """Return how many requests the vendor received, those included that a killed process had on their way."""
+    requests = -1
+    while requests != (requests := send.requests()):
+        time.sleep(QUIET_SECONDS)
+    return requests
 
 
 def _records(send: Send) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from airflow_provider_campaigns.delivery.plan.reading import LEFT_OUT, Reading
+from airflow_provider_campaigns.delivery.plan.reading import Reading, always_invalid
 from airflow_provider_campaigns.delivery.plan.sources import Source
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
@@ -25,7 +25,7 @@ def key_to_compare(contact: Contact | Outcome) -> str | None:
     """
     if not isinstance(contact, dict):
         return contact.key
-    return None if contact["status"] == "invalid" and contact["reason"] not in LEFT_OUT else contact["key"]
+    return None if always_invalid(contact) else contact["key"]
 
 
 class Fingerprint:

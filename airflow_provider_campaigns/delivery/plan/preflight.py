@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from airflow_provider_campaigns.delivery.plan.batches import Fingerprint
-from airflow_provider_campaigns.delivery.plan.reading import LEFT_OUT, Entry, Reading
+from airflow_provider_campaigns.delivery.plan.reading import Entry, Reading, always_invalid
 from airflow_provider_campaigns.delivery.plan.sources import Row, Source
 
 # Contacts that are made to warn of phone numbers in a national form before the first request.
@@ -59,7 +59,7 @@ class _Findings:
             self.fingerprint = self._contacts.hexdigest()
         if not isinstance(contact, dict):
             self._anybody = True
-        elif contact["status"] == "invalid" and contact["reason"] not in LEFT_OUT:
+        elif always_invalid(contact):
             self._invalid += 1
             self._problem = self._problem or contact["reason"]
         return self._anybody and number >= self._least

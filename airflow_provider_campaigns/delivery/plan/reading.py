@@ -52,6 +52,11 @@ Entry = tuple[int, "Contact | Outcome"]
 """The number of a row of the source, with the contact to be sent, or the outcome of a row that is not to be sent."""
 
 
+def always_invalid(line: Outcome) -> bool:
+    """Whether it is the outcome of a row that nobody can be sent to, whoever is left out."""
+    return line["status"] == "invalid" and line["reason"] not in LEFT_OUT
+
+
 class Tally:
     """What was seen of the contacts while they were read."""
 

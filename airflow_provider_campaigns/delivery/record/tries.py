@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_campaigns.delivery.record.held import unpack
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
+from airflow_provider_campaigns.delivery.record.status_rows import StatusRows
 from airflow_provider_campaigns.delivery.record.try_record import Checkpoint, TryRecord
 from airflow_provider_campaigns.masking import mask
 
@@ -132,21 +133,18 @@ class Tries:
     def counts(self) -> Counter[str]:
         """What the tries added up: settled rows by status, ``requests``, and ``repeated``."""
         counts: Counter[str] = sum((one.counts for one in self._all()), Counter())
-        unknown = self.unknown
+        unknown = self.ended["unknown"]
         if unknown is not None:
             counts["unknown"] = len(unknown)
         return +counts
 
     @property
-    def unknown(self) -> RowSet | None:
-        """The settled rows that are unknown, None when no record says which."""
-        unknown = RowSet()
+    def ended(self) -> StatusRows:
+        """Which settled rows were not accepted; of a row that several tries settled, what the last of them has."""
+        ended = StatusRows()
         for one in self._all():
-            unknown.discard(one.settled)
-            if one.unknown is None:
-                return None
-            unknown.update(one.unknown)
-        return unknown
+            ended.overrule(one.ended, one.settled)
+        return ended
 
     @property
     def held(self) -> dict[int, Outcome]:

@@ -9,14 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
 from airflow_provider_campaigns.delivery.record.claims import DamagedRecordError, Keys, sealed, unsealed
-from airflow_provider_campaigns.delivery.record.outcome import STATUSES
+from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Status
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
+from airflow_provider_campaigns.delivery.record.status_rows import StatusRows
 
 KEYS = Keys(latest="latest-try", records="try-")
-
-# Ranges of unknown rows that are kept: Airflow 3.3 wants values below 64 KB.
-MOST_UNKNOWN_RANGES = 1_000
 
 
 class Copy(NamedTuple):
@@ -40,7 +38,7 @@ class Change:
 
     :param settled: ranges whose outcomes are stored.
     :param counts: their rows by status, and requests, repeats in the source and rows left out; to be added.
-    :param unknown: those of their rows that are unknown.
+    :param ended: those of their rows that were not accepted, by status.
     :param intended: ranges about to be sent.
     :param resent: rows about to be sent again.
     :param released: intended ranges that did not arrive, so that a later try sends them.
@@ -51,7 +49,7 @@ class Change:
 
     settled: Sequence[Rows] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
-    unknown: Sequence[int] = ()
+    ended: Mapping[Status, Sequence[int]] = field(default_factory=dict)
     intended: Sequence[Rows] = ()
     resent: Sequence[int] = ()
     released: Sequence[Rows] = ()
@@ -77,7 +75,7 @@ class TryRecord:
     :param intended_at: when each of them was intended, seconds since the epoch.
     :param settled: rows whose outcomes are stored.
     :param held: outcomes of settled rows that may be in no part yet, as ``held.pack`` makes them.
-    :param unknown: those of them that are ``unknown``; None when they are too many ranges.
+    :param ended: which of them were not accepted.
     :param resent: rows that were sent again in this try; the second set holds those sent again twice, and so on.
     :param counts: settled rows by status, requests, and repeats in the source.
     :param checkpoint: the last row intended or settled.
@@ -102,7 +100,7 @@ class TryRecord:
     intended_at: dict[Rows, float] = field(default_factory=dict)
     settled: RowSet = field(default_factory=RowSet)
     held: list[str] = field(default_factory=list)
-    unknown: RowSet | None = field(default_factory=RowSet)
+    ended: StatusRows = field(default_factory=StatusRows)
     resent: list[RowSet] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     checkpoint: Checkpoint | None = None
@@ -129,7 +127,7 @@ class TryRecord:
         own = replace(
             self,
             settled=self.settled.copy(),
-            unknown=None if self.unknown is None else self.unknown.copy(),
+            ended=self.ended.copy(),
             resent=[rows.copy() for rows in self.resent],
             counts=self.counts.copy(),
         )
@@ -142,9 +140,7 @@ class TryRecord:
         own.counts.update(change.counts)
         if change.checkpoint:
             own.checkpoint = max(self.checkpoint or change.checkpoint, change.checkpoint)
-        if own.unknown is not None:
-            own.unknown.update(Rows(row, row) for row in change.unknown)
-            own.unknown = own.unknown if own.unknown.parts <= MOST_UNKNOWN_RANGES else None
+        own.ended.add(change.ended)
         for row in change.resent:
             _add_to_levels(own.resent, row)
         return own
@@ -164,7 +160,7 @@ class TryRecord:
             "intended_at": [self.intended_at.get(rows, self.began) for rows in self.intended],
             "settled": [list(rows) for rows in self.settled],
             "held": self.held,
-            "unknown": None if self.unknown is None else [list(rows) for rows in self.unknown],
+            "ended": self.ended.dump(),
             "resent": [[list(rows) for rows in level] for level in self.resent],
             "counts": {name: number for name, number in self.counts.items() if number},
             "checkpoint": self.checkpoint and list(self.checkpoint),
@@ -210,7 +206,7 @@ class TryRecord:
             intended_at={Rows(*rows): at for rows, at in zip(value["intended"], value["intended_at"], strict=True)},
             settled=RowSet(value["settled"]),
             held=list(value["held"]),
-            unknown=None if value["unknown"] is None else RowSet(value["unknown"]),
+            ended=StatusRows.load(value["ended"]),
             resent=[RowSet(level) for level in value["resent"]],
             counts=Counter(value["counts"]),
             checkpoint=Checkpoint(*value["checkpoint"]) if value["checkpoint"] else None,
@@ -227,8 +223,8 @@ class TryRecord:
     def adds_up(self) -> bool:
         """Whether the counts are those of the settled rows."""
         settled = sum(self.counts[status] for status in STATUSES)
-        unknown = self.counts["unknown"] if self.unknown is None else len(self.unknown)
-        return settled == len(self.settled) and unknown == self.counts["unknown"]
+        unknown = self.ended["unknown"]
+        return settled == len(self.settled) and (unknown is None or len(unknown) == self.counts["unknown"])
 
 
 def _add_to_levels(levels: list[RowSet], row: int) -> None:

@@ -1,22 +1,22 @@
 """
 Outcomes that are in no part, made of what the ledger knows.
 
-It holds the last ones of a try in object storage. Of those whose part is gone it knows which rows are settled, and how
-many ended how.
+It holds the last ones of a try in object storage. Of those whose part is gone it knows how each ended, unless rows that
+ended in different ways alternate too often.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator
 
-from airflow_provider_campaigns.delivery.plan.reading import LEFT_OUT, Entry, Reading
+from airflow_provider_campaigns.delivery.plan.reading import Entry, Reading, always_invalid
 from airflow_provider_campaigns.delivery.plan.sources import Source
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
-from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome, Status, outcome
+from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome, outcome
 from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
+from airflow_provider_campaigns.delivery.record.status_rows import StatusRows
 from airflow_provider_campaigns.delivery.run.resume import EarlierTries
 from airflow_provider_campaigns.exceptions import DeliveryError
 
@@ -27,16 +27,12 @@ MOST_LINES = 10_000
 
 REBUILT = "its outcome was lost; this is what the ledger has"
 
-# What can have become of a contact that was sent, and that the ledger does not have as unknown.
-ANSWERED: tuple[Status, ...] = ("accepted", "duplicate", "rejected")
-
 
 def rebuild(outcomes: Outcomes, reading: Reading, source: Source, ledger: Ledger, earlier: EarlierTries) -> None:
     """
     Write outcomes that the ledger holds, and those again that are gone, as far as the ledger knows them.
 
-    ``earlier.missing`` keeps the rows of which the ledger does not know it: it has counts, so it knows what became of
-    contacts that all ended alike.
+    ``earlier.missing`` keeps the rows of which the ledger does not know it.
     """
     if not earlier.missing:
         return
@@ -77,31 +73,12 @@ def check_complete(outcomes: Outcomes, ledger: Ledger, missing: RowSet, there: i
 def _known(reading: Reading, source: Source, ledger: Ledger, earlier: EarlierTries) -> Iterator[Outcome]:
     """Yield the outcomes of missing rows that the ledger knows."""
     missing = earlier.missing.copy()
-    unknown, others_left_out = ledger.unknown, ledger.others_left_out
-    status = _common_status(_entries(reading, source, missing), ledger, earlier)
-    for entry in _entries(reading, source, missing):
-        line = _held(entry, earlier) or _line(entry, unknown, status, others_left_out=others_left_out)
-        if line:
-            yield line
-
-
-def _entries(reading: Reading, source: Source, rows: RowSet) -> Iterator[Entry]:
-    return (entry for entry in reading.entries(source.read()) if entry[0] in rows)
-
-
-def _common_status(entries: Iterator[Entry], ledger: Ledger, earlier: EarlierTries) -> Status | None:
-    """Return how all lost contacts that were answered ended, None when it is not known."""
-    unknown, others_left_out = ledger.unknown, ledger.others_left_out
-    found: Counter[str] = Counter()
-    for entry in entries:
-        line = _held(entry, earlier) or _line(entry, unknown, "unsent", others_left_out=others_left_out)
-        found[line["status"] if line else "unsent"] += 1
-    counts, stored = ledger.counts, earlier.tally.counts
-    lost = {status: counts[status] - stored[status] - found[status] for status in (*ANSWERED, "invalid")}
-    ended = [status for status in ANSWERED if lost[status]]
-    if len(ended) == 1 and not lost["invalid"] and lost[ended[0]] == found["unsent"]:
-        return ended[0]
-    return None
+    ended, others_left_out = ledger.ended, ledger.others_left_out
+    for entry in reading.entries(source.read()):
+        if entry[0] in missing:
+            line = _held(entry, earlier) or _line(entry, ended, others_left_out=others_left_out)
+            if line:
+                yield line
 
 
 def _held(entry: Entry, earlier: EarlierTries) -> Outcome | None:
@@ -112,23 +89,19 @@ def _held(entry: Entry, earlier: EarlierTries) -> Outcome | None:
     return {**line, "key": key} if line else None
 
 
-def _line(entry: Entry, unknown: RowSet | None, status: Status | None, *, others_left_out: bool) -> Outcome | None:
+def _line(entry: Entry, ended: StatusRows, *, others_left_out: bool) -> Outcome | None:
     """
     Return the outcome of a lost row, None when it is not known.
 
-    :param unknown: the rows that are unknown.
-    :param status: of contacts that were answered, None when that is not known.
+    :param ended: how settled rows ended.
     :param others_left_out: opt-outs were others then.
     """
     row, contact = entry
-    if isinstance(contact, dict) and not (others_left_out and contact["reason"] in LEFT_OUT):
+    if isinstance(contact, dict) and (always_invalid(contact) or not others_left_out):
         # Not sent then, as it would not be now.
         return contact
     key = contact["key"] if isinstance(contact, dict) else contact.key
-    if unknown is None:
-        return None
-    if row in unknown:
-        return outcome(row, key, "unknown", REBUILT)
+    status = ended.status_of(row)
     return outcome(row, key, status, REBUILT) if status else None
 
 

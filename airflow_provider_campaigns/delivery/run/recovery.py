@@ -93,7 +93,7 @@ def recovered(number: int, outcomes: Outcomes, reading: Reading, source: Source)
         raise LedgerError(f"{outcomes.place} has no description any more", remedy=RESEND_ALL)
     record = TryRecord(number, began=description.began, header=dict(description.header), left_out=description.left_out)
     record.copy = description.copy
-    tally, unknown = OutcomeTally(), RowSet()
+    tally = OutcomeTally()
     free, last_known = _not_sent(outcomes)
     in_flight = RowSet()
     ahead = 0 if outcomes.ended_early() else description.ahead
@@ -111,8 +111,8 @@ def recovered(number: int, outcomes: Outcomes, reading: Reading, source: Source)
                 )
             tally.add([line])
             record.settled.add(Rows(row, row))
-            if line["status"] == "unknown":
-                unknown.add(Rows(row, row))
+            if line["status"] != "accepted":
+                record.ended.add({line["status"]: [row]})
         elif row in free or isinstance(contact, dict):
             continue
         elif row <= last_known or ahead > 0:
@@ -127,8 +127,7 @@ def recovered(number: int, outcomes: Outcomes, reading: Reading, source: Source)
             f"the contacts, or clear the task with on_cleared='resend' to send to everybody again",
             remedy=RESEND_ALL,
         )
-    record.unknown, record.intended = unknown, list(in_flight)
-    record.counts = tally.counts
+    record.intended, record.counts = list(in_flight), tally.counts
     log.warning("The record of earlier tries is gone; this one resumes from their outcomes in %s", outcomes.path)
     return record
 

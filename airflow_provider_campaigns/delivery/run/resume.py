@@ -83,7 +83,7 @@ class EarlierTries:
                 self.tally.add([line])
                 self.missing.remove(Rows(row, row))
         if self._resend:
-            lost = [row for rows in ledger.unknown or () for row in range(rows.first, rows.last + 1)]
+            lost = [row for rows in ledger.ended["unknown"] or () for row in range(rows.first, rows.last + 1)]
             lost += [row for row, line in self.held.items() if line["status"] == "unknown"]
             unknown.update(Rows(row, row) for row in lost if row in self.missing and self._resends_left(row) > 0)
             self.missing.discard(unknown)

@@ -23,9 +23,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from airflow_provider_campaigns.delivery.plan.batches import Batch
+from airflow_provider_campaigns.delivery.plan.reading import always_invalid
 from airflow_provider_campaigns.delivery.record.held import MOST_CHARACTERS, MOST_HELD, pack
 from airflow_provider_campaigns.delivery.record.ledger import Change, Checkpoint, Ledger
-from airflow_provider_campaigns.delivery.record.outcome import Outcome
+from airflow_provider_campaigns.delivery.record.outcome import Outcome, Status
 from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.ranges import Rows
 from airflow_provider_campaigns.delivery.run.history_entries import HistoryEntries
@@ -205,7 +206,7 @@ class WriteBuffer:
             Change(
                 settled=self._settled,
                 counts=self._added.counts + Counter(requests=self._requests),
-                unknown=[line["row"] for line in self.lines if line["status"] == "unknown"],
+                ended=self._not_accepted(),
                 intended=[ticket.batch.rows for ticket in tickets if not ticket.intended],
                 resent=[row for ticket in tickets if ticket.counted for row, _ in ticket.contacts],
                 released=self._released,
@@ -216,3 +217,14 @@ class WriteBuffer:
             entries.store,
         )
         return entries.held_back
+
+    def _not_accepted(self) -> Mapping[Status, Sequence[int]]:
+        """Return the settled rows that were not accepted, by status, but for those that nobody can be sent to."""
+        rows: dict[Status, list[int]] = {}
+        for batch, lines in self._ended:
+            found = [(line["row"], line["status"]) for line in lines if line["status"] != "accepted"]
+            invalid = {line["row"] for line in batch.outcomes if always_invalid(line)} if found else ()
+            for row, status in found:
+                if row not in invalid:
+                    rows.setdefault(status, []).append(row)
+        return rows

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_campaigns.delivery.record.ledger import Change, Checkpoint, Ledger, Resend
+from airflow_provider_campaigns.delivery.record.outcome import Status
 from airflow_provider_campaigns.delivery.record.ranges import Rows
 from airflow_provider_campaigns.delivery.record.receipt import make_receipt
 from airflow_provider_campaigns.exceptions import LedgerError
@@ -54,10 +55,10 @@ def began(store: Any, max_tries: int = 0, *, resend: Resend = "no") -> Ledger:
     return ledger
 
 
-def settle(ledger: Ledger, rows: Rows, status: str = "accepted", **counts: int) -> None:
+def settle(ledger: Ledger, rows: Rows, status: Status = "accepted", **counts: int) -> None:
     number = rows.last - rows.first + 1
-    unknown = range(rows.first, rows.last + 1) if status == "unknown" else ()
-    ledger.record(Change(settled=[rows], counts={status: number, **counts}, unknown=unknown))
+    ended: dict[Status, range] = {} if status == "accepted" else {status: range(rows.first, rows.last + 1)}
+    ledger.record(Change(settled=[rows], counts={status: number, **counts}, ended=ended))
 
 
 def send(ledger: Ledger, *rows: Rows) -> None:
@@ -188,14 +189,14 @@ def test_a_field_that_is_gone_is_a_difference(store: Store) -> None:
 
 
 @pytest.mark.parametrize("status", ["accepted", "unknown"])
-def test_somebody_may_have_been_reached_when_a_contact_is(store: Store, status: str) -> None:
+def test_somebody_may_have_been_reached_when_a_contact_is(store: Store, status: Status) -> None:
     settle(began(store), Rows(1, 3), status)
 
     assert Ledger.open(store).may_have_reached
 
 
 @pytest.mark.parametrize("status", ["rejected", "invalid", "duplicate"])
-def test_nobody_was_reached_when_all_contacts_are(store: Store, status: str) -> None:
+def test_nobody_was_reached_when_all_contacts_are(store: Store, status: Status) -> None:
     settle(began(store), Rows(1, 3), status)
 
     assert not Ledger.open(store).may_have_reached

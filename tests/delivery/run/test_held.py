@@ -219,10 +219,8 @@ def settled(world: World) -> set[str]:
     for number in range(1, 10):
         if value := world.values.get(f"try-{number}"):
             record = TryRecord.load(number, json.loads(value))
-            assert record.unknown is not None
             rows = {row for first, last in record.settled for row in range(first, last + 1)}
-            unknown = {row for first, last in record.unknown for row in range(first, last + 1)}
-            accepted = (accepted | rows) - unknown
+            accepted = (accepted - rows) | {row for row in rows if record.ended.status_of(row) == "accepted"}
     return {f"+447700{900000 + row - 1}" for row in accepted}
 
 

@@ -19,6 +19,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
 from airflow_provider_campaigns.delivery import read_outcomes
+from airflow_provider_campaigns.delivery.record import status_rows
 from airflow_provider_campaigns.exceptions import CallRefusedError, LedgerError
 from airflow_provider_campaigns.protocol.messages import NoReplyError, Response
 from tests.delivery.world import Crash, World, phones
@@ -61,7 +62,7 @@ def spoil_first_part(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [spoil_all, spoil_first_part])
-@pytest.mark.parametrize("unknown", [0, 2])
+@pytest.mark.parametrize(("unknown", "rejected"), [(0, 0), (2, 0), (0, 2), (1, 1)])
 def test_lost_outcomes_are_written_again_when_the_ledger_knows_them(
     *,
     tmp_path: Path,
@@ -70,10 +71,11 @@ def test_lost_outcomes_are_written_again_when_the_ledger_knows_them(
     make_context: MakeContext,
     spoil: Callable[[Path], None],
     unknown: int,
+    rejected: int,
 ) -> None:
     state: dict[str, str] = {}
     given = {"contacts": FIFTY, "outcomes_path": str(tmp_path), "on_unknown": "skip", "max_concurrency": 3}
-    half_way(world, unknown=unknown)
+    half_way(world, unknown=unknown, rejected=rejected)
     with pytest.raises(CallRefusedError):
         acme(**given).execute(make_context(state=state))
     world.answer = None
@@ -81,17 +83,19 @@ def test_lost_outcomes_are_written_again_when_the_ledger_knows_them(
 
     receipt = acme(**given).execute(make_context(2, state=state))
 
-    assert counts(receipt) == [50, 50 - 3 * unknown, 0, 3 * unknown, 0]
+    assert counts(receipt) == [50, 50 - 3 * unknown - 3 * rejected, 3 * rejected, 3 * unknown, 0]
     lines = outcomes_of(receipt)
     assert [line["row"] for line in lines] == list(range(1, 51))
     assert [line["key"] for line in lines] == phones(50)
-    assert statuses(lines).count("unknown") == 3 * unknown
+    not_accepted = ["unknown"] * 3 * unknown + ["rejected"] * 3 * rejected
+    assert statuses(lines)[: len(not_accepted) + 1] == [*not_accepted, "accepted"]
     assert world.most_often == 1
 
 
-def test_lost_outcomes_of_which_the_ledger_cannot_tell_are_an_error_that_names_the_folder(
-    tmp_path: Path, world: World, acme: MakeAcme, make_context: MakeContext
+def test_lost_outcomes_that_the_ledger_does_not_know_are_an_error_that_names_the_folder(
+    tmp_path: Path, world: World, acme: MakeAcme, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(status_rows, "MOST_RANGES", 0)
     state: dict[str, str] = {}
     given = {"contacts": FIFTY, "outcomes_path": str(tmp_path), "on_unknown": "skip", "max_concurrency": 1}
     half_way(world, rejected=1)
