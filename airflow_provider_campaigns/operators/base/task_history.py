@@ -170,8 +170,7 @@ def open_task_history(operator: UsesHistory, context: Context, patience: Patienc
         return TaskHistory()
     from airflow_provider_campaigns.history.connection import open_history
 
-    history = open_history(conn_id)
-    history.database.again = partial(patience.run, what=f"The history database {conn_id!r}")
+    history = open_history(conn_id, partial(patience.run, what=f"The history database {conn_id!r}"))
     return TaskHistory(history, caps, own_caps, _task_key(context.get("ti")), operator.ledger or "history")
 
 
