@@ -93,24 +93,27 @@ class Database:
 
     def _try(self, do: Callable[[Connection], T], seconds: float) -> T:
         try:
-            return self._run(do)
+            return self._attempt(do)
         except SQLAlchemyError as error:
             if not _may_pass(error):
                 raise
             log.info("The history database is asked again: %s", type(getattr(error, "orig", error)).__name__)
-        return Attempts(_may_pass, seconds, FIRST_BREAK, LONGEST_BREAK).again(lambda: self._run(do))
+        return Attempts(_may_pass, seconds, FIRST_BREAK, LONGEST_BREAK).again(lambda: self._attempt(do))
 
-    def _run(self, do: Callable[[Connection], T]) -> T:
+    def _attempt(self, do: Callable[[Connection], T]) -> T:
         try:
-            with self.engine.begin() as connection:
-                self._open.connection = connection
-                try:
-                    return do(connection)
-                finally:
-                    self._open.connection = None
+            return self._run(do)
         except SQLAlchemyError:
             self.lost += 1
             raise
+
+    def _run(self, do: Callable[[Connection], T]) -> T:
+        with self.engine.begin() as connection:
+            self._open.connection = connection
+            try:
+                return do(connection)
+            finally:
+                self._open.connection = None
 
     def upsert(
         self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], update: Sequence[str]

@@ -35,7 +35,7 @@ SPARE = 60 * (1 - SHARE_OF_LIMIT)
 # The request that is asked to wait, and for how many seconds.
 PAUSED_AT, PAUSE = 80, 5
 # Requests in a row whose pace is measured, wherever it is best: a busy machine may lose some slots.
-STRETCH = 40
+STRETCH = 20
 
 
 class Vendor(BaseHTTPRequestHandler):

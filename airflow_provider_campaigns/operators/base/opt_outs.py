@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.compat.sdk import AirflowException, BaseHook
 
 from airflow_provider_campaigns.delivery.plan.sources.rows import PLAIN, Row, Source
 from airflow_provider_campaigns.exceptions import InputError
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.vendors.common.opt_outs import SubscriptionChange
 
 log = logging.getLogger(__name__)
+
+VENDORS = "a connection to a vendor that says who opted out (Xtremepush)"
 
 
 @runtime_checkable
@@ -50,10 +52,12 @@ def read_opt_outs(
     :raises InputError: the vendor of the connection does not say who opted out, or not by this kind of name.
     :raises VendorError: it cannot be asked.
     """
-    hook = BaseHook.get_hook(conn_id)
+    try:
+        hook = BaseHook.get_hook(conn_id)
+    except AirflowException as error:
+        raise InputError("opt_outs_conn_id", VENDORS, error) from None
     if not isinstance(hook, KnowsOptOuts):
-        expected = "a connection to a vendor that says who opted out (Xtremepush)"
-        raise InputError("opt_outs_conn_id", expected, type(hook).__name__)
+        raise InputError("opt_outs_conn_id", VENDORS, type(hook).__name__)
     name = field or hook.opt_out_fields.get(kind)
     if not name:
         raise InputError("column", f"the field that holds a {kind}: the vendor documents none", "nothing")
