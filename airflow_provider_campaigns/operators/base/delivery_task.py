@@ -79,6 +79,7 @@ class DeliveryTask:
         operator = self._operator
         # First of all: so that a task that fails at a mistake, and is cleared, is known to have sent nothing.
         self._patience = Patience(parse_count("max_outage", operator.max_outage, DEFAULT_MAX_OUTAGE))
+        self._patience.ended = lambda: bool(self._ended)
         records = open_task_records(
             self._context,
             operator.retries,
