@@ -43,6 +43,7 @@ RELEASE-highest := $(RELEASE-$(NEWEST))
 DAY-lowest := $(DAY-2.11)
 DAY-highest := 2026-11-21
 PRERELEASE ?= 3.4.0b2
+RECIPES_ON := $(NEWEST) 2.11
 # Where pyenv keeps several Pythons, `python3.13` alone may not run.
 PYTHON-highest ?= $(shell python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null \
 	|| PYENV_VERSION=3.13 pyenv which python3.13 2>/dev/null || echo python3.13)
@@ -53,7 +54,7 @@ UNIT_TESTS := -m 'not slow'
 COVERAGE-$(NEWEST) := --cov --cov-report=term-missing:skip-covered
 
 # Says how long a command took.
-timed = scripts/timed.sh 'make $@'
+timed = $(CURDIR)/scripts/timed.sh 'make $@'
 
 TESTABLE := $(VERSIONS) $(EXTREMES) prerelease
 
@@ -71,7 +72,8 @@ MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 .PHONY: help check format test test-quick matrix integration browser soak cluster cluster-soak bench docs demo demo-live standalone constraints clean \
-	resolution wheel lowest highest prerelease newest-packages $(TESTABLE:%=test-%) $(VERSIONS:%=resolution-%) \
+	resolution recipes wheel lowest highest prerelease newest-packages $(TESTABLE:%=test-%) $(VERSIONS:%=resolution-%) \
+	$(RECIPES_ON:%=recipes-%) \
 	$(VERSIONS:%=matrix-%) $(VERSIONS:%=demo-%) $(VERSIONS:%=integration-%) $(VERSIONS:%=soak-%)
 
 help: ## List the targets
@@ -130,6 +132,19 @@ $(VERSIONS:%=resolution-%): resolution-%: wheel
 	$$install --constraint build/resolution/$*/airflow.txt "$$(echo build/dist/*.whl)[sandbox,parquet,excel]"
 	@home=$$(mktemp -d -t airflow-smoke.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
 	AIRFLOW_HOME="$$home" AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR build/resolution/$*/bin/python -I -W ignore scripts/smoke.py
+
+# The wheel is tested where the package's folder is not: it would be imported in place of the wheel. A user installs the
+# providers of the recipes' other connections, and pandas, beside it.
+recipes: $(RECIPES_ON:%=recipes-%) ## The DAGs of docs/recipes.md, with the wheel as a user installs it
+
+$(RECIPES_ON:%=recipes-%): recipes-%: resolution-% $$(call venv,$$*)/home/airflow.db
+	@.venv/bin/uv pip install --quiet --python build/resolution/$*/bin/python --exclude-newer $(DAY-$*) \
+		--constraint build/resolution/$*/airflow.txt pandas apache-airflow-providers-http apache-airflow-providers-sqlite
+	@.venv/bin/uv pip install --quiet --python build/resolution/$*/bin/python pytest pytest-timeout psutil
+	@rm -rf build/recipes/$* && mkdir -p build/recipes/$* && cp -R docs scripts tests pyproject.toml build/recipes/$*
+	@home=$$(mktemp -d -t airflow-recipes.XXXXXX) && trap 'rm -rf "$$home"' EXIT && python=$(CURDIR)/build/resolution/$*/bin/python && \
+	database=$(abspath $(call venv,$*)/home/airflow.db) && cd build/recipes/$* && \
+	$(timed) env AIRFLOW_HOME="$$home" MIGRATED_DATABASE="$$database" $$python -m pytest tests/recipes $(PYTEST_ARGS)
 
 wheel: .venv/.installed
 	@rm -rf build/dist && .venv/bin/python -m build --no-isolation --wheel --outdir build/dist >/dev/null
