@@ -159,7 +159,7 @@ prerelease: ## Unit tests on the next Airflow's pre-release (PRERELEASE); may fa
 	@$(MAKE) test-prerelease PYTEST_ARGS="$(UNIT_TESTS) $(PYTEST_ARGS)" && result=works || result='DOES NOT WORK YET'; \
 	echo "Airflow $(PRERELEASE): $$result"; test "$$result" = works
 
-integration: $(VERSIONS:%=integration-%) ## Contacts and history in a real PostgreSQL and MariaDB, on every Airflow; as root it installs them (Debian)
+integration: $(VERSIONS:%=integration-%) ## Contacts and history in a real PostgreSQL and MariaDB, and a million rows of packed files, on every Airflow; as root it installs them (Debian)
 
 # The servers are started by the tests, in folders of their own.
 $(VERSIONS:%=integration-%): integration-%: $$(call venv,$$*)/home/airflow.db
@@ -168,6 +168,8 @@ $(VERSIONS:%=integration-%): integration-%: $$(call venv,$$*)/home/airflow.db
 	@echo 'Airflow $*'
 	@HISTORY_DATABASES=sqlite,postgresql,mariadb \
 	$(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS='tests/postgres tests/history $(PYTEST_ARGS)'
+	@$(if $(filter $(NEWEST),$*),MANY_ROWS=1_000_000 $(MAKE) test-$* COVERAGE-$*= WORKERS=0 \
+		PYTEST_ARGS='tests/delivery/plan/sources -k many_packed_rows',)
 
 # Where the tests store screenshots: docs/images replaces the images of the docs.
 browser: .venv/.browser ## The UI in a real browser, against the sandbox; as root it installs Chromium (Debian)
