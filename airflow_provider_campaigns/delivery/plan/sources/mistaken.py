@@ -1,4 +1,4 @@
-"""What a file is in truth, where its name says something else, or a format that is not read: for messages with the cure."""
+"""Files whose name says something else than they are, or whose format is not read: the cure, for messages."""
 
 from __future__ import annotations
 
