@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 SHARED_AIRFLOWS = ("ScheduledAirflow", "AirflowProcess")
 # What a module imports whose tests start processes.
 PROCESSES = {"multiprocessing", "subprocess"}
-FOLDERS_OF_PROCESSES = ("tests/browser/", "tests/integration/", "tests/packaging/", "tests/postgres/")
+FOLDERS_OF_PROCESSES = ("tests/browser/", "tests/integration/", "tests/packaging/", "tests/postgres/", "tests/recipes/")
 # Here an Airflow's version makes a difference only to those who read through its object storage.
 WITHOUT_AIRFLOW = tuple(
     f"tests/{name}"

@@ -159,7 +159,7 @@ class TestExotel:
 class TestOzonetel:
     @pytest.fixture(autouse=True)
     def noon(self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Let the vendor's clock be at noon in India, tomorrow: no test goes on past midnight."""
+        """Let the vendor's clock be at noon in India, tomorrow: no test runs past midnight."""
         now = datetime.fromtimestamp(sandbox.clock(), UTC).astimezone(IST)
         noon = now.replace(hour=12, minute=0) + timedelta(days=1)
         sandbox.clock(advance=(noon - now).total_seconds())
