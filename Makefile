@@ -23,6 +23,7 @@ ROWS ?=
 SOAK_SEED ?=
 SOAK_CRASH_POINTS ?= 10000
 SCREENSHOTS ?= build/browser
+BROWSERS = $(NEWEST) $(OLDEST_WITH_PAGE)
 UNTESTED := $(filter-out $(TESTED),$(VERSIONS))
 
 # What `make constraints` and `make resolution` resolve: a release, and its own day, the last one whose packages count.
@@ -36,6 +37,9 @@ DAY-3.2 := 2026-05-29
 DAY-3.1 := 2026-03-11
 DAY-2.11 := 2026-03-14
 GROUPS-$(NEWEST) := --group browser --group docs --group cluster
+# The oldest Airflow whose UI shows the campaign page.
+OLDEST_WITH_PAGE := 3.1
+GROUPS-$(OLDEST_WITH_PAGE) := --group browser
 # Beyond a release's own day: the lowest versions that pyproject.toml allows, and the newest packages, on the newest
 # Python. A pre-release of Airflow is tested with whatever is there on the day.
 EXTREMES := lowest highest
@@ -43,6 +47,7 @@ RELEASE-highest := $(RELEASE-$(NEWEST))
 DAY-lowest := $(DAY-2.11)
 DAY-highest := 2026-11-21
 PRERELEASE ?= 3.4.0b2
+RECIPES_ON := $(NEWEST) 2.11
 # Where pyenv keeps several Pythons, `python3.13` alone may not run.
 PYTHON-highest ?= $(shell python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null \
 	|| PYENV_VERSION=3.13 pyenv which python3.13 2>/dev/null || echo python3.13)
@@ -53,7 +58,7 @@ UNIT_TESTS := -m 'not slow'
 COVERAGE-$(NEWEST) := --cov --cov-report=term-missing:skip-covered
 
 # Says how long a command took.
-timed = scripts/timed.sh 'make $@'
+timed = $(CURDIR)/scripts/timed.sh 'make $@'
 
 TESTABLE := $(VERSIONS) $(EXTREMES) prerelease
 
@@ -71,8 +76,9 @@ MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 .PHONY: help check format test test-quick matrix integration browser soak cluster cluster-soak bench docs demo demo-live standalone constraints clean \
-	resolution wheel lowest highest prerelease newest-packages $(TESTABLE:%=test-%) $(VERSIONS:%=resolution-%) \
-	$(VERSIONS:%=matrix-%) $(VERSIONS:%=demo-%) $(VERSIONS:%=integration-%) $(VERSIONS:%=soak-%)
+	resolution recipes wheel lowest highest prerelease newest-packages $(TESTABLE:%=test-%) $(VERSIONS:%=resolution-%) \
+	$(RECIPES_ON:%=recipes-%) $(BROWSERS:%=browser-%) $(VERSIONS:%=matrix-%) $(VERSIONS:%=demo-%) $(VERSIONS:%=integration-%) \
+	$(VERSIONS:%=soak-%)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -131,6 +137,19 @@ $(VERSIONS:%=resolution-%): resolution-%: wheel
 	@home=$$(mktemp -d -t airflow-smoke.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
 	AIRFLOW_HOME="$$home" AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR build/resolution/$*/bin/python -I -W ignore scripts/smoke.py
 
+# The wheel is tested where the package's folder is not: it would be imported in place of the wheel. A user installs the
+# providers of the recipes' other connections, and pandas, beside it.
+recipes: $(RECIPES_ON:%=recipes-%) ## The DAGs of docs/recipes.md, with the wheel as a user installs it
+
+$(RECIPES_ON:%=recipes-%): recipes-%: resolution-% $$(call venv,$$*)/home/airflow.db
+	@.venv/bin/uv pip install --quiet --python build/resolution/$*/bin/python --exclude-newer $(DAY-$*) \
+		--constraint build/resolution/$*/airflow.txt pandas apache-airflow-providers-http apache-airflow-providers-sqlite
+	@.venv/bin/uv pip install --quiet --python build/resolution/$*/bin/python pytest pytest-timeout psutil
+	@rm -rf build/recipes/$* && mkdir -p build/recipes/$* && cp -R docs scripts tests pyproject.toml build/recipes/$*
+	@home=$$(mktemp -d -t airflow-recipes.XXXXXX) && trap 'rm -rf "$$home"' EXIT && python=$(CURDIR)/build/resolution/$*/bin/python && \
+	database=$(abspath $(call venv,$*)/home/airflow.db) && cd build/recipes/$* && \
+	$(timed) env AIRFLOW_HOME="$$home" MIGRATED_DATABASE="$$database" $$python -m pytest tests/recipes $(PYTEST_ARGS)
+
 wheel: .venv/.installed
 	@rm -rf build/dist && .venv/bin/python -m build --no-isolation --wheel --outdir build/dist >/dev/null
 
@@ -144,7 +163,7 @@ prerelease: ## Unit tests on the next Airflow's pre-release (PRERELEASE); may fa
 	@$(MAKE) test-prerelease PYTEST_ARGS="$(UNIT_TESTS) $(PYTEST_ARGS)" && result=works || result='DOES NOT WORK YET'; \
 	echo "Airflow $(PRERELEASE): $$result"; test "$$result" = works
 
-integration: $(VERSIONS:%=integration-%) ## Contacts and history in a real PostgreSQL and MariaDB, on every Airflow; as root it installs them (Debian)
+integration: $(VERSIONS:%=integration-%) ## Contacts and history in a real PostgreSQL and MariaDB, and a million rows of packed files, on every Airflow; as root it installs them (Debian)
 
 # The servers are started by the tests, in folders of their own.
 $(VERSIONS:%=integration-%): integration-%: $$(call venv,$$*)/home/airflow.db
@@ -153,12 +172,19 @@ $(VERSIONS:%=integration-%): integration-%: $$(call venv,$$*)/home/airflow.db
 	@echo 'Airflow $*'
 	@HISTORY_DATABASES=sqlite,postgresql,mariadb \
 	$(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS='tests/postgres tests/history $(PYTEST_ARGS)'
+	@$(if $(filter $(NEWEST),$*),MANY_ROWS=1_000_000 $(MAKE) test-$* COVERAGE-$*= WORKERS=0 \
+		PYTEST_ARGS='tests/delivery/plan/sources -k many_packed_rows',)
 
-# Where the tests store screenshots: docs/images replaces the images of the docs.
-browser: .venv/.browser ## The UI in a real browser, against the sandbox; as root it installs Chromium (Debian)
+browser: browser-$(NEWEST) browser-$(OLDEST_WITH_PAGE) ## The UI in a real browser, against the sandbox; as root it installs Chromium (Debian)
+
+# Where the tests store screenshots: docs/images replaces the images of the docs. On older versions only the campaign
+# page is looked at, and its pictures are not for the docs.
+BROWSER_TESTS-$(NEWEST) := tests/browser
+$(BROWSERS:%=browser-%): browser-%: $$(call venv,$$*)/.browser
 	@scripts/chromium.sh
 	@home=$$(mktemp -d -t airflow-browser.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
-	AIRFLOW_HOME="$$home" SCREENSHOTS=$(SCREENSHOTS) .venv/bin/python -m pytest tests/browser --timeout=600 $(PYTEST_ARGS)
+	AIRFLOW_HOME="$$home" SCREENSHOTS=$(if $(filter $(NEWEST),$*),$(SCREENSHOTS),build/browser-$*) \
+	$(call venv,$*)/bin/python -m pytest $(or $(BROWSER_TESTS-$*),tests/browser/test_campaign_page.py) --timeout=600 $(PYTEST_ARGS)
 
 docs: .venv/.docs .venv/home/airflow.db ## Build the documentation site in build/docs; a warning, such as a broken link, fails it
 	@home=$$(mktemp -d -t airflow-docs.XXXXXX) && trap 'rm -rf "$$home"' EXIT && cp .venv/home/airflow.db "$$home" && \
@@ -230,6 +256,11 @@ $(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --exact --constraint 
 touch $@
 endef
 
+define install_browser
+$(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --constraint $< --group browser
+touch $@
+endef
+
 .venv/.installed: constraints/airflow-$(NEWEST).txt pyproject.toml
 	$(install)
 
@@ -238,8 +269,10 @@ endef
 	touch $@
 
 .venv/.browser: constraints/airflow-$(NEWEST).txt .venv/.installed
-	.venv/bin/uv pip install --quiet --python .venv/bin/python --constraint $< --group browser
-	touch $@
+	$(install_browser)
+
+.venv-$(OLDEST_WITH_PAGE)/.browser: constraints/airflow-$(OLDEST_WITH_PAGE).txt .venv-$(OLDEST_WITH_PAGE)/.installed
+	$(install_browser)
 
 # CeleryExecutor, and S3 served on this machine.
 .venv-cluster/.installed: constraints/airflow-$(NEWEST).txt pyproject.toml
@@ -265,8 +298,12 @@ define migrate
 @touch $@
 endef
 
-.venv/home/airflow.db .airflow-standalone/airflow.db: .venv/.installed
+.venv/home/airflow.db: .venv/.installed
 	$(migrate)
+
+# The examples have run once, so that there are deliveries on the campaign page from the start.
+.airflow-standalone/airflow.db: | .venv/.installed
+	.venv/bin/python scripts/demo.py --home $(@D)
 
 $(filter-out .venv-$(NEWEST)/%,$(TESTABLE:%=.venv-%/home/airflow.db)): .venv-%/home/airflow.db: .venv-%/.installed
 	$(migrate)

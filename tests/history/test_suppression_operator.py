@@ -70,7 +70,7 @@ def test_a_query(history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"contacts": ["+447700900001", "07700 900002"]}, "one phone number with .* number 2"),
+        ({"contacts": ["+447700900001", "07700 900002"]}, "phone numbers with .* number 2"),
         ({"contacts": [{"a": "+447700900001", "b": 1}]}, "one column, or the parameter column"),
         ({"contacts": [{"a": "+447700900001"}], "column": "tel"}, "a column 'tel'"),
         ({"contacts": ["x"], "kind": "name"}, "kind: expected phone or email or id"),

@@ -11,9 +11,9 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_campaigns.delivery.plan.sources.options import parse_options
 from airflow_provider_campaigns.delivery.record.receipt import make_receipt
-from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.exceptions import RESEND_ALL, InputError
 from airflow_provider_campaigns.operators._exotel.lists import ContactLists
-from airflow_provider_campaigns.operators._exotel.recipients import Recipients, recipients
+from airflow_provider_campaigns.operators._exotel.recipients import CampaignRecipients, recipients
 from airflow_provider_campaigns.operators._exotel.reservation import Reservation
 from airflow_provider_campaigns.operators.base.contacts import check_on_empty, skips_when_empty
 from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
@@ -49,8 +49,6 @@ if TYPE_CHECKING:
 FIXED = frozenset({"from", "lists", "name"})
 # What is created: start of the keys of its record.
 NOUN = "campaign"
-# How another campaign is created in place of one that an earlier try may have created.
-RESEND = {"on_cleared": "resend"}
 
 
 @dataclass
@@ -103,7 +101,7 @@ class CampaignCreation:
                 lambda generation: f"{operator.name} {task_digest(ti, generation, self._recipients.made_for)}", cleared
             )
         except AirflowFailException as error:
-            raise AirflowFailException(f"{error}. {instructions(ti, RESEND)}" if ti else str(error)) from error
+            raise AirflowFailException(f"{error}. {instructions(ti, RESEND_ALL)}" if ti else str(error)) from error
 
     @cached_property
     def patience(self) -> Patience:
@@ -134,7 +132,7 @@ class CampaignCreation:
         return CreationRecord(self._store, NOUN).values
 
     @cached_property
-    def _recipients(self) -> Recipients:
+    def _recipients(self) -> CampaignRecipients:
         given = {name: unwrap(getattr(self.operator, name)) for name in ("numbers", "lists", "contacts")}
         operator = self.operator
         options = parse_options(operator.encoding, operator.delimiter)
@@ -180,7 +178,7 @@ class CampaignCreation:
 
         return create_and_count
 
-    def _reserve(self, record: CreationRecord, send_at: str | None, *, repeat: bool) -> Recipients:
+    def _reserve(self, record: CreationRecord, send_at: str | None, *, repeat: bool) -> CampaignRecipients:
         """
         Return whom the contact history allows to be rung, and note that they are about to be.
 

@@ -31,7 +31,7 @@ LONGEST_SHOWN = 40
 
 
 @dataclass(frozen=True)
-class Recipients:
+class CampaignRecipients:
     """
     Who is rung: lists that Exotel has already, or phone numbers, all of which can be rung.
 
@@ -114,7 +114,7 @@ def recipients(
     contacts: Any,
     region: str | None = None,
     options: Options | None = None,
-) -> Recipients:
+) -> CampaignRecipients:
     """
     Return who is rung.
 
@@ -132,7 +132,7 @@ def recipients(
             expected = "numbers or contacts: only_recipients of the connection cannot be checked against lists"
             raise InputError("lists", expected, "lists")
         ids = parse_list("lists", lists)
-        return Recipients(lists=ids, made_for=_digest(sum(map(_number_of, map(str, ids)))))
+        return CampaignRecipients(lists=ids, made_for=_digest(sum(map(_number_of, map(str, ids)))))
     if given == "numbers":
         source = open_source([{NUMBER: number} for number in parse_list("numbers", numbers)], "numbers")
     else:
@@ -162,7 +162,7 @@ def _with_number(source: Source) -> Source:
     return replace(source, read=read, columns=columns)
 
 
-def _checked(source: Source, region: str | None, patterns: Sequence[str]) -> Recipients:
+def _checked(source: Source, region: str | None, patterns: Sequence[str]) -> CampaignRecipients:
     most = MOST_LISTS * MOST_IN_A_LIST
     allowed = AllowList(patterns)
     count, normalised, national, together = 0, 0, 0, 0
@@ -182,7 +182,9 @@ def _checked(source: Source, region: str | None, patterns: Sequence[str]) -> Rec
     if national:
         log.warning(NATIONAL, national)
     repeated = count - len(seen)
-    return Recipients((), source, region, count, repeated, normalised, fingerprint.hexdigest(), _digest(together))
+    return CampaignRecipients(
+        (), source, region, count, repeated, normalised, fingerprint.hexdigest(), _digest(together)
+    )
 
 
 def _number_of(person: str) -> int:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_campaigns.identity import Person
     from airflow_provider_campaigns.operators._exotel.create import CreateExotelCampaignOperator
-    from airflow_provider_campaigns.operators._exotel.recipients import Recipients
+    from airflow_provider_campaigns.operators._exotel.recipients import CampaignRecipients
     from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
     from airflow_provider_campaigns.protocol.history import ContactHistory, HeldBack
     from airflow_provider_campaigns.state.patience import Patience
@@ -72,7 +72,9 @@ class Reservation:
         finally:
             self._opened.close()
 
-    def take(self, whom: Recipients, record: CreationRecord, send_at: datetime | None, *, repeat: bool) -> Recipients:
+    def take(
+        self, whom: CampaignRecipients, record: CreationRecord, send_at: datetime | None, *, repeat: bool
+    ) -> CampaignRecipients:
         """
         Reserve people, and return them without those who must not be rung.
 

@@ -11,7 +11,7 @@ from airflow_provider_campaigns.delivery.plan.sources.copies import copied
 from airflow_provider_campaigns.delivery.run.engine import Delivery
 from airflow_provider_campaigns.delivery.run.progress import DeliveryProgress
 from airflow_provider_campaigns.delivery.run.senders import ThreadedSenders
-from airflow_provider_campaigns.exceptions import LedgerError, SendWindowClosedError
+from airflow_provider_campaigns.exceptions import RESEND_ALL, LedgerError, SendWindowClosedError
 from airflow_provider_campaigns.links.campaign import CampaignLink
 from airflow_provider_campaigns.operators.base.contacts import check_number, skips_when_empty
 from airflow_provider_campaigns.operators.base.delivery_parameters import (
@@ -26,7 +26,7 @@ from airflow_provider_campaigns.operators.base.delivery_parameters import (
 from airflow_provider_campaigns.operators.base.metrics import count_contacts
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt, store_receipt
 from airflow_provider_campaigns.operators.base.task_history import account_of, note_end, open_task_history
-from airflow_provider_campaigns.operators.base.task_records import RESEND_ALL, TaskRecords, open_task_records
+from airflow_provider_campaigns.operators.base.task_records import TaskRecords, open_task_records
 from airflow_provider_campaigns.operators.base.timing import hours_of, wait_or_skip
 from airflow_provider_campaigns.parameters import parse_count
 from airflow_provider_campaigns.protocol.send import Concludes
@@ -190,7 +190,11 @@ class DeliveryTask:
         self._operator.log.info(
             "Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, delivery.send.campaign
         )
-        self._progress = delivery.progress = DeliveryProgress(rows, progress_note(self._context))
+        self._progress = delivery.progress = DeliveryProgress(
+            rows,
+            progress_note(self._context),
+            about={"vendor": delivery.send.vendor, "campaign": delivery.send.campaign},
+        )
         self._delivering = delivery
         self._patience.ended = lambda: delivery.is_to_end
         self._patience.waiting = delivery.held
