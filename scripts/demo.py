@@ -141,10 +141,11 @@ def account(
     for task in dag_run.tasks:
         if task.state != ("skipped" if task.task_id in skipped else "success"):
             example.problems.append(f"task {_name(task)} is {task.state}")
-        if receipt := task.xcoms.get("receipt"):
-            sent = list(_sent(receipt, task.xcoms))
-        elif dialled := (numbers or {}).get((task.task_id, task.map_index)):
+        if dialled := (numbers or {}).get((task.task_id, task.map_index)):
             receipt, sent = _dialled(task.xcoms["return_value"], dialled)
+        elif "receipt" in task.xcoms:
+            receipt = task.xcoms["receipt"]
+            sent = list(_sent(receipt, task.xcoms))
         else:
             continue
         said.update(sent)

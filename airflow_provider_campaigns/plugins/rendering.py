@@ -97,4 +97,4 @@ def render(request: Request, template: str, code: int = HTTPStatus.OK, **values:
     root = request.scope.get("root_path", "")
     query = request.query_params
     html = _environment().get_template(template).render(root=root, query=query, **values)
-    return HTMLResponse(html, code, {"Cache-Control": "no-store"})
+    return HTMLResponse(html, int(code), {"Cache-Control": "no-store"})

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
+from running_airflow import RunningAirflow, wait_for
 
-from tests.browser.conftest import HEIGHT, WIDTH, keep_picture
+from tests.browser.conftest import HEIGHT, PATIENCE_SECONDS, WIDTH, keep_picture
 from tests.browser.noted_deliveries import CAMPAIGNS, FIRST_UNKNOWN, RUNNING, UNKNOWN, noted
 from tests.browser.restricted import ADMIN, GUEST, HIDDEN
 from tests.browser.shown_airflow import ShownAirflow, shown_airflow
@@ -220,3 +221,25 @@ def test_it_is_accessible(enter: Enter, filled: ShownAirflow, path: str, width: 
     found = response["violations"]
     serious = [one for one in found if one["impact"] in {"serious", "critical"}]
     assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in serious] == []
+
+
+def test_a_run_and_its_task_have_a_tab(page: Page, airflow: RunningAirflow) -> None:
+    dag_id, task_id = "xebo_survey_links", "links"
+    airflow.unpause(dag_id)
+    run_id = airflow.start_run(dag_id)
+    task = f"dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}"
+    wait_for("the delivery", lambda: airflow.call("GET", task)["state"] == "success", PATIENCE_SECONDS)
+    run = f"/dags/{dag_id}/runs/{quote(run_id, safe='')}"
+
+    # Who is signed in on the way to another page ends up here, on Airflow 3.1.
+    page.goto("/")
+    expect(page.get_by_role("link", name="Campaigns")).to_be_visible()
+    page.goto(f"{run}/tasks/{task_id}")
+    page.get_by_role("link", name="Campaign", exact=True).click()
+    expect(page.frame_locator("iframe[title=Campaign]").locator(".legend").first).to_have_text(
+        re.compile("26 accepted")
+    )
+    page.goto(run)
+    page.get_by_role("link", name="Campaigns", exact=True).last.click()
+    expect(rows(page.frame_locator("iframe[title=Campaigns]"))).to_contain_text("26 accepted")
+    airflow.call("PATCH", f"dags/{dag_id}", is_paused=True)
