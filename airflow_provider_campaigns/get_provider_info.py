@@ -314,6 +314,9 @@ def get_provider_info() -> dict[str, Any]:
             {"name": name, "class-name": f"airflow_provider_campaigns.decorators.{module}.{name}_task"}
             for name, module in _DECORATORS.items()
         ],
+        "plugins": [
+            {"name": "campaigns", "plugin-class": "airflow_provider_campaigns.plugins.campaigns.CampaignsPlugin"}
+        ],
         "connection-types": [copy.deepcopy(vendor) for vendor, _ in _VENDORS],
         "config": copy.deepcopy(_CONFIG),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -91,6 +92,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
             return _shared_airflow(_file(nodeid)) or _file(nodeid)
 
     return Scheduling(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_frozen_garbage() -> Iterator[None]:
+    """Leave the garbage collector alone: what is frozen by each of thousands of deliveries is never collected."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("freeze", "unfreeze"):
+            patched.setattr(gc, name, lambda: None)
+        yield
 
 
 @pytest.fixture(scope="session")

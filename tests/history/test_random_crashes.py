@@ -134,7 +134,7 @@ class Suppressing(SqlCampaign):
 
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.setattr(database.time, "sleep", lambda seconds: None)  # type: ignore[attr-defined]
+    monkeypatch.setattr(database, "FIRST_BREAK", 0.0)
     engine = make_engine(sa.engine.make_url(f"sqlite:///{tmp_path / 'history.db'}"))
 
     @sa.event.listens_for(engine, "connect")

@@ -72,7 +72,7 @@ class ContactLists:
         :param repeat: put a number on them as often as it is given.
         :raises VendorError: a step failed; a later try continues after the last that did not.
         """
-        of = [recipients.fingerprint, repeat]
+        of = recipients.identify_rung(repeat=repeat)
         if self._record.values.get("lists_of") != of:
             self._record.save(lists_of=of, lists=[])
         self._settle()

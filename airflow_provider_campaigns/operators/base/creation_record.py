@@ -62,7 +62,7 @@ class CreationRecord:
         self._number_of(claim.latest)
         self.values = self._known(claim.number - 1)
         self.save(max_tries=self._max_tries)
-        self._check_latest()
+        self.check_latest()
         claim.recorded()
         return claim.number > 1
 
@@ -81,7 +81,7 @@ class CreationRecord:
         before = self.values
         self.save(**changes)
         try:
-            self._check_latest()
+            self.check_latest()
         except LedgerError:
             self.values = before
             self.save()
@@ -93,7 +93,12 @@ class CreationRecord:
             raise ValueError("a record without a number cannot be stored")
         return self._claim
 
-    def _check_latest(self) -> None:
+    def check_latest(self) -> None:
+        """
+        Make sure that no later process has begun.
+
+        :raises LedgerError: one has.
+        """
         if not self._own.holds:
             raise LedgerError("another process of this task has begun after this one; this one does nothing more")
 

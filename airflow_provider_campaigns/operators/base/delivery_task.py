@@ -79,6 +79,7 @@ class DeliveryTask:
         operator = self._operator
         # First of all: so that a task that fails at a mistake, and is cleared, is known to have sent nothing.
         self._patience = Patience(parse_count("max_outage", operator.max_outage, DEFAULT_MAX_OUTAGE))
+        self._patience.ended = lambda: bool(self._ended)
         records = open_task_records(
             self._context,
             operator.retries,
@@ -189,7 +190,11 @@ class DeliveryTask:
         self._operator.log.info(
             "Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, delivery.send.campaign
         )
-        self._progress = delivery.progress = DeliveryProgress(rows, progress_note(self._context))
+        self._progress = delivery.progress = DeliveryProgress(
+            rows,
+            progress_note(self._context),
+            about={"vendor": delivery.send.vendor, "campaign": delivery.send.campaign},
+        )
         self._delivering = delivery
         self._patience.ended = lambda: delivery.is_to_end
         self._patience.waiting = delivery.held
