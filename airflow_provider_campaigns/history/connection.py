@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import sqlalchemy as sa
@@ -39,6 +40,8 @@ _EXTRAS = {
 # Seconds to wait for the server when a connection is opened, and for SQLite's lock.
 CONNECT_TIMEOUT = 10
 LOCK_TIMEOUT = 30
+# The same for who only looks at it.
+READING_TIMEOUT = 5
 
 SHORTEST_KEY = 16
 
@@ -72,6 +75,24 @@ def open_history(conn_id: str) -> History:
     except SQLAlchemyError as error:
         raise HistoryError(conn_id, error) from None
     return History(Database(engine, conn_id), hasher)
+
+
+def open_for_reading(conn_id: str, connection: Connection) -> Engine | None:
+    """
+    Return the engine of the history database for those who only look at it, None while it has no tables.
+
+    :param connection: the Airflow connection.
+    :raises InputError: the connection cannot be used.
+    :raises HistoryError: the database cannot be reached.
+    """
+    url = ConnectionSettings(conn_id, connection).url
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        return None
+    engine = _reading_engine(url)
+    try:
+        return engine if schema.version(engine) else None
+    except SQLAlchemyError as error:
+        raise HistoryError(conn_id, error) from None
 
 
 def _connection(conn_id: str) -> Connection:
@@ -172,6 +193,23 @@ def make_engine(url: URL) -> Engine:
         pool_recycle=1_800,
         **options,
     )
+
+
+@lru_cache(maxsize=4)
+def _reading_engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        # Somebody waits for the answer.
+        url = url.update_query_dict({"connect_timeout": str(READING_TIMEOUT)})
+        return sa.create_engine(url, future=True, hide_parameters=True, pool_size=1, max_overflow=4, pool_pre_ping=True)
+    engine = sa.create_engine(
+        url, future=True, hide_parameters=True, poolclass=NullPool, connect_args={"timeout": READING_TIMEOUT}
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def connected(connection: Any, _: object) -> None:
+        connection.execute("PRAGMA query_only = ON")
+
+    return engine
 
 
 def _sqlite_engine(url: URL) -> Engine:

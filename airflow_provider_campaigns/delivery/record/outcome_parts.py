@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush, merge
-from itertools import chain
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any
 
@@ -107,6 +107,16 @@ class Outcomes(ABC):
     def read(self) -> Iterator[Outcome]:
         """Yield every outcome once, and the rows that were not sent."""
         return self._merged(iter(self.unsent()))
+
+    def some(self, most: int) -> Iterator[Outcome]:
+        """Read ``most`` outcomes, those of later tries first, and yield them; of a delivery of any size, no more."""
+        rows: set[int] = set()
+        parts = self._numbers()
+        written = (self._load(one, number) for one in sorted(parts, reverse=True) for number in parts[one])
+        for line in islice(chain(chain.from_iterable(written), self.unsent()), most):
+            if line["row"] not in rows:
+                rows.add(line["row"])
+                yield line
 
     def _numbers(self) -> dict[int, list[int]]:
         """Return the numbers of the parts that count, in order, by try."""

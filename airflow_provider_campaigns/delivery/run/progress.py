@@ -19,8 +19,9 @@ SHARE_FOR_NOTES = 0.05
 
 Note = dict[str, Any]
 """
-What the UI shows: ``contacts`` (rows of the source), ``done`` (those that have an outcome), the counts by status,
-``per_second`` (of this try), ``minutes_left`` (None when it is not known) and ``updated`` (ISO, UTC).
+What the UI shows: ``vendor`` and ``campaign``, ``contacts`` (rows of the source), ``done`` (those that have an
+outcome), the counts by status, ``per_second`` (of this try), ``minutes_left`` (None when it is not known) and
+``updated`` (ISO, UTC).
 """
 
 
@@ -31,14 +32,20 @@ class DeliveryProgress:
     :param rows: rows of the source.
     :param show: shows a note in the UI; what it raises is logged and stops nothing.
     :param clock: seconds, monotonic.
+    :param about: what else a note has: names of what is delivered.
     """
 
     def __init__(
-        self, rows: int, show: Callable[[Note], object] | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        rows: int,
+        show: Callable[[Note], object] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        about: Mapping[str, str] | None = None,
     ) -> None:
         self._rows = rows
         self._show = show
         self._clock = clock
+        self._about = about or {}
         self._began = clock()
         self._next_line = self._next_note = self._began + BETWEEN
         self._first: int | None = None
@@ -73,6 +80,7 @@ class DeliveryProgress:
         try:
             self._show(
                 {
+                    **self._about,
                     "contacts": self._rows,
                     "done": _done(counts),
                     **{status: counts.get(status, 0) for status in STATUSES},

@@ -189,7 +189,11 @@ class DeliveryTask:
         self._operator.log.info(
             "Delivering %s rows of %s to %s", f"{rows:,}", delivery.source.name, delivery.send.campaign
         )
-        self._progress = delivery.progress = DeliveryProgress(rows, progress_note(self._context))
+        self._progress = delivery.progress = DeliveryProgress(
+            rows,
+            progress_note(self._context),
+            about={"vendor": delivery.send.vendor, "campaign": delivery.send.campaign},
+        )
         self._delivering = delivery
         self._patience.ended = lambda: delivery.is_to_end
         self._patience.waiting = delivery.held

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterator
 from itertools import chain, count
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
+from airflow_provider_campaigns.delivery.record.folder_names import AGAIN, OWN, RESEND, folder_names
 from airflow_provider_campaigns.delivery.run.recovery import Description
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.record.ledger import Ledger
     from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
-
-# Start of the names of the folders of runs that took the id of a deleted one, and of deliveries to everybody again.
-AGAIN = "again-"
-RESEND = "resend-"
-
-# Characters of a name that stay as they are, beside letters and digits; `/` must not, and `%` marks the others.
-SAFE = "_.-~:+@,=!$'()&; "
-# Bytes that a file system takes in a name.
-LONGEST_NAME = 200
-
-_OWN = re.compile(rf"({AGAIN}|{RESEND})\d+")
 
 
 def task_folder(path: Any, ti: Any) -> Any:
@@ -39,23 +26,9 @@ def task_folder(path: Any, ti: Any) -> Any:
     """
     if ti is None:
         return path
-    names = [ti.dag_id, ti.run_id, ti.task_id]
-    if ti.map_index is not None and ti.map_index >= 0:
-        names.append(str(ti.map_index))
-    for name in names:
-        path = path / folder_name(name)
+    for name in folder_names(ti):
+        path = path / name
     return path
-
-
-def folder_name(name: str) -> str:
-    """Return a name that a folder can have, another one for each ``name``."""
-    quoted = quote(name, safe=SAFE)
-    if not quoted.strip("."):
-        quoted = quoted.replace(".", "%2E")
-    if len(quoted) > LONGEST_NAME:
-        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        quoted = f"{quoted[: LONGEST_NAME - 20]}%{digest}"
-    return quoted
 
 
 def own_folder(folder: Any, ledger: Ledger) -> Any:
@@ -94,15 +67,15 @@ def _candidates(folder: Any) -> Iterator[Any]:
     """Yield the folders that a task instance may have used."""
     yield folder
     for below in folder.iterdir() if folder.exists() else ():
-        if _OWN.fullmatch(below.name) and below.is_dir():
+        if OWN.fullmatch(below.name) and below.is_dir():
             yield from _candidates(below)
 
 
 def _like(folder: Any, used: str) -> Iterator[Any]:
     """Yield ``folder``, and those below it that may be ``used``."""
     yield folder
-    for part in reversed([name for name in PurePosixPath(used).parts[-2:] if _OWN.fullmatch(name)]):
+    for part in reversed([name for name in PurePosixPath(used).parts[-2:] if OWN.fullmatch(name)]):
         yield folder / part
     parts = PurePosixPath(used).parts[-2:]
-    if all(_OWN.fullmatch(name) for name in parts):
+    if all(OWN.fullmatch(name) for name in parts):
         yield folder / parts[0] / parts[1]

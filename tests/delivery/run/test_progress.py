@@ -65,7 +65,8 @@ def test_a_vendor_that_does_not_answer_leaves_no_rate(lines: pytest.LogCaptureFi
 
 def test_a_note_has_what_the_line_does_and_the_counts() -> None:
     clock, notes = Clock(), list[dict[str, Any]]()
-    progress = DeliveryProgress(1_200, notes.append, clock)
+    about = {"vendor": "acme", "campaign": "autumn"}
+    progress = DeliveryProgress(1_200, notes.append, clock, about)
 
     for seconds, accepted in ((0, 0), (9, 800), (10, 990), (19, 1100)):
         clock.now = 1000.0 + seconds
@@ -75,6 +76,7 @@ def test_a_note_has_what_the_line_does_and_the_counts() -> None:
     updated = datetime.fromisoformat(note.pop("updated"))
     assert (datetime.now(UTC) - updated).total_seconds() < 3600
     assert note == {
+        **about,
         "contacts": 1_200,
         "done": 1_000,
         "accepted": 990,
