@@ -23,6 +23,7 @@ ROWS ?=
 SOAK_SEED ?=
 SOAK_CRASH_POINTS ?= 10000
 SCREENSHOTS ?= build/browser
+BROWSERS = $(NEWEST) $(OLDEST_WITH_PAGE)
 UNTESTED := $(filter-out $(TESTED),$(VERSIONS))
 
 # What `make constraints` and `make resolution` resolve: a release, and its own day, the last one whose packages count.
@@ -36,6 +37,9 @@ DAY-3.2 := 2026-05-29
 DAY-3.1 := 2026-03-11
 DAY-2.11 := 2026-03-14
 GROUPS-$(NEWEST) := --group browser --group docs --group cluster
+# The oldest Airflow whose UI shows the campaign page.
+OLDEST_WITH_PAGE := 3.1
+GROUPS-$(OLDEST_WITH_PAGE) := --group browser
 # Beyond a release's own day: the lowest versions that pyproject.toml allows, and the newest packages, on the newest
 # Python. A pre-release of Airflow is tested with whatever is there on the day.
 EXTREMES := lowest highest
@@ -72,7 +76,7 @@ MAKEFLAGS += --no-print-directory
 .SECONDEXPANSION:
 .PHONY: help check format test test-quick matrix integration browser soak cluster cluster-soak bench docs demo demo-live standalone constraints clean \
 	resolution wheel lowest highest prerelease newest-packages $(TESTABLE:%=test-%) $(VERSIONS:%=resolution-%) \
-	$(VERSIONS:%=matrix-%) $(VERSIONS:%=demo-%) $(VERSIONS:%=integration-%) $(VERSIONS:%=soak-%)
+	$(BROWSERS:%=browser-%) $(VERSIONS:%=matrix-%) $(VERSIONS:%=demo-%) $(VERSIONS:%=integration-%) $(VERSIONS:%=soak-%)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -154,11 +158,16 @@ $(VERSIONS:%=integration-%): integration-%: $$(call venv,$$*)/home/airflow.db
 	@HISTORY_DATABASES=sqlite,postgresql,mariadb \
 	$(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS='tests/postgres tests/history $(PYTEST_ARGS)'
 
-# Where the tests store screenshots: docs/images replaces the images of the docs.
-browser: .venv/.browser ## The UI in a real browser, against the sandbox; as root it installs Chromium (Debian)
+browser: browser-$(NEWEST) browser-$(OLDEST_WITH_PAGE) ## The UI in a real browser, against the sandbox; as root it installs Chromium (Debian)
+
+# Where the tests store screenshots: docs/images replaces the images of the docs. On older versions only the campaign
+# page is looked at, and its pictures are not for the docs.
+BROWSER_TESTS-$(NEWEST) := tests/browser
+$(BROWSERS:%=browser-%): browser-%: $$(call venv,$$*)/.browser
 	@scripts/chromium.sh
 	@home=$$(mktemp -d -t airflow-browser.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
-	AIRFLOW_HOME="$$home" SCREENSHOTS=$(SCREENSHOTS) .venv/bin/python -m pytest tests/browser --timeout=600 $(PYTEST_ARGS)
+	AIRFLOW_HOME="$$home" SCREENSHOTS=$(if $(filter $(NEWEST),$*),$(SCREENSHOTS),build/browser-$*) \
+	$(call venv,$*)/bin/python -m pytest $(or $(BROWSER_TESTS-$*),tests/browser/test_campaign_page.py) --timeout=600 $(PYTEST_ARGS)
 
 docs: .venv/.docs .venv/home/airflow.db ## Build the documentation site in build/docs; a warning, such as a broken link, fails it
 	@home=$$(mktemp -d -t airflow-docs.XXXXXX) && trap 'rm -rf "$$home"' EXIT && cp .venv/home/airflow.db "$$home" && \
@@ -230,6 +239,11 @@ $(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --exact --constraint 
 touch $@
 endef
 
+define install_browser
+$(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --constraint $< --group browser
+touch $@
+endef
+
 .venv/.installed: constraints/airflow-$(NEWEST).txt pyproject.toml
 	$(install)
 
@@ -238,8 +252,10 @@ endef
 	touch $@
 
 .venv/.browser: constraints/airflow-$(NEWEST).txt .venv/.installed
-	.venv/bin/uv pip install --quiet --python .venv/bin/python --constraint $< --group browser
-	touch $@
+	$(install_browser)
+
+.venv-$(OLDEST_WITH_PAGE)/.browser: constraints/airflow-$(OLDEST_WITH_PAGE).txt .venv-$(OLDEST_WITH_PAGE)/.installed
+	$(install_browser)
 
 # CeleryExecutor, and S3 served on this machine.
 .venv-cluster/.installed: constraints/airflow-$(NEWEST).txt pyproject.toml
@@ -265,8 +281,12 @@ define migrate
 @touch $@
 endef
 
-.venv/home/airflow.db .airflow-standalone/airflow.db: .venv/.installed
+.venv/home/airflow.db: .venv/.installed
 	$(migrate)
+
+# The examples have run once, so that there are deliveries on the campaign page from the start.
+.airflow-standalone/airflow.db: | .venv/.installed
+	.venv/bin/python scripts/demo.py --home $(@D)
 
 $(filter-out .venv-$(NEWEST)/%,$(TESTABLE:%=.venv-%/home/airflow.db)): .venv-%/home/airflow.db: .venv-%/.installed
 	$(migrate)

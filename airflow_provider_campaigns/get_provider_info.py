@@ -315,6 +315,9 @@ def get_provider_info() -> dict[str, Any]:
             for name, module in _DECORATORS.items()
         ],
         "cli": ["airflow_provider_campaigns.commands.definition.get_campaigns_commands"],
+        "plugins": [
+            {"name": "campaigns", "plugin-class": "airflow_provider_campaigns.plugins.campaigns.CampaignsPlugin"}
+        ],
         "connection-types": [copy.deepcopy(vendor) for vendor, _ in _VENDORS],
         "config": copy.deepcopy(_CONFIG),
     }

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from airflow import __version__ as airflow_version
 
-from benchmarks import history, imports, memory, rates, throughput, triggers
+from benchmarks import campaign_page, history, imports, memory, rates, throughput, triggers
 from benchmarks.report import Table
 
 RESULTS = Path(__file__).with_name("results.md")
@@ -36,6 +36,7 @@ SECTIONS: dict[str, Callable[[Path], Iterable[Table]]] = {
     "history": history.tables,
     "memory": lambda folder: [memory.table(folder)],
     "imports": lambda folder: [imports.table()],
+    "page": lambda folder: [campaign_page.table(folder)],
     "triggers": lambda folder: [triggers.table()],
 }
 

@@ -87,7 +87,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         examples = [run(dags[dag_id], SandboxClient(sandbox.url), logs) for dag_id in sorted(dags)]
     examples += missing(options.dags, dags, logs)
     report(examples, time.monotonic() - started)
+    print(f"\nWhat to look at next:\n{next_steps(home)}")
     return int(any(example.problems for example in examples))
+
+
+def next_steps(home: Path) -> str:
+    """Return what to look at after the demo."""
+    steps = {
+        "make standalone": "Airflow's UI with the examples, and such deliveries on the page Campaigns",
+        str(home / "outcomes"): "what became of each contact, a line of JSON each",
+        "docs/tutorial/first-campaign.md": "a campaign of your own",
+    }
+    width = max(map(len, steps))
+    return "\n".join(f"  {step.ljust(width)}  {what}" for step, what in steps.items())
 
 
 def missing(folder: Path, dags: Collection[str], logs: Path) -> list[Example]:
@@ -129,10 +141,11 @@ def account(
     for task in dag_run.tasks:
         if task.state != ("skipped" if task.task_id in skipped else "success"):
             example.problems.append(f"task {_name(task)} is {task.state}")
-        if receipt := task.xcoms.get("receipt"):
-            sent = list(_sent(receipt, task.xcoms))
-        elif dialled := (numbers or {}).get((task.task_id, task.map_index)):
+        if dialled := (numbers or {}).get((task.task_id, task.map_index)):
             receipt, sent = _dialled(task.xcoms["return_value"], dialled)
+        elif "receipt" in task.xcoms:
+            receipt = task.xcoms["receipt"]
+            sent = list(_sent(receipt, task.xcoms))
         else:
             continue
         said.update(sent)

@@ -12,8 +12,8 @@ from importlib import import_module
 from importlib.metadata import version
 
 PACKAGE = "airflow_provider_campaigns"
-# What the package imports only where Airflow has it: 3.3 and later.
-NEWER_THAN_SOME = "airflow.triggers.shared_stream"
+# What the package imports only where Airflow has it, and from which release on.
+SINCE = {"airflow.triggers.shared_stream": (3, 3), "airflow.api_fastapi": (3, 1), "fastapi": (3, 1)}
 # Packages that only some modules need, and who uses these has: the contract tests, and what OpenLineage gets.
 OPTIONAL = {"pytest": f"{PACKAGE}.testing", "openlineage": f"{PACKAGE}.operators.base.lineage"}
 # What Alembic executes, and nobody imports.
@@ -31,7 +31,8 @@ def import_all() -> int:
         except ModuleNotFoundError as error:
             if (module := OPTIONAL.get(error.name or "")) and name.startswith(module):
                 continue
-            if error.name != NEWER_THAN_SOME or tuple(map(int, version("apache-airflow").split(".")[:2])) >= (3, 3):
+            release = tuple(map(int, version("apache-airflow").split(".")[:2]))
+            if release >= SINCE.get(error.name or "", (0, 0)):
                 raise
     return imported
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Airflow's UI (http://localhost:8080, nobody has to sign in) with the examples and their connections, which point to a
-# sandbox that runs as long as Airflow does. `make standalone` prepares AIRFLOW_HOME and PATH.
+# Airflow's UI (http://localhost:8080, nobody has to sign in; http://localhost:8080/plugin/campaigns has the deliveries)
+# with the examples and their connections, which point to a sandbox that runs as long as Airflow does. `make standalone`
+# prepares AIRFLOW_HOME, where the examples have run once, and PATH.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,6 +11,7 @@ export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS=True
 export AIRFLOW__CORE__TEST_CONNECTION=Enabled
 export AIRFLOW_CONN_CAMPAIGNS_WAREHOUSE='{"conn_type": "sqlite", "host": "'"$AIRFLOW_HOME"'/warehouse.db"}'
 
+airflow db migrate
 airflow connections import --overwrite scripts/connections.json
 airflow pools import dags_examples/pools.json
 

@@ -1,4 +1,4 @@
-"""What importing the operators and sensors loads: Airflow parses DAG files all the time, so next to nothing."""
+"""What importing operators, sensors and the plugin loads: Airflow parses DAG files all the time, so next to nothing."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from airflow_provider_campaigns.get_provider_info import get_provider_info
 ROOT = Path(__file__).parents[1]
 INFO = get_provider_info()
 MODULES = [module for part in ("operators", "sensors") for one in INFO[part] for module in one["python-modules"]]
+# Every process of Airflow loads its plugins.
+MODULES.append("airflow_provider_campaigns.plugins.campaigns")
 
 # The first import is what every DAG loads.
 PROGRAM = """
 import importlib, json, sys
-from airflow.providers.common.compat.sdk import DAG, BaseOperator, BaseOperatorLink, BaseSensorOperator, XComArg
+from airflow.providers.common.compat.sdk import DAG, AirflowPlugin, BaseOperator
+from airflow.providers.common.compat.sdk import BaseOperatorLink, BaseSensorOperator, XComArg
 
 before, events = set(sys.modules), []
 loading = (".py", ".pyc", ".so")
@@ -39,7 +42,7 @@ print(json.dumps({"modules": sorted(set(sys.modules) - before), "events": seen})
 
 @pytest.fixture(scope="module")
 def loaded() -> dict[str, Any]:
-    """What importing all operators and sensors loaded beyond what a DAG needs anyway, and what it opened."""
+    """What importing them all loaded beyond what a DAG needs anyway, and what it opened."""
     command = [sys.executable, "-B", "-c", PROGRAM, *MODULES]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     result: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
@@ -60,7 +63,9 @@ def test_nothing_of_airflows_server_is_loaded(loaded: dict[str, Any]) -> None:
     assert [name for name in loaded["modules"] if name.startswith("airflow.") and not name.startswith(ours)] == []
 
 
-@pytest.mark.parametrize("part", ["vendors", "transports", "hooks", "delivery.run", "sandbox", "triggers"])
+@pytest.mark.parametrize(
+    "part", ["vendors", "transports", "hooks", "delivery.run", "sandbox", "triggers", "overview", "plugins.app"]
+)
 def test_of_our_own_only_what_a_dag_author_sees(loaded: dict[str, Any], part: str) -> None:
     package = f"airflow_provider_campaigns.{part}"
     assert [name for name in loaded["modules"] if name == package or name.startswith(f"{package}.")] == []

@@ -8,11 +8,13 @@ text, for no function on JSON is the same in SQLite, PostgreSQL and MySQL, nor i
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
+from airflow_provider_campaigns.delivery.xcoms import OUTCOMES
 from airflow_provider_campaigns.overview.delivery import (
     MOST_AT_A_TIME,
     UNFINISHED,
@@ -38,11 +40,25 @@ from airflow_provider_campaigns.state.task_state import PROGRESS
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+MOST_LINKS = 10
+LONGEST_URL = 2_000
+
 RECEIPT = "receipt"
 """Key of the XCom that has the receipt of a delivery."""
 
 # How JSON texts are written by Airflow and by all databases: `{"name": value, ...}`.
 _ANY = "%"
+
+
+class Link(NamedTuple):
+    """
+    A link that a task stored.
+
+    :param url: of the web.
+    """
+
+    name: str
+    url: str
 
 
 class Live(NamedTuple):
@@ -86,7 +102,7 @@ class MetadataSource:
 
     def delivery(self, task: TaskId) -> DeliveryView | None:
         """Return the delivery of a task instance, None when there is none."""
-        found = self._found(Wanted(dag_id=task.dag_id, run_id=task.run_id, task_id=task.task_id), task.map_index)
+        found = self._found(Wanted(), task)
         views = [] if found is None else self._views(found, 0, 1)
         return views[0] if views else None
 
@@ -137,29 +153,39 @@ class MetadataSource:
             statement = statement.where(ti.c.dag_id.in_(sorted(dag_ids)))
         return self._session.execute(statement).mappings().all()
 
+    def links(self, task: TaskId) -> Sequence[Link]:
+        """Return the links that a task stored; see ``links/stored.py``."""
+        xcom = self._tables.xcom
+        statement = (
+            sa.select(xcom.c.key, as_text(xcom.c.value, self._dialect))
+            .where(_is(xcom, task), xcom.c.key.like("/_link/_%", escape="/"))
+            .order_by(xcom.c.key)
+            .limit(MOST_LINKS)
+        )
+        found = ((key, _url(text)) for key, text in self._session.execute(statement))
+        return [Link(_title(key), url) for key, url in found if url]
+
     def outcomes(self, task: TaskId) -> str | None:
         """Return the outcomes of a delivery without a folder, as JSON; None when there are none."""
         xcom = self._tables.xcom
-        statement = sa.select(as_text(xcom.c.value, self._dialect)).where(
-            *(xcom.c[name] == value for name, value in task._asdict().items()), xcom.c.key == "outcomes"
-        )
+        statement = sa.select(as_text(xcom.c.value, self._dialect)).where(_is(xcom, task), xcom.c.key == OUTCOMES)
         found: str | None = self._session.execute(statement).scalar()
         return found
 
-    def _found(self, wanted: Wanted, map_index: int | None = None, *, needs: bool = False) -> Any:
+    def _found(self, wanted: Wanted, task: TaskId | None = None, *, needs: bool = False) -> Any:
         """Return the subquery of what is wanted, None when nothing can be."""
-        parts = [*self._ended(wanted, map_index, needs=needs), *self._under_way(wanted, map_index, needs=needs)]
+        parts = [*self._ended(wanted, task, needs=needs), *self._under_way(wanted, task, needs=needs)]
         if not parts:
             return None
         return (sa.union_all(*parts) if len(parts) > 1 else parts[0]).subquery()
 
-    def _ended(self, wanted: Wanted, map_index: int | None, *, needs: bool) -> Iterator[Any]:
+    def _ended(self, wanted: Wanted, task: TaskId | None, *, needs: bool) -> Iterator[Any]:
         """Yield the query of deliveries that have a receipt."""
         if wanted.state == "running":
             return
         xcom, ti = self._tables.xcom, self._tables.task_instance
         receipt = as_text(xcom.c.value, self._dialect)
-        conditions = [xcom.c.key == RECEIPT, *self._conditions(wanted, map_index, xcom, receipt)]
+        conditions = [xcom.c.key == RECEIPT, *self._conditions(wanted, task, xcom, receipt)]
         if wanted.state:
             unsent = _is_counted(receipt, "unsent")
             conditions.append(unsent if wanted.state == "incomplete" else sa.not_(unsent))
@@ -168,7 +194,7 @@ class MetadataSource:
             conditions.append(sa.or_(ti.c.state == "failed", *counted))
         yield self._query(xcom, receipt, conditions)
 
-    def _under_way(self, wanted: Wanted, map_index: int | None, *, needs: bool) -> Iterator[Any]:
+    def _under_way(self, wanted: Wanted, task: TaskId | None, *, needs: bool) -> Iterator[Any]:
         """Yield the query of deliveries that have a progress note alone: they run, or were killed."""
         if wanted.state == "complete":
             return
@@ -181,7 +207,7 @@ class MetadataSource:
             note.like(f'{_ANY}"contacts": {_ANY}'),
             sa.or_(ti.c.state.is_(None), ti.c.state.not_in(("success", "skipped", "removed"))),
             ~sa.exists().where(same_task(receipts, progress), receipts.c.key == RECEIPT),
-            *self._conditions(wanted, map_index, progress, note),
+            *self._conditions(wanted, task, progress, note),
         ]
         if wanted.state:
             conditions.append(runs if wanted.state == "running" else sa.not_(runs))
@@ -206,15 +232,15 @@ class MetadataSource:
             .where(*conditions)
         )
 
-    def _conditions(self, wanted: Wanted, map_index: int | None, noted: Any, text: Any) -> Iterator[Any]:
+    def _conditions(self, wanted: Wanted, task: TaskId | None, noted: Any, text: Any) -> Iterator[Any]:
         ti = self._tables.task_instance
         if wanted.dag_ids is not None:
             yield noted.c.dag_id.in_(sorted(wanted.dag_ids))
         for name in ("dag_id", "run_id", "task_id"):
             if value := getattr(wanted, name):
                 yield noted.c[name] == value
-        if map_index is not None:
-            yield noted.c.map_index == map_index
+        if task:
+            yield _is(noted, task)
         if wanted.since:
             yield ti.c.start_date >= wanted.since
         if wanted.until:
@@ -233,6 +259,10 @@ class MetadataSource:
         return [_view(row) for row in self._session.execute(statement).mappings()]
 
 
+def _is(table: Any, task: TaskId) -> Any:
+    return sa.and_(*(table.c[name] == value for name, value in task._asdict().items()))
+
+
 def _columns(table: Any) -> list[Any]:
     return [table.c[name] for name in TASK_COLUMNS]
 
@@ -240,6 +270,22 @@ def _columns(table: Any) -> list[Any]:
 def _is_counted(text: Any, name: str) -> Any:
     """Return the condition that a note counts contacts under a name: a number without leading zeros, and not 0."""
     return sa.and_(text.like(f'{_ANY}"{name}": {_ANY}'), text.not_like(f'{_ANY}"{name}": 0{_ANY}'))
+
+
+def _url(text: str) -> str:
+    """Return a web address that is stored as JSON, empty when it is none."""
+    try:
+        url = json.loads(text)
+    except (TypeError, ValueError):
+        return ""
+    known = isinstance(url, str) and url.startswith(("https://", "http://")) and len(url) <= LONGEST_URL
+    return url if known else ""
+
+
+def _title(key: str) -> str:
+    """Return the name of a link, made of that of its class."""
+    words = re.findall("[A-Z][a-z]*", key.removesuffix("Link")) or ["Link"]
+    return " ".join(words).capitalize()
 
 
 def escaped(text: str) -> str:

@@ -49,12 +49,12 @@ def need_of(view: DeliveryView) -> Need | None:
         return Need(
             view,
             "unknown",
-            f"{unknown:,} contacts may have been reached, or not: the vendor's answer never came",
+            f"Of {_contacts(unknown)} it is unknown whether they were reached: the vendor's answer never came",
             "Ask the vendor who was contacted. Then let the task run again: it does not send to them, unless "
             "on_unknown='resend' is chosen for it; on_unknown='skip' accepts that nobody knows.",
         )
     if view.state == "incomplete":
-        many = f"{unsent:,} contacts were not sent to" if unsent else "not all contacts were sent to"
+        many = f"{_contacts(unsent)} not sent to" if unsent else "not all contacts were sent to"
         return Need(
             view,
             "incomplete",
@@ -76,3 +76,7 @@ def need_of(view: DeliveryView) -> Need | None:
             "See the reasons, and correct the source of the contacts; a later run then reaches them.",
         )
     return None
+
+
+def _contacts(number: int) -> str:
+    return f"{number:,} contact{'' if number == 1 else 's'}"

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.overview.delivery import DeliveryView, Moment, Page, Source, TaskId, Wanted
-from airflow_provider_campaigns.overview.metadata import MetadataSource
-from airflow_provider_campaigns.overview.needs import Need, needs
+from airflow_provider_campaigns.overview.metadata import Link, MetadataSource
+from airflow_provider_campaigns.overview.needs import Need, need_of, needs
 from airflow_provider_campaigns.overview.outcomes import Sample, read_outcomes, read_sample
 from airflow_provider_campaigns.overview.waiting import WaitingTask, waiting
 from airflow_provider_campaigns.state.metadata import find_connection, reading_session
@@ -72,6 +72,14 @@ class Overview:
     def needs(self, wanted: Wanted) -> Sequence[Need]:
         """Return the deliveries that need somebody, the latest first, and what to do."""
         return needs(self._source, wanted)
+
+    def need_of(self, view: DeliveryView) -> Need | None:
+        """Return why a delivery needs somebody, None when it does not."""
+        return need_of(view)
+
+    def links(self, task: TaskId) -> Sequence[Link]:
+        """Return the links that a task stored: to its campaign at the vendor, and the like."""
+        return self._metadata.links(task)
 
     def waiting(self, dag_ids: Collection[str] | None) -> Sequence[WaitingTask]:
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, Self
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # How long after the deadline Airflow itself ends a wait of which no triggerer took care.
 TRIGGERER_GRACE = timedelta(minutes=5)
+# Seconds between two notes of what the vendor said.
+BETWEEN_NOTES = 10.0
 
 
 class CampaignFailed(CampaignFailedError, AirflowFailException):  # noqa: N818 - named after AirflowFailException
@@ -88,9 +90,12 @@ class CampaignWait:
 
     def __init__(self, task: WaitingTask, context: Context) -> None:
         from airflow_provider_campaigns.state.poll_state import PollState
+        from airflow_provider_campaigns.state.task_state import progress_note
 
         retries = task.retries or 0
         self._task = task
+        self._show = progress_note(context)
+        self._next_note = 0.0
         self._state = PollState(context, retries=retries, needed=task.reschedule or retries > 0)
 
     @property
@@ -114,10 +119,28 @@ class CampaignWait:
         except CampaignError as error:
             ending = self.poller.failed(error)
         else:
+            self._note(progress)
             ending = self.poller.record_result(progress)
         if ending is None:
             self._state.keep()
         return ending
+
+    def _note(self, progress: PollResult) -> None:
+        """Show people what the vendor said, at most every ten seconds; the wait does not depend on it."""
+        if self._show is None or time.time() < self._next_note:
+            return
+        self._next_note = time.time() + BETWEEN_NOTES
+        try:
+            self._show(
+                {
+                    "waits_for": self._task.hook.conn_type,
+                    "status": progress.status,
+                    "facts": dict(_facts(progress.details)),
+                    "updated": datetime.now(UTC).isoformat(timespec="seconds"),
+                }
+            )
+        except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the wait continues
+            self._task.log.debug("What is waited for cannot be shown in the UI (%s)", type(error).__name__)
 
     def in_worker(self) -> dict[str, Any]:
         """
@@ -220,6 +243,15 @@ def make_trigger(task: WaitingTask, poller: Poller) -> CampaignStatusTrigger:
         failures=poller.failures,
         unknown=sorted(poller.unknown),
     )
+
+
+def _facts(details: Mapping[str, Any]) -> Iterator[tuple[str, str | float]]:
+    """Yield the counts, and what else is no list, by name; those of a vendor's statistics, too."""
+    for name, value in details.items():
+        if isinstance(value, Mapping):
+            yield from _facts(value)
+        elif isinstance(value, (str, int, float)):
+            yield name, value
 
 
 class Reschedulable:

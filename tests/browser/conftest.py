@@ -82,10 +82,15 @@ def photograph(page: Page) -> Photograph:
     """Return a function that keeps a picture of the page, or of the whole of a dialog, which may be longer."""
 
     def photograph(name: str, dialog: Locator | None = None) -> None:
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         if dialog:
             page.set_viewport_size({"width": WIDTH, "height": 2 * HEIGHT})
-        (dialog or page).screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled", caret="hide")
+        keep_picture(dialog or page, name)
         page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
     return photograph
+
+
+def keep_picture(shown: Page | Locator, name: str) -> None:
+    """Store a picture."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    shown.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled", caret="hide")

@@ -71,10 +71,17 @@ def progress(vendor: str = "xebo", campaign: str = "spring", contacts: int = 1_0
     return {**note, "per_second": 12.5, "minutes_left": 1.5, "updated": NOW.isoformat(), **counts}
 
 
-def put(noted: Iterable[Noted]) -> None:
-    """Put task instances, their runs and what they noted into the metadata database."""
-    tables = metadata_tables()
+def put(noted: Iterable[Noted], *, replace: bool = False) -> None:
+    """
+    Put task instances, their runs and what they noted into the metadata database.
+
+    :param replace: what was there is removed, and Airflow knows the DAGs.
+    """
+    tables, noted = metadata_tables(), list(noted)
     with reading_session() as session:
+        if replace:
+            _remove_all(session)
+            _put_dags(session, {one.dag_id for one in noted})
         for one in noted:
             run = _run_of(session, one)
             session.execute(tables.task_instance.insert(), [_task_instance(one)])
@@ -84,13 +91,23 @@ def put(noted: Iterable[Noted]) -> None:
                 _put_progress(session, one, run)
 
 
-def show(noted: Noted, note: dict[str, Any]) -> None:
-    """Store a later progress note of a task instance."""
-    table = metadata_tables().progress
-    own = [table.c[name] == value for name, value in noted.task._asdict().items()]
-    value = json.dumps(note) if "id" in table.c else _value(note)
-    with reading_session() as session:
-        session.execute(table.update().where(*own, table.c.key == "progress").values(value=value))
+def _remove_all(session: Any) -> None:
+    from airflow.models.dagrun import DagRun
+
+    tables = metadata_tables()
+    for table in (tables.progress, tables.xcom, tables.task_instance, DagRun.__table__):
+        session.execute(table.delete())
+
+
+def _put_dags(session: Any, dag_ids: Iterable[str]) -> None:
+    from airflow.models.dag import DagModel
+    from airflow.models.dagbundle import DagBundleModel
+
+    session.merge(DagBundleModel(name="noted"))
+    session.flush()
+    for dag_id in dag_ids:
+        session.merge(DagModel(dag_id=dag_id, bundle_name="noted", is_stale=False, fileloc=f"/dags/{dag_id}.py"))
+    session.flush()
 
 
 def _put_progress(session: Any, one: Noted, run: int) -> None:
@@ -161,4 +178,4 @@ def as_json(noted: Iterable[Noted]) -> str:
 
 
 if __name__ == "__main__":
-    put(Noted(**one) for one in json.loads(Path(sys.argv[1]).read_text()))
+    put((Noted(**one) for one in json.loads(Path(sys.argv[1]).read_text())), replace=True)

@@ -80,7 +80,6 @@ ALL = ["deleted", "killed", "runs", "bad", "early", "unknown", "mine"]
         ({"search": "50% OFF", "run_id": "bad"}, ["bad"]),
         ({"search": "_%_"}, []),
     ],
-    ids=str,
 )
 def test_they_are_found_by_what_is_wanted(overview_of: Any, wanted: dict[str, Any], expected: list[str]) -> None:
     wanted.setdefault("dag_ids", {DAG})

@@ -83,7 +83,6 @@ ALL = ["runs", "waits", "new", "unknown", "early", "refused", "bad", "killed", "
         ({"search": "Été"}, ["early"]),
         ({"search": "killed"}, ["killed"]),
     ],
-    ids=str,
 )
 def test_they_are_found_by_what_is_wanted(overview: Overview, wanted: dict[str, Any], expected: list[str]) -> None:
     assert runs(overview, **wanted) == expected
@@ -144,7 +143,7 @@ def test_those_that_need_somebody(overview: Overview) -> None:
         ("bad", "invalid"),
         ("killed", "incomplete"),
     ]
-    assert needs[0].problem.startswith("1 contacts may have been reached")
+    assert needs[0].problem.startswith("Of 1 contact it is unknown")
     assert needs[3].problem == "20 of 100 rows are invalid (20%)"
 
 

@@ -111,11 +111,12 @@ def test_no_dependency_is_capped(wheel: Wheel) -> None:
     assert {specifier.operator for requirement in requirements for specifier in requirement.specifier} == {">="}
 
 
-def test_the_only_entry_point_is_the_providers(wheel: Wheel) -> None:
+def test_airflow_finds_the_provider_and_its_plugin(wheel: Wheel) -> None:
     entry_points = ConfigParser()
     entry_points.read(wheel.folder / DIST_INFO / "entry_points.txt")
     assert {section: dict(entry_points[section]) for section in entry_points.sections()} == {
-        "apache_airflow_provider": {"provider_info": f"{PACKAGE}.get_provider_info:get_provider_info"}
+        "apache_airflow_provider": {"provider_info": f"{PACKAGE}.get_provider_info:get_provider_info"},
+        "airflow.plugins": {"campaigns": f"{PACKAGE}.plugins.campaigns:CampaignsPlugin"},
     }
 
 

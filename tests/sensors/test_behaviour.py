@@ -6,7 +6,9 @@ All of it at two vendors in three modes, and at the others once (``each_vendor``
 
 from __future__ import annotations
 
+import json
 import logging
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -288,9 +290,21 @@ def test_what_cannot_be_removed_does_not_fail_it(
     assert "could not be removed: database is locked" in caplog.text
 
 
-def test_nothing_is_left_in_the_state_of_a_task_that_is_done(run: Run, waiting: Waiting, clock: Time) -> None:
+def test_of_a_task_that_is_done_only_what_people_are_shown_is_left(run: Run, waiting: Waiting, clock: Time) -> None:
     clock.meanwhile.append(waiting.finish)
 
     run.to_end(max_tries=1)
 
-    assert run.state == {}
+    assert set(run.state) == {"progress"}
+
+
+def test_people_are_shown_what_the_vendor_said(run: Run, waiting: Waiting, clock: Time) -> None:
+    clock.meanwhile.append(waiting.finish)
+
+    run.to_end(max_tries=1)
+
+    note = json.loads(run.state["progress"])
+    assert note["waits_for"] in {"exotel", "ozonetel"}
+    assert note["status"]
+    assert all(isinstance(value, (str, int, float)) for value in note["facts"].values())
+    assert datetime.fromisoformat(note["updated"]).tzinfo

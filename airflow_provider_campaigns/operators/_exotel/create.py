@@ -17,7 +17,7 @@ from airflow_provider_campaigns.exceptions import CampaignError
 from airflow_provider_campaigns.links.exotel import ExotelCampaignLink, ExotelReportLink, store_links
 from airflow_provider_campaigns.operators.base.choices import TIMING
 from airflow_provider_campaigns.operators.base.contacts import check_on_empty
-from airflow_provider_campaigns.operators.base.outlets import publish_receipt
+from airflow_provider_campaigns.operators.base.outlets import publish_receipt, push_receipt
 from airflow_provider_campaigns.parameters import check_country, only_one, parse_bool, parse_positive_int
 from airflow_provider_campaigns.protocol.polling import MAX_POLL_FAILURES
 from airflow_provider_campaigns.sensors.wait import (
@@ -292,6 +292,8 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
             self.on_kill()
         if not self.wait_for_completion:
             return self._report(context, campaign, record)
+        # While it waits, people see what was delivered.
+        self._push_receipt(context, campaign, record.values)
         wait = CampaignWait(self, context).begin()
         wait.in_triggerer() if self.deferrable else wait.in_worker()
         return self._report(context, self.hook.get_campaign(self._campaign_id), record)
@@ -335,9 +337,17 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
         return PausingCampaignTrigger if self.pause_on_kill else CampaignStatusTrigger
 
     def _report(self, context: Context, campaign: Mapping[str, Any], record: CreationRecord) -> dict[str, Any]:
-        from airflow_provider_campaigns.operators._exotel.creation import receipt_of
         from airflow_provider_campaigns.vendors.exotel.status import with_count
 
         store_links(context, self.hook, campaign)
-        publish_receipt(context, self.outlets, receipt_of(campaign, record.values.get("counts")))
+        publish_receipt(context, self.outlets, self._push_receipt(context, campaign, record.values))
         return with_count(campaign)
+
+    def _push_receipt(
+        self, context: Context, campaign: Mapping[str, Any], stored: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        from airflow_provider_campaigns.operators._exotel.creation import receipt_of
+
+        receipt = receipt_of(campaign, stored.get("counts"))
+        push_receipt(context, receipt)
+        return receipt

@@ -30,7 +30,13 @@ def store_receipt(context: Mapping[str, Any], receipt: Receipt, outcomes: Outcom
             dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=map_index
         )
         ti.xcom_push(key=OUTCOMES, value=list(outcomes.read()))
-    ti.xcom_push(key="receipt", value=dict(receipt))
+    push_receipt(context, receipt)
+
+
+def push_receipt(context: Mapping[str, Any], receipt: Mapping[str, Any]) -> None:
+    """Store a receipt as the XCom ``receipt``, where the campaign page and notifiers find it."""
+    if ti := context.get("ti"):
+        ti.xcom_push(key="receipt", value=dict(receipt))
 
 
 def publish_receipt(context: Mapping[str, Any], outlets: Iterable[Any] | None, receipt: Mapping[str, Any]) -> None:

@@ -37,6 +37,7 @@ class TestCreate:
         campaign = create().execute(context)
         assert (campaign["status"], campaign["from"], campaign["caller_id"]) == ("Created", 2, "02025550100")
         assert context["ti"].pushed["campaign_id"] == campaign["id"]
+        assert context["ti"].pushed["receipt"]["campaign_id"] == campaign["id"]
         assert campaign["uri"].endswith(campaign["id"])
         assert not any(number in json.dumps(campaign) for number in NUMBERS)
         assert contacted(sandbox, "exotel") == NUMBERS

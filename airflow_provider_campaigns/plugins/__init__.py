@@ -1,0 +1,1 @@
+"""The campaign page in Airflow's UI."""
