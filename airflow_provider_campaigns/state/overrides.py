@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,10 +126,20 @@ def remove_override(ti: Any) -> bool:
 
 def instructions(ti: Any, choices: Mapping[str, str]) -> str:
     """Return how a person makes these choices for a task instance without editing the DAG."""
+    entry = _entry(ti)
     return (
-        f"Without editing the DAG: set the Airflow Variable {VARIABLE} to {json.dumps([{**_entry(ti), **choices}])}, "
-        f"then clear the task; it is applied once"
+        f"Without editing the DAG: set the Airflow Variable {VARIABLE} to {json.dumps([{**entry, **choices}])}, "
+        f"then clear the task; it is applied once (`{_command(entry, choices)}` sets it)"
     )
+
+
+def _command(entry: Mapping[str, Any], choices: Mapping[str, str]) -> str:
+    """Return the command that makes choices for a task instance."""
+    words = ["python", "-m", "airflow_provider_campaigns", "skip" if "skip" in choices.values() else "resend"]
+    words += [entry[name] for name in _TASK]
+    words += ["--map-index", str(entry["map_index"])] if "map_index" in entry else []
+    words += ["--everybody"] if "on_cleared" in choices else []
+    return shlex.join(words)
 
 
 def _entry(ti: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -12,7 +13,7 @@ import pytest
 
 from airflow_provider_campaigns.overview.delivery import TaskId
 from airflow_provider_campaigns.state import variables
-from airflow_provider_campaigns.state.overrides import VARIABLE, find_override, remove_override
+from airflow_provider_campaigns.state.overrides import VARIABLE, find_override, instructions, remove_override
 from tests.commands.conftest import Run
 from tests.commands.noted import deliveries
 from tests.overview.metadata import put
@@ -65,6 +66,18 @@ def test_a_choice_is_made_for_one_task_and_counts_once(
     assert chosen(task, found.consumed).choices == choices
     assert len(json.loads(stored[VARIABLE])) == 1
     assert remove_override(task)
+
+
+@pytest.mark.parametrize("choices", [{"on_unknown": "resend"}, {"on_cleared": "resend"}, {"on_unknown": "skip"}])
+@pytest.mark.parametrize(("run_id", "index"), [("unknown", -1), ("mapped", 2)])
+def test_the_command_that_a_failed_task_names_makes_its_choice(
+    run: Run, run_id: str, index: int, choices: dict[str, str]
+) -> None:
+    task = TaskId(DAG, run_id, "send", index)
+    named = instructions(task, choices).split("`")[1]
+
+    assert run(*shlex.split(named)[3:], "--yes").code == 0
+    assert chosen(task).choices == choices
 
 
 def test_other_tasks_choices_stay(run: Run, stored: dict[str, str]) -> None:
