@@ -47,6 +47,7 @@ RELEASE-highest := $(RELEASE-$(NEWEST))
 DAY-lowest := $(DAY-2.11)
 DAY-highest := 2026-11-21
 PRERELEASE ?= 3.4.0b2
+RECIPES_ON := $(NEWEST) 2.11
 # Where pyenv keeps several Pythons, `python3.13` alone may not run.
 PYTHON-highest ?= $(shell python3.13 -c 'import sys; print(sys.executable)' 2>/dev/null \
 	|| PYENV_VERSION=3.13 pyenv which python3.13 2>/dev/null || echo python3.13)
@@ -57,7 +58,7 @@ UNIT_TESTS := -m 'not slow'
 COVERAGE-$(NEWEST) := --cov --cov-report=term-missing:skip-covered
 
 # Says how long a command took.
-timed = scripts/timed.sh 'make $@'
+timed = $(CURDIR)/scripts/timed.sh 'make $@'
 
 TESTABLE := $(VERSIONS) $(EXTREMES) prerelease
 
@@ -75,8 +76,9 @@ MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 .PHONY: help check format test test-quick matrix integration browser soak cluster cluster-soak bench docs demo demo-live standalone constraints clean \
-	resolution wheel lowest highest prerelease newest-packages $(TESTABLE:%=test-%) $(VERSIONS:%=resolution-%) \
-	$(BROWSERS:%=browser-%) $(VERSIONS:%=matrix-%) $(VERSIONS:%=demo-%) $(VERSIONS:%=integration-%) $(VERSIONS:%=soak-%)
+	resolution recipes wheel lowest highest prerelease newest-packages $(TESTABLE:%=test-%) $(VERSIONS:%=resolution-%) \
+	$(RECIPES_ON:%=recipes-%) $(BROWSERS:%=browser-%) $(VERSIONS:%=matrix-%) $(VERSIONS:%=demo-%) $(VERSIONS:%=integration-%) \
+	$(VERSIONS:%=soak-%)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -135,6 +137,19 @@ $(VERSIONS:%=resolution-%): resolution-%: wheel
 	@home=$$(mktemp -d -t airflow-smoke.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
 	AIRFLOW_HOME="$$home" AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR build/resolution/$*/bin/python -I -W ignore scripts/smoke.py
 
+# The wheel is tested where the package's folder is not: it would be imported in place of the wheel. A user installs the
+# providers of the recipes' other connections, and pandas, beside it.
+recipes: $(RECIPES_ON:%=recipes-%) ## The DAGs of docs/recipes.md, with the wheel as a user installs it
+
+$(RECIPES_ON:%=recipes-%): recipes-%: resolution-% $$(call venv,$$*)/home/airflow.db
+	@.venv/bin/uv pip install --quiet --python build/resolution/$*/bin/python --exclude-newer $(DAY-$*) \
+		--constraint build/resolution/$*/airflow.txt pandas apache-airflow-providers-http apache-airflow-providers-sqlite
+	@.venv/bin/uv pip install --quiet --python build/resolution/$*/bin/python pytest pytest-timeout psutil
+	@rm -rf build/recipes/$* && mkdir -p build/recipes/$* && cp -R docs scripts tests pyproject.toml build/recipes/$*
+	@home=$$(mktemp -d -t airflow-recipes.XXXXXX) && trap 'rm -rf "$$home"' EXIT && python=$(CURDIR)/build/resolution/$*/bin/python && \
+	database=$(abspath $(call venv,$*)/home/airflow.db) && cd build/recipes/$* && \
+	$(timed) env AIRFLOW_HOME="$$home" MIGRATED_DATABASE="$$database" $$python -m pytest tests/recipes $(PYTEST_ARGS)
+
 wheel: .venv/.installed
 	@rm -rf build/dist && .venv/bin/python -m build --no-isolation --wheel --outdir build/dist >/dev/null
 
@@ -148,7 +163,7 @@ prerelease: ## Unit tests on the next Airflow's pre-release (PRERELEASE); may fa
 	@$(MAKE) test-prerelease PYTEST_ARGS="$(UNIT_TESTS) $(PYTEST_ARGS)" && result=works || result='DOES NOT WORK YET'; \
 	echo "Airflow $(PRERELEASE): $$result"; test "$$result" = works
 
-integration: $(VERSIONS:%=integration-%) ## Contacts and history in a real PostgreSQL and MariaDB, on every Airflow; as root it installs them (Debian)
+integration: $(VERSIONS:%=integration-%) ## Contacts and history in a real PostgreSQL and MariaDB, and a million rows of packed files, on every Airflow; as root it installs them (Debian)
 
 # The servers are started by the tests, in folders of their own.
 $(VERSIONS:%=integration-%): integration-%: $$(call venv,$$*)/home/airflow.db
@@ -157,6 +172,8 @@ $(VERSIONS:%=integration-%): integration-%: $$(call venv,$$*)/home/airflow.db
 	@echo 'Airflow $*'
 	@HISTORY_DATABASES=sqlite,postgresql,mariadb \
 	$(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS='tests/postgres tests/history $(PYTEST_ARGS)'
+	@$(if $(filter $(NEWEST),$*),MANY_ROWS=1_000_000 $(MAKE) test-$* COVERAGE-$*= WORKERS=0 \
+		PYTEST_ARGS='tests/delivery/plan/sources -k many_packed_rows',)
 
 browser: browser-$(NEWEST) browser-$(OLDEST_WITH_PAGE) ## The UI in a real browser, against the sandbox; as root it installs Chromium (Debian)
 

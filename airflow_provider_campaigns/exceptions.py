@@ -116,6 +116,10 @@ class CampaignFailedError(VendorError):
     what_happened = "campaign failed"
 
 
+RESEND_ALL = {"on_cleared": "resend"}
+"""A remedy: what a person chooses to send to everybody again, or to create a campaign once more."""
+
+
 class DeliveryError(CampaignError):
     """
     A delivery ended without doing all it was asked; the outcomes say what became of each contact.

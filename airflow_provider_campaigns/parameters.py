@@ -7,9 +7,16 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from airflow_provider_campaigns.exceptions import InputError
+
+OnUnknown = Literal["fail", "skip", "resend"]
+"""What a delivery does about contacts that may have been sent to."""
+
+# Of parameters that operators and deliveries share.
+DEFAULT_MAX_INVALID = 0.5
+DEFAULT_MAX_RESENDS = 3
 
 A_COUNTRY = "a country of two letters, e.g. IN"
 

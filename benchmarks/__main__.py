@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from airflow import __version__ as airflow_version
 
-from benchmarks import campaign_page, history, imports, memory, rates, throughput, triggers
+from benchmarks import campaign_page, cost, history, imports, memory, rates, throughput, triggers
 from benchmarks.report import Table
 
 RESULTS = Path(__file__).with_name("results.md")
@@ -34,6 +34,7 @@ SECTIONS: dict[str, Callable[[Path], Iterable[Table]]] = {
     "throughput": throughput.tables,
     "rates": lambda folder: [rates.table(folder)],
     "history": history.tables,
+    "cost": lambda folder: [cost.table(folder)],
     "memory": lambda folder: [memory.table(folder)],
     "imports": lambda folder: [imports.table()],
     "page": lambda folder: [campaign_page.table(folder)],

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import bare
 from benchmarks.delivery import connection
 from benchmarks.jobs import Job, write_contacts
 from benchmarks.report import Table
@@ -40,9 +41,10 @@ PAST = 1_000_000
 NOW = 100_000
 # Contacts of one transaction: what is ahead with 16 requests in flight for one contact each, and of batches.
 ROUNDS = (32, 1_000)
-LATENCY = 0.05
+LATENCIES = (0.05, 0.0)
 LEADS = 3_000
 TIMES = 3
+WITHOUT = "without history"
 
 
 def tables(folder: Path) -> list[Table]:
@@ -56,7 +58,7 @@ def tables(folder: Path) -> list[Table]:
         _fill(history)
         reserved = [_reserve(history, size) for size in ROUNDS]
         history.database.engine.dispose()
-        compared = _compare(folder)
+        compared = [_compare(folder, latency) for latency in LATENCIES]
         for name in environment:
             del os.environ[name]
     return [
@@ -66,12 +68,7 @@ def tables(folder: Path) -> list[Table]:
             reserved,
             "Each contact is locked, counted, reserved, and settled afterwards.",
         ),
-        Table(
-            f"One contact per request, 16 in flight, {LATENCY * 1000:.0f} ms, {LEADS:,} contacts",
-            ("", "contacts a second", "of the first"),
-            compared,
-            "The median of some runs that take turns. Without a history the ledger is in memory.",
-        ),
+        *compared,
     ]
 
 
@@ -131,17 +128,28 @@ def _settle_and_reserve(
     return delivery.reserve(part)
 
 
-def _compare(folder: Path) -> list[tuple[str, str, str]]:
-    with VendorServer(LATENCY) as server:
+def _compare(folder: Path, latency: float) -> Table:
+    with VendorServer(latency) as server:
         job = Job(server.url, write_contacts(folder, LEADS, 1), 1, concurrency=16)
-        seconds: dict[str, list[float]] = {"": [], "1 per 7 days": []}
+        contestants: dict[str, Callable[[], float]] = {
+            bare.AIOHTTP: lambda: bare.seconds(bare.AIOHTTP, job),
+            WITHOUT: lambda: _run(job, ""),
+            "with history, ledger and cap": lambda: _run(job, "1 per 7 days"),
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in contestants}
         for _ in range(TIMES):
-            for cap, found in seconds.items():
-                # Others each time, or the cap would hold them back.
-                found.append(_run(job, cap))
-    rates = {cap: LEADS / median(found) for cap, found in seconds.items()}
-    names = {"": "without history", "1 per 7 days": "with history, ledger and cap"}
-    return [(names[cap], f"{rate:,.0f}", f"{rate / rates['']:.2f}") for cap, rate in rates.items()]
+            for name, run in contestants.items():
+                seconds[name].append(run())
+    rates = {name: LEADS / median(found) for name, found in seconds.items()}
+    return Table(
+        f"One contact per request, 16 in flight, {latency * 1000:.0f} ms, {LEADS:,} contacts",
+        ("", "contacts a second", "of the aiohttp loop", "of no history"),
+        [
+            (name, f"{rate:,.0f}", f"{rate / rates[bare.AIOHTTP]:.2f}", f"{rate / rates[WITHOUT]:.2f}")
+            for name, rate in rates.items()
+        ],
+        "The median of some runs that take turns. Without a history the ledger is in memory.",
+    )
 
 
 def _run(job: Job, cap: str) -> float:

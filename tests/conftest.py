@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 SHARED_AIRFLOWS = ("ScheduledAirflow", "AirflowProcess")
 # What a module imports whose tests start processes.
 PROCESSES = {"multiprocessing", "subprocess"}
-FOLDERS_OF_PROCESSES = ("tests/browser/", "tests/integration/", "tests/packaging/", "tests/postgres/")
+FOLDERS_OF_PROCESSES = ("tests/browser/", "tests/integration/", "tests/packaging/", "tests/postgres/", "tests/recipes/")
 # Here an Airflow's version makes a difference only to those who read through its object storage.
 WITHOUT_AIRFLOW = tuple(
     f"tests/{name}"
@@ -91,6 +92,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
             return _shared_airflow(_file(nodeid)) or _file(nodeid)
 
     return Scheduling(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_frozen_garbage() -> Iterator[None]:
+    """Leave the garbage collector alone: what is frozen by each of thousands of deliveries is never collected."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("freeze", "unfreeze"):
+            patched.setattr(gc, name, lambda: None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -140,7 +140,7 @@ def test_known_values_are_hidden_whole_the_longest_first() -> None:
     assert mask("key s3cret-long, s3cret, user-7", ["s3cret", "s3cret-long", "user-7", ""]) == "key ***, ***, ***"
 
 
-def test_half_of_a_character_can_be_logged() -> None:
+def test_a_lone_surrogate_can_be_logged() -> None:
     assert mask("cut \ud83d jo@example.com") == "cut ? j***@example.com"
 
 

@@ -70,7 +70,7 @@ def opened_history(args: Namespace) -> Iterator[History]:
     from airflow_provider_campaigns.history.connection import open_history
 
     conn_id = history_conn_id(args)
-    history = open_history(conn_id, connection_of(conn_id, "history_conn_id"))
+    history = open_history(conn_id, connection=connection_of(conn_id, "history_conn_id"))
     try:
         yield history
     finally:

@@ -33,6 +33,9 @@ SECONDS_AT_A_TIME = 0.5
 # Seconds between two look-ups whether another task was asked to pause.
 LOOK_UP_EVERY = 1.0
 
+# Seconds by which the clock of a database may be late: that of SQLite has thousandths.
+CLOCK_STEP = 0.002
+
 # Seconds since the epoch, by the clock of the database: those of the workers differ.
 _CLOCK = {
     "postgresql": "extract(epoch FROM clock_timestamp())",
@@ -166,7 +169,7 @@ class AccountPace(Pace):
         """Whether a slot may no longer be used; that another task was asked to pause is known within a second."""
         if self._clock() - self._looked_up > LOOK_UP_EVERY:
             self._looked_up = self._clock()
-            self._order(lambda: self._pause_until(self._row.paused()))
+            self._order(self._look_up)
         return super().missed(slot)
 
     def pause(self, seconds: float) -> None:
@@ -180,16 +183,26 @@ class AccountPace(Pace):
 
     def _take(self, number: int) -> None:
         try:
+            asked = self._clock()
             slots = self._row.take(number)
-            self._pause_until(slots.paused)
+            self._pause_until(asked + slots.paused)
             now = self._clock()
             self._slots.extend(now + slots.first + position * self._interval for position in range(number))
         finally:
             self._taking = False
 
-    def _pause_until(self, seconds: float) -> None:
-        if seconds > 0:
-            super().pause(seconds)
+    def _look_up(self) -> None:
+        asked = self._clock()
+        self._pause_until(asked + self._row.paused())
+
+    def _pause_until(self, end: float) -> None:
+        """
+        Note when a pause of the account ends.
+
+        No slot after it may seem to be within it, or it is given away, and the next one, too. So a slot counts from
+        when the answer came, and the pause from when it was asked for, less what the database's clock leaves off.
+        """
+        self._paused_until = max(self._paused_until, end - CLOCK_STEP)
 
     def _order(self, order: Callable[[], None]) -> None:
         """Have something done in the thread, which alone waits for the database."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -59,11 +60,16 @@ class History:
     hasher: Hasher
 
 
-def open_history(conn_id: str, connection: Connection | None = None) -> History:
+def open_history(
+    conn_id: str,
+    again: Callable[[Callable[[], Any]], Any] | None = None,
+    connection: Connection | None = None,
+) -> History:
     """
     Return the history database, with the tables of this release.
 
     :param conn_id: id of an Airflow connection to PostgreSQL, MySQL or SQLite.
+    :param again: waits for the database, now and later, given what raises what SQLAlchemy does.
     :param connection: the connection itself; default: it is looked up as a task does.
     :raises InputError: the connection cannot be used.
     :raises HistoryError: the database cannot be reached, or the tables not be made.
@@ -72,10 +78,12 @@ def open_history(conn_id: str, connection: Connection | None = None) -> History:
     hasher = settings.hasher
     engine = make_engine(settings.url)
     try:
-        schema.ensure(engine)
+        again(lambda: schema.ensure(engine)) if again else schema.ensure(engine)
     except SQLAlchemyError as error:
         raise HistoryError(conn_id, error) from None
-    return History(Database(engine, conn_id), hasher)
+    database = Database(engine, conn_id)
+    database.again = again
+    return History(database, hasher)
 
 
 def open_for_reading(conn_id: str, connection: Connection) -> Engine | None:

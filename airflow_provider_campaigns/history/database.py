@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from airflow_provider_campaigns.exceptions import DeliveryError, shown
+from airflow_provider_campaigns.protocol.attempts import Attempts
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -92,17 +92,20 @@ class Database:
             raise HistoryError(self.conn_id, error) from None
 
     def _try(self, do: Callable[[Connection], T], seconds: float) -> T:
-        until, pause = time.monotonic() + seconds, FIRST_BREAK
-        while True:
-            try:
-                return self._run(do)
-            except SQLAlchemyError as error:
-                self.lost += 1
-                if not _may_pass(error) or time.monotonic() + pause > until:
-                    raise
-                log.info("The history database is asked again: %s", type(getattr(error, "orig", error)).__name__)
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_BREAK)
+        try:
+            return self._attempt(do)
+        except SQLAlchemyError as error:
+            if not _may_pass(error):
+                raise
+            log.info("The history database is asked again: %s", type(getattr(error, "orig", error)).__name__)
+        return Attempts(_may_pass, seconds, FIRST_BREAK, LONGEST_BREAK).again(lambda: self._attempt(do))
+
+    def _attempt(self, do: Callable[[Connection], T]) -> T:
+        try:
+            return self._run(do)
+        except SQLAlchemyError:
+            self.lost += 1
+            raise
 
     def _run(self, do: Callable[[Connection], T]) -> T:
         with self.engine.begin() as connection:
@@ -134,7 +137,7 @@ def _upsert(dialect: str, table: Table, update: tuple[str, ...]) -> Any:
     return insert.on_conflict_do_update(index_elements=keys, set_={name: insert.excluded[name] for name in update})
 
 
-def _may_pass(error: SQLAlchemyError) -> bool:
+def _may_pass(error: Exception) -> bool:
     """Whether a transaction that was lost so may succeed once more: a deadlock, a connection that broke."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True

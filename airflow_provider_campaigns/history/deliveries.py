@@ -141,6 +141,22 @@ class DeliveryHistory:
             lambda connection: connection.execute(sa.update(contacts).where(own).values(status="unsent"))
         )
 
+    def settle_intended(self, status: str, vendor_id: str | None = None, check: Callable[[], object] = bool) -> None:
+        """
+        Note the same of all contacts that were reserved, and of which nothing else is noted.
+
+        :param check: is asked while they are locked, and raises if that must not be noted: a later try of the same
+            task, which may have reserved them again, is seen then, or waits for them.
+        """
+        own = sa.and_(contacts.c.delivery == self.id, contacts.c.status == INTENDED)
+        noted = {"status": status, "vendor_id": vendor_id and vendor_id[:LONGEST_TEXT]}
+
+        def settle(connection: Connection) -> None:
+            connection.execute(sa.update(contacts).where(own).values(**noted))
+            check()
+
+        self._database.run(settle)
+
     def held_back(self, first: int, last: int) -> Mapping[int, HeldBack]:
         """Return the rows from first to last that an earlier try held back."""
         statement = sa.select(contacts.c.source_row, contacts.c.status, contacts.c.reason).where(

@@ -17,7 +17,7 @@ from airflow_provider_campaigns.identity import (
     UnreadableError,
     contact_keys,
     opt_out_keys,
-    read_person,
+    read_certain,
     shown,
 )
 from airflow_provider_campaigns.protocol.history import MAYBE_SUPPRESSED, SUPPRESSED, HeldBack
@@ -60,16 +60,10 @@ def read_people(
 
 
 def _read(number: int, value: Any, kind: Kind, region: str | None, field: str) -> Person:
-    expected = {"phone": "one phone number with + and country code (or a region)", "email": "one e-mail address"}
     try:
-        person = read_person(kind, value, region)
+        return read_certain(kind, value, region)
     except UnreadableError as error:
-        raise InputError(
-            field, str(error) or expected.get(kind, "one id"), f"number {number}: {shown(repr(value))}"
-        ) from None
-    if person.form == "national":
-        raise InputError(field, expected[kind], f"number {number}: {shown(repr(value))}")
-    return person
+        raise InputError(field, str(error), f"number {number}: {shown(repr(value))}") from None
 
 
 def add(history: History, people: Iterable[Person], *, reason: str = "", source: str = "") -> int:

@@ -209,7 +209,7 @@ class SharedTokens(MaskedTokens):
 
     def _end_claim(self, record: TokenRecord, **changes: Any) -> TokenRecord:
         if record.claimed_by != self._id:
-            return record  # this process took too long, and another one went on
+            return record  # this process took too long, and another one continued
         return replace(record, **{"claimed_by": "", "claimed_until": 0.0, **changes})
 
     def _change(self, change: Callable[[TokenRecord], TokenRecord]) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, ClassVar
 
 from airflow_provider_campaigns.hooks.base import CampaignHook
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
+from airflow_provider_campaigns.identity import Kind
 from airflow_provider_campaigns.protocol.messages import Conversation
+from airflow_provider_campaigns.vendors.common.opt_outs import SubscriptionChange
 from airflow_provider_campaigns.vendors.xtremepush.dialect import Xtremepush
+from airflow_provider_campaigns.vendors.xtremepush.results import read_subscription
 
 
 class XtremepushHook(CampaignHook):
@@ -26,6 +30,8 @@ class XtremepushHook(CampaignHook):
     conn_name_attr = "xtremepush_conn_id"
     default_conn_name = "xtremepush_default"
     default_host = "https://external-api.xtremepush.com"
+    opt_out_fields: ClassVar[Mapping[Kind, str]] = {"id": "user_id", "email": "email_address"}
+    """What names people in ``subscription_changes``; how a phone number is called there is not documented."""
     dialect: Xtremepush
 
     def __init__(self, xtremepush_conn_id: str = default_conn_name) -> None:
@@ -92,3 +98,13 @@ class XtremepushHook(CampaignHook):
     def push_devices(self, campaign_id: str | int) -> Iterator[dict[str, Any]]:
         """Yield what became of a campaign's messages, page by page: a row per device or profile."""
         return self.stream(self.dialect.push_devices(campaign_id))
+
+    def subscription_changes(self, since: datetime | None = None) -> Iterator[SubscriptionChange]:
+        """
+        Yield who opted out, or in again, page by page, the oldest changes first.
+
+        None, unless Xtremepush logs the project's subscription changes, which is off by default.
+
+        :param since: only changes after it.
+        """
+        return map(read_subscription, self.stream(self.dialect.subscription_changes(since)))

@@ -11,10 +11,13 @@ from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.identity import Kind, known_region
 from airflow_provider_campaigns.operators.base.contacts import check_given, open_contacts
 from airflow_provider_campaigns.operators.base.task_history import history_conn_id_of
+from airflow_provider_campaigns.parameters import only_one, parse_datetime
 from airflow_provider_campaigns.templating.hidden_field import HiddenField, unwrap
 from airflow_provider_campaigns.templating.operator import TemplatedOperator
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_campaigns.delivery.plan.sources import Source
@@ -30,11 +33,16 @@ class UpdateSuppressionListOperator(TemplatedOperator):
     If one value is not understood as one person, nothing is changed. What is done twice is as if it were done once.
 
     :param contacts: the people: a list of values or of dicts, a table, or the path or URL of a file, in the forms that
-        ``contacts`` of a delivering operator has. This, or ``sql`` (templated)
+        ``contacts`` of a delivering operator has. This, ``sql`` or ``opt_outs_conn_id`` (templated)
     :param sql: a query that returns a person per row (templated)
     :param sql_conn_id: id of the Airflow connection to the database (templated)
+    :param opt_outs_conn_id: id of an Airflow connection to a vendor that says who opted out: ``xtremepush``. Whoever
+        opted out there, and did not opt in again, is added. Nobody is taken off the list by it (templated)
+    :param since: of these, only who opted out after it: a datetime with a time zone, or ISO text with an offset
+        (templated)
     :param kind: what names a person: ``"phone"``, ``"email"`` or ``"id"`` (templated)
-    :param column: the column that has it; default: the only one (templated)
+    :param column: the column that has it; default: the only one, or the vendor's (``user_id``, ``email_address`` at
+        Xtremepush) (templated)
     :param region: country of phone numbers without ``+``, two letters (templated)
     :param action: ``"add"`` (default) or ``"remove"`` (templated)
     :param reason: why, for people who read the list (templated)
@@ -49,6 +57,8 @@ class UpdateSuppressionListOperator(TemplatedOperator):
         "contacts",
         "sql",
         "sql_conn_id",
+        "opt_outs_conn_id",
+        "since",
         "kind",
         "column",
         "region",
@@ -68,6 +78,8 @@ class UpdateSuppressionListOperator(TemplatedOperator):
         contacts: Any = None,
         sql: str | None = None,
         sql_conn_id: str | None = None,
+        opt_outs_conn_id: str | None = None,
+        since: datetime | str | None = None,
         kind: Kind,
         column: str | None = None,
         region: str | None = None,
@@ -80,6 +92,8 @@ class UpdateSuppressionListOperator(TemplatedOperator):
         self.contacts = contacts
         self.sql = sql
         self.sql_conn_id = sql_conn_id
+        self.opt_outs_conn_id = opt_outs_conn_id
+        self.since = since
         self.kind = kind
         self.column = column
         self.region = region
@@ -93,6 +107,7 @@ class UpdateSuppressionListOperator(TemplatedOperator):
         from airflow_provider_campaigns.delivery.plan.sources.options import Options
         from airflow_provider_campaigns.history import suppression
         from airflow_provider_campaigns.history.connection import open_history
+        from airflow_provider_campaigns.operators.base.opt_outs import read_opt_outs
 
         self._check()
         conn_id = history_conn_id_of(self)
@@ -100,7 +115,16 @@ class UpdateSuppressionListOperator(TemplatedOperator):
             raise InputError("history_conn_id", "it, or [campaigns] history_conn_id", "neither")
         with TemporaryDirectory() as folder:
             given = unwrap(self.contacts)
-            if self.sql:
+            if self.opt_outs_conn_id:
+                source = read_opt_outs(
+                    self.opt_outs_conn_id,
+                    self.kind,
+                    folder=Path(folder),
+                    field=self.column,
+                    region=known_region(self.region),
+                    since=parse_datetime("since", self.since) if self.since else None,
+                )
+            elif self.sql:
                 source = open_contacts(given, self.sql, self.sql_conn_id, CopyFolder(Path(folder)).make, Options())
             else:
                 source = _open(given)
@@ -120,7 +144,12 @@ class UpdateSuppressionListOperator(TemplatedOperator):
         return {"people": number, "changed": changed}
 
     def _check(self) -> None:
-        check_given(unwrap(self.contacts), self.sql, self.sql_conn_id)
+        if self.opt_outs_conn_id:
+            only_one({"contacts": unwrap(self.contacts), "sql": self.sql, "opt_outs_conn_id": self.opt_outs_conn_id})
+            if self.action == "remove":
+                raise InputError("action", "add, with opt_outs_conn_id: who opted out is added", "remove")
+        else:
+            check_given(unwrap(self.contacts), self.sql, self.sql_conn_id)
         for name, value, choices in (("kind", self.kind, Kind), ("action", self.action, Action)):
             if value not in get_args(choices):
                 raise InputError(name, " or ".join(get_args(choices)), repr(value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 from airflow_provider_campaigns.protocol.send import Contact
@@ -47,6 +47,13 @@ class ContactHistory(Protocol):
     def release(self, first: int, last: int) -> None:
         """Give back what rows from first to last reserved: their request did not arrive."""
 
+    def settle_intended(self, status: str, vendor_id: str | None = None, check: Callable[[], object] = bool) -> None:
+        """
+        Note the same of all contacts that were reserved, and of which nothing else is noted.
+
+        :param check: is asked while they are locked, and raises if that must not be noted.
+        """
+
     def held_back(self, first: int, last: int) -> Mapping[int, HeldBack]:
         """Return the rows from first to last that an earlier try of this delivery held back."""
 
@@ -65,6 +72,9 @@ class NoHistory:
         """Note nothing."""
 
     def release(self, first: int, last: int) -> None:
+        """Note nothing."""
+
+    def settle_intended(self, status: str, vendor_id: str | None = None, check: Callable[[], object] = bool) -> None:
         """Note nothing."""
 
     def held_back(self, first: int, last: int) -> Mapping[int, HeldBack]:

@@ -79,9 +79,8 @@ class Pace:
         return max(0.0, slot - self._clock())
 
     def missed(self, slot: float) -> bool:
-        """Whether a slot may no longer be used: a pause began before it came, or it was long ago."""
-        now = self._clock()
-        return self._paused_until > now or now - slot > MADE_UP_FOR
+        """Whether a slot may no longer be used: it is before the end of a pause, or it was long ago."""
+        return slot < self._paused_until or self._clock() - slot > MADE_UP_FOR
 
     def pause(self, seconds: float) -> None:
         """Send no request for so long: a vendor that asks one request to wait means them all."""

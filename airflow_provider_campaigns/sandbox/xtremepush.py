@@ -71,6 +71,8 @@ class Xtremepush(Vendor):
         self.live_from: dict[str, float] = {}
         self.pushes: list[dict[str, Any]] = []
         """What became of each message, as list/push-devices shows it."""
+        self.subscriptions: list[dict[str, Any]] = []
+        """Changes of subscriptions, the oldest first."""
         self.shown: dict[str, Any] = {}
         """``active`` of campaigns that are not live, unless it is 0."""
 
@@ -82,6 +84,7 @@ class Xtremepush(Vendor):
             self.route("POST", "/api/external/list/campaign", self.list_campaigns),
             self.route("POST", "/api/external/list/push-devices", self.list_pushes),
             self.route("POST", "/api/external/list/profile", self.list_profiles),
+            self.route("POST", "/api/external/list/profile-subscription", self.list_subscriptions),
         ]
 
     def error(self, status: int, message: str | None = None) -> Response:
@@ -94,8 +97,15 @@ class Xtremepush(Vendor):
         """
         Take ``{"campaign": id, "active": 0}`` or ``{"campaign": id, "live_in": seconds}``; else settings.
 
-        Another ``active`` than 0 and 1 is shown as it is, of a campaign that is not live.
+        Another ``active`` than 0 and 1 is shown as it is, of a campaign that is not live. ``{"subscription": {…}}``
+        logs that somebody opted out; with ``"status": 1`` in it, in again.
         """
+        if "subscription" in command:
+            now = int(self.clock.now())
+            number = len(self.subscriptions) + 1
+            logged = {"id": number, "status": 0, "update_is_external": 0, "update_time": now}
+            self.subscriptions.append({**logged, **command["subscription"]})
+            return
         if "campaign" not in command:
             super().control(command)
             return
@@ -151,6 +161,13 @@ class Xtremepush(Vendor):
         offset, limit = int(body.get("offset", 0)), int(body.get("limit", PAGE_SIZE))
         data = [row if shown else {name: row[name] for name in PUSH_FIELDS} for row in rows[offset : offset + limit]]
         return reply({"code": 200, "success": True, "data": data})
+
+    def list_subscriptions(self, call: Call) -> Response:
+        """List changes of subscriptions: ``reference/user-profile-subscription``; none until ``control`` logs some."""
+        body = self._body(call)
+        rows = [row for row in self.subscriptions if _meets(row, body.get("condition") or [])]
+        offset, limit = int(body.get("offset", 0)), int(body.get("limit", PAGE_SIZE))
+        return reply({"code": 200, "success": True, "data": rows[offset : offset + limit]})
 
     def list_profiles(self, call: Call) -> Response:
         """List profiles; there is one, so that credentials can be checked."""
@@ -212,5 +229,8 @@ def _selected(model: dict[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _meets(model: Mapping[str, Any], condition: list[list[Any]]) -> bool:
-    """Whether the campaign meets every ``[field, "=", value]``; other operators are not the sandbox's."""
-    return all(operator == "=" and model.get(name) == value for name, operator, value in condition)
+    """Whether a row meets every ``[field, "=" or ">", value]``; other operators are not the sandbox's."""
+    return all(
+        (operator == "=" and model.get(name) == value) or (operator == ">" and model.get(name, 0) > value)
+        for name, operator, value in condition
+    )

@@ -1,5 +1,5 @@
 """
-Waits while Airflow cannot be reached: its API server, or its database, is restarted, or the network fails for a moment.
+Waits while Airflow, or a database, cannot be reached: it is restarted, or the network fails for a moment.
 
 What is stored there is stored whole, under keys that only this try writes, so that a write may be repeated although the
 first one may have arrived.
@@ -8,13 +8,14 @@ first one may have arrived.
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_provider_campaigns.protocol.attempts import Attempts
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.store import Store
@@ -26,8 +27,6 @@ T = TypeVar("T")
 # Seconds before the first attempt and the longest ones before later attempts; Airflow 3 itself makes several of each.
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 15.0
-# Seconds between two checks whether the task is to end.
-POLL_SECONDS = 0.1
 
 
 def is_outage(error: BaseException) -> bool:
@@ -45,7 +44,7 @@ def is_outage(error: BaseException) -> bool:
 
 class Patience:
     """
-    How long a task waits for an Airflow that cannot be reached.
+    How long a task waits for what cannot be reached: Airflow, unless something else is named.
 
     :param seconds: it tries again for so long, 0: not at all.
     """
@@ -66,11 +65,12 @@ class Patience:
         self.waiting: Callable[[], AbstractContextManager[Any]] = nullcontext
         """What holds while there is an outage."""
 
-    def run(self, do: Callable[[], T]) -> T:
+    def run(self, do: Callable[[], T], what: str = "Airflow") -> T:
         """
         Do something that Airflow is needed for, again and again if it cannot be reached.
 
         :param do: may be done twice.
+        :param what: is needed for it, for messages.
         :raises Exception: what it raises: at once if this is no outage, or one was waited for in vain before.
         """
         try:
@@ -78,36 +78,27 @@ class Patience:
         except Exception as error:
             if not is_outage(error) or self._lost or not self._seconds:
                 raise
-            result = self._again(do, error)
+            result = self._again(do, error, what)
         self._lost = False
         return result
 
-    def _again(self, do: Callable[[], T], error: Exception) -> T:
+    def _again(self, do: Callable[[], T], error: Exception, what: str) -> T:
         began = self._clock()
-        until, wait = began + self._seconds, FIRST_WAIT
         log.warning(
-            "Airflow cannot be reached (%s). Trying again for %g seconds; no request is begun meanwhile",
+            "%s cannot be reached (%s). Trying again for %g seconds; no request is begun meanwhile",
+            what,
             type(error).__name__,
             self._seconds,
         )
-        with self.waiting():
-            while True:
-                self._wait(min(wait * random.uniform(0.5, 1.0), until - self._clock()))  # noqa: S311 - no secret
-                try:
-                    result = do()
-                except Exception as failure:
-                    if is_outage(failure) and not self.ended() and self._clock() < until:
-                        wait = min(2 * wait, LONGEST_WAIT)
-                        continue
-                    self._lost = is_outage(failure)
-                    raise
-                log.info("Airflow can be reached again, after %.0f seconds", self._clock() - began)
-                return result
-
-    def _wait(self, seconds: float) -> None:
-        until = self._clock() + seconds
-        while not self.ended() and (left := until - self._clock()) > 0:
-            self._sleep(min(left, POLL_SECONDS))
+        attempts = Attempts(is_outage, self._seconds, FIRST_WAIT, LONGEST_WAIT, self.ended, self._clock, self._sleep)
+        try:
+            with self.waiting():
+                result = attempts.again(do)
+        except Exception as failure:
+            self._lost = is_outage(failure)
+            raise
+        log.info("%s can be reached again, after %.0f seconds", what, self._clock() - began)
+        return result
 
 
 class PatientStore:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -69,6 +70,24 @@ def test_the_form_asks_for_what_the_vendor_wants(form: Locator, vendor: str) -> 
         expect(entry(form, extra["label"])).to_be_visible()
     # What Airflow cannot tell the kind of has six lines.
     expect(form.get_by_role("region").locator("textarea:visible")).to_have_count(0)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_it_can_be_saved_without_opening_the_extra_fields(form: Locator, vendor: str) -> None:
+    choose(form, vendor)
+    entry(form, "Connection ID").fill(f"{vendor}_unopened")
+    entry(form, "Connection ID").press("Tab")
+
+    expect(form.get_by_role("button", name="Save")).to_be_enabled()
+
+
+def test_exotel_marks_what_it_requires(form: Locator) -> None:
+    choose(form, "exotel")
+
+    for label in ("API key", "API token"):
+        expect(entry(form, label)).to_have_attribute("placeholder", re.compile("^required"))
+    turn_to(form, "Extra Fields")
+    expect(field(form, "Account SID")).to_contain_text("Required")
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

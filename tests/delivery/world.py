@@ -20,10 +20,11 @@ from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder, OutcomeRecords
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
 from airflow_provider_campaigns.delivery.run.engine import Delivery
-from airflow_provider_campaigns.delivery.run.limits import Limits, OnUnknown
+from airflow_provider_campaigns.delivery.run.limits import Limits
 from airflow_provider_campaigns.delivery.run.senders import Answer, Ticket
 from airflow_provider_campaigns.exceptions import InvalidContactError
 from airflow_provider_campaigns.identity import Kind, read_phone
+from airflow_provider_campaigns.parameters import OnUnknown
 from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response, Sleep, T
 from airflow_provider_campaigns.protocol.pace import Pace, paced
@@ -39,6 +40,22 @@ class Crash(BaseException):
 
 Reaction = Callable[[int, list[str]], Response | Exception]
 """What the vendor does with a request, given its number (from 1) and its contacts."""
+
+
+class JsonStore:
+    """A store in memory; values go through JSON."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    def get(self, key: str) -> Any:
+        return json.loads(self.values.get(key, "null"))
+
+    def set(self, key: str, value: Any) -> None:
+        self.values[key] = json.dumps(value)
+
+    def delete(self, key: str) -> None:
+        self.values.pop(key, None)
 
 
 @dataclass

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from airflow_provider_campaigns.history.account_pace import LOOK_UP_EVERY, AccountPace, AccountRow, Slots
 from airflow_provider_campaigns.history.connection import History
 from airflow_provider_campaigns.history.database import HistoryError
+from airflow_provider_campaigns.history.tables import LONGEST_TEXT
 from airflow_provider_campaigns.history.tables import pace as pace_table
 from airflow_provider_campaigns.protocol.messages import Request, Sleep
 from airflow_provider_campaigns.protocol.pace import StoppedError, interval_of, paced
@@ -66,8 +67,11 @@ def test_a_pause_of_one_task_is_one_of_all(history: History) -> None:
 
 def test_a_name_that_is_too_long_is_cut(history: History) -> None:
     row(history, "a" * 1_000).take(1)
+    first = next_at(history, "a" * LONGEST_TEXT)
 
-    assert row(history, "a" * 1_000).take(1).first > 0
+    row(history, "a" * 1_000).take(1)
+
+    assert next_at(history, "a" * LONGEST_TEXT) == pytest.approx(first + INTERVAL, abs=1e-6)
 
 
 def test_the_slots_of_tasks_that_send_at_once_are_all_of_the_limit(history: History) -> None:
@@ -193,6 +197,27 @@ def test_slots_that_are_over_or_within_a_pause_are_not_used(pace: AccountPace, a
     assert pace.missed(105.5), "another task was asked to pause"
     clock.now += 5
     assert pace.reserve() == pytest.approx(106)
+
+
+def test_slots_after_a_pause_are_kept_while_it_lasts(
+    pace: AccountPace, asked: Row, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take(number: int) -> Slots:
+        asked.taken.append(number)
+        return Slots(130 + sum(asked.taken[:-1]) * INTERVAL - clock.now, 130 - clock.now)
+
+    monkeypatch.setattr(asked, "take", take)
+    monkeypatch.setattr(asked, "paused", lambda: max(0.0, 130 - clock.now))
+    conversation = paced(iter_steps(WRITE), pace)
+
+    step = next(conversation)
+    while isinstance(step, Sleep):
+        carry_out(pace)
+        clock.now += step.seconds
+        step = conversation.send(None)
+
+    assert clock.now == pytest.approx(130, abs=0.05)
+    assert asked.taken == [1, 1], "none was given away meanwhile"
 
 
 def test_a_pause_is_passed_on(pace: AccountPace, asked: Row) -> None:

@@ -14,13 +14,14 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.exceptions import CallRefusedError, InputError, LedgerError
-from airflow_provider_campaigns.history import suppression
+from airflow_provider_campaigns.history import schema, suppression
 from airflow_provider_campaigns.history.connection import History
 from airflow_provider_campaigns.history.database import HistoryError
 from airflow_provider_campaigns.history.suppression import read_people
 from airflow_provider_campaigns.history.tables import contacts, deliveries, ledger
 from airflow_provider_campaigns.protocol.history import SUPPRESSED
 from airflow_provider_campaigns.protocol.messages import Response
+from airflow_provider_campaigns.state import patience
 from tests.delivery.world import World, phones
 from tests.operators.base.acme import PEOPLE, AcmeOperator, make_acme
 from tests.operators.conftest import airflow_variables, make_context
@@ -220,6 +221,35 @@ def test_a_cleared_task_whose_record_was_pruned(world: World, history: History, 
 
     with pytest.raises(AirflowFailException, match="the record of what its earlier tries sent is gone"):
         send(world).execute(make_context(2, 1, state=state))
+
+
+@pytest.mark.usefixtures("connection")
+@pytest.mark.parametrize("max_outage", [60, 0])
+def test_a_database_that_is_being_started_is_waited_for(
+    world: World,
+    make_context: MakeContext,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    max_outage: int,
+) -> None:
+    ensure, attempts = schema.ensure, []
+
+    def starting(engine: Any) -> None:
+        attempts.append(engine)
+        if len(attempts) < 3:
+            raise sa.exc.OperationalError("SELECT", {}, Exception("the database system is starting up"))
+        ensure(engine)
+
+    monkeypatch.setattr(schema, "ensure", starting)
+    monkeypatch.setattr(patience, "FIRST_WAIT", 0.01)
+    operator = send(world, max_outage=max_outage)
+    if not max_outage:
+        with pytest.raises(HistoryError, match="is starting up"):
+            operator.execute(make_context())
+        return
+    with caplog.at_level(logging.INFO):
+        assert operator.execute(make_context())["accepted"] == 5
+    assert "The history database 'history' cannot be reached (OperationalError)" in caplog.text
 
 
 def test_how_it_ended_need_not_be_noted(

@@ -41,6 +41,7 @@ from tests.delivery.run.test_random_crashes import (
     World,
     contacts,
     outcomes_of,
+    random_campaign,
     run_to_its_end,
     spelled,
 )
@@ -133,7 +134,7 @@ class Suppressing(SqlCampaign):
 
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    monkeypatch.setattr(database.time, "sleep", lambda seconds: None)  # type: ignore[attr-defined]
+    monkeypatch.setattr(database, "FIRST_BREAK", 0.0)
     engine = make_engine(sa.engine.make_url(f"sqlite:///{tmp_path / 'history.db'}"))
 
     @sa.event.listens_for(engine, "connect")
@@ -163,16 +164,8 @@ def test_killed_between_any_two_statements_nobody_is_contacted_twice_and_nobody_
     while kills < CRASH_POINTS // SEEDS // 25:
         empty(engine)
         kind = dice.choice(tuple(PERSONS))
-        campaign = dice.choice((SqlCampaign, Suppressing))(
-            world=World(dice),
-            rows=contacts(dice, kind),
-            send=FakeSend(dice.choice((1, 3, 10)), safe=dice.random() < 0.4, kind=kind),
-            opted_out=[PERSONS[kind](dice.randint(0, 30)) for _ in range(dice.choice((0, 0, 2)))],
-            trouble=dice.choice((0, 0, 0.3)),
-            concurrency=dice.choice((1, 2, 4)),
-            troubled=troubled,
-            engine=engine,
-        )
+        make = dice.choice((SqlCampaign, Suppressing))
+        campaign = random_campaign(dice, kind, make, troubled=troubled, engine=engine)
         if isinstance(campaign, Suppressing):
             campaign.suppress()
         run_to_its_end(campaign)
@@ -190,12 +183,13 @@ def test_deliveries_that_share_a_cap_reach_nobody_twice_and_lose_nobody(seed: in
         world, kind = World(dice), dice.choice(tuple(PERSONS))
         rows = contacts(dice, kind)
         campaigns = [
-            SqlCampaign(
-                world=World(dice),
+            random_campaign(
+                dice,
+                kind,
+                SqlCampaign,
                 rows=spelled(dice, kind, dice.sample(rows, dice.randint(1, len(rows)))),
                 send=FakeSend(dice.choice((1, 3, 10)), safe=False, kind=kind),
-                trouble=dice.choice((0, 0, 0.3)),
-                concurrency=dice.choice((1, 2, 4)),
+                opted_out=[],
                 troubled=False,
                 engine=engine,
                 run=run,

@@ -82,7 +82,7 @@ def test_who_is_suppressed_takes_no_place_under_a_cap(history: History) -> None:
 @pytest.mark.parametrize(
     ("kind", "value", "message"),
     [
-        ("phone", "07700 900002", r"one phone number with \+ and country code"),
+        ("phone", "07700 900002", r"phone numbers with \+ and country code, or region"),
         ("phone", "nobody", "one phone number"),
         ("email", "nobody", "one e-mail address"),
         ("id", " ", "one id"),

@@ -260,7 +260,7 @@ class TestWithoutVariables:
     def _no_variables(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(variables, "read", fail)
 
-    def test_the_token_is_kept_in_memory_and_one_warning_tells(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_the_token_is_kept_in_memory_and_one_warning_says_so(self, caplog: pytest.LogCaptureFixture) -> None:
         one = make()
         with caplog.at_level(logging.WARNING):
             assert one.claim("", 10) is None

@@ -144,7 +144,7 @@ def test_a_connection_that_names_requests_per_minute_counts_more_than_the_vendor
 
 
 @pytest.mark.parametrize(("own", "warns"), [(100, True), (5, False), (0, False)])
-def test_more_than_the_vendors_page_is_told(
+def test_more_than_the_vendors_page_is_reported(
     connect: Callable[..., AcmeHook],
     logs: Callable[[], str],
     own: float,

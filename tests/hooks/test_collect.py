@@ -25,7 +25,7 @@ class TestConnection:
         assert CollectHook().test_connection() == (True, "Collect takes the API key (team Sandbox)")
         assert calls(sandbox, "collect") == ["team"]
 
-    def test_a_wrong_key_is_told(self, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient) -> None:
+    def test_a_wrong_key_is_reported(self, monkeypatch: pytest.MonkeyPatch, sandbox: SandboxClient) -> None:
         connect(monkeypatch, sandbox, "collect", password="another-key")
         works, message = CollectHook().test_connection()
         assert not works

@@ -88,7 +88,7 @@ BROKEN: dict[str, tuple[str, list[Any]]] = {
         [
             (None, "invalid", "1 values for 2 columns"),
             (None, "invalid", "3 values for 2 columns"),
-            (None, "invalid", "not CSV: ',' expected after '\"'"),
+            (None, "invalid", "not CSV: ',' expected after '\"' (a quote within quotes is written twice)"),
             ("Zoë", "invalid", "user_id: expected text or a whole number, got nothing"),
         ],
     ),

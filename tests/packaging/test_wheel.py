@@ -111,7 +111,7 @@ def test_no_dependency_is_capped(wheel: Wheel) -> None:
     assert {specifier.operator for requirement in requirements for specifier in requirement.specifier} == {">="}
 
 
-def test_airflow_finds_the_provider_and_its_plugin(wheel: Wheel) -> None:
+def test_the_entry_points_are_the_provider_and_its_plugin(wheel: Wheel) -> None:
     entry_points = ConfigParser()
     entry_points.read(wheel.folder / DIST_INFO / "entry_points.txt")
     assert {section: dict(entry_points[section]) for section in entry_points.sections()} == {

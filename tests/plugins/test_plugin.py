@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 
 from airflow_provider_campaigns.get_provider_info import get_provider_info
@@ -14,7 +16,8 @@ def test_it_is_one_that_airflow_takes() -> None:
     assert entry["name"] == CampaignsPlugin.name
 
     if AIRFLOW_V_3_1_PLUS:
-        CampaignsPlugin.validate()  # type: ignore[no-untyped-call]
+        validate: Any = CampaignsPlugin.validate
+        validate()
         (app,) = CampaignsPlugin.fastapi_apps
         assert isinstance(app["app"], LazyApp)
         assert [view["destination"] for view in CampaignsPlugin.external_views] == ["nav", "dag_run", "task_instance"]

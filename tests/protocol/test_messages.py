@@ -68,7 +68,7 @@ def test_a_reply_is_read_as_json_in_any_unicode_encoding() -> None:
         pytest.param(rb'{"a": "\uD83D\uDE00 \u00e9"}', "\N{GRINNING FACE} é", id="whole"),
     ],
 )
-def test_half_of_a_character_in_a_reply_can_be_written_down(body: Any, text: str) -> None:
+def test_a_lone_surrogate_in_a_reply_can_be_written_down(body: Any, text: str) -> None:
     assert Response(200, body).json() == {"a": text}
     assert Response(200, body).json()["a"].encode()
 

@@ -20,7 +20,7 @@ from airflow_provider_campaigns.protocol import polling
 from airflow_provider_campaigns.protocol.polling import Poller, PollResult, error_from_event, error_to_event
 
 NOW = 1_000_000.0
-GOING_ON = PollResult("running", "InProgress", {"calls": 3})
+RUNNING = PollResult("running", "InProgress", {"calls": 3})
 
 
 @pytest.fixture(autouse=True)
@@ -56,26 +56,26 @@ def test_a_final_state_does_also_after_the_deadline(state: Any, clock: SimpleNam
 
 def test_the_deadline_does_with_what_was_seen_last(clock: SimpleNamespace) -> None:
     one = watch()
-    assert one.record_result(GOING_ON) is None
+    assert one.record_result(RUNNING) is None
     clock.now = one.deadline
-    assert one.record_result(GOING_ON) == {"state": "timeout", "status": "InProgress", "details": {"calls": 3}}
+    assert one.record_result(RUNNING) == {"state": "timeout", "status": "InProgress", "details": {"calls": 3}}
 
 
 def test_a_poll_that_fails_at_the_deadline_is_reported_beside_what_was_seen_last(clock: SimpleNamespace) -> None:
     one = watch()
-    one.record_result(GOING_ON)
+    one.record_result(RUNNING)
     clock.now = one.deadline
     failure = "exotel: unavailable (HTTP 503): oops"
     expected = {"state": "timeout", "status": "InProgress", "details": {"calls": 3, "failure": failure}}
     assert one.failed(unavailable()) == expected
-    assert GOING_ON.details == {"calls": 3}
+    assert RUNNING.details == {"calls": 3}
 
 
 def test_a_failure_is_forgotten_with_the_next_poll(clock: SimpleNamespace) -> None:
     one = watch()
     one.failed(unavailable())
     clock.now = one.deadline
-    assert one.record_result(GOING_ON) == {"state": "timeout", "status": "InProgress", "details": {"calls": 3}}
+    assert one.record_result(RUNNING) == {"state": "timeout", "status": "InProgress", "details": {"calls": 3}}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def pauses(interval: float, failures: int, **changes: Any) -> list[float]:
 
 def test_all_is_well_one_interval() -> None:
     one = watch()
-    one.record_result(GOING_ON)
+    one.record_result(RUNNING)
     assert one.pause(60) == 60
 
 
@@ -142,13 +142,13 @@ def test_a_vendor_is_not_asked_before_it_wants_to_be() -> None:
     one = watch()
     one.failed(unavailable(retry_after=700.0))
     assert one.pause(60) == 700
-    one.record_result(GOING_ON)
+    one.record_result(RUNNING)
     assert one.pause(60) == 60
 
 
 def test_no_pause_goes_beyond_the_deadline(clock: SimpleNamespace) -> None:
     one = watch(deadline=NOW + 100)
-    one.record_result(GOING_ON)
+    one.record_result(RUNNING)
     assert one.pause(900) == 100
     one.failed(unavailable(retry_after=700.0))
     assert one.pause(60) == 100

@@ -23,7 +23,15 @@ def received(sandbox: SandboxClient) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(
-    "call", ["execute/campaign", "info/campaign", "list/campaign", "list/profile", "list/push-devices"]
+    "call",
+    [
+        "execute/campaign",
+        "info/campaign",
+        "list/campaign",
+        "list/profile",
+        "list/push-devices",
+        "list/profile-subscription",
+    ],
 )
 def test_a_wrong_token_is_refused(sandbox: SandboxClient, call: str) -> None:
     response = post(sandbox, call, apptoken="wrong", id="7", target=["ada"], target_by="user_id")
@@ -160,3 +168,13 @@ def test_messages_are_listed_with_their_errors(sandbox: SandboxClient) -> None:
     assert [(row["campaign_id"], row["error"]) for row in rows] == [(7, 0), (7, 1), (8, 0)]
     assert [*rows[0]] == ["action_id", "campaign_id", "create_time", "device_id", "error", "error_message"]
     assert rows[2]["device_id"] == "123456"
+
+
+def test_changes_of_subscriptions_are_listed_once_there_are_any(sandbox: SandboxClient) -> None:
+    assert post(sandbox, "list/profile-subscription").json()["data"] == []
+    sandbox.control("xtremepush", subscription={"user_id": "u1", "channel": "sms", "update_time": 100})
+    sandbox.control("xtremepush", subscription={"user_id": "u1", "channel": "sms", "update_time": 200, "status": 1})
+    later = post(sandbox, "list/profile-subscription", condition=[["update_time", ">", 100]]).json()["data"]
+    assert [(row["user_id"], row["status"]) for row in later] == [("u1", 1)]
+    mine = post(sandbox, "list/profile-subscription", condition=[["user_id", "=", "u1"]], limit=1, offset=0)
+    assert [row["status"] for row in mine.json()["data"]] == [0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -106,6 +107,13 @@ def test_an_outage_is_waited_for_with_longer_and_longer_waits(caplog: pytest.Log
     assert len(waits) < 20
     assert clock.held == [0.0, clock.now], "no request is begun meanwhile"
     assert "Airflow cannot be reached (AnsweredError). Trying again for 120 seconds" in caplog.text
+
+
+def test_what_cannot_be_reached_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock(back_at=10)
+    with caplog.at_level(logging.INFO):
+        clock.patience().run(clock.do, what="The history database 'history'")
+    assert [record.getMessage().split(" can")[0] for record in caplog.records] == ["The history database 'history'"] * 2
 
 
 def test_it_ends_in_time_and_what_comes_afterwards_is_tried_once() -> None:

@@ -73,7 +73,7 @@ def test_variables_take_its_place_named_after_the_task_instance() -> None:
     assert all(one.startswith("campaigns_ledger_") and len(one) < 60 for one in names)
 
 
-def test_outside_a_task_it_is_memory_and_that_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_outside_a_task_it_is_memory_and_that_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     store = task_state({})
 
     round_trip(store)

@@ -164,9 +164,9 @@ def test_those_that_are_late_after_a_restart_do_not_poll_all_at_once() -> None:
 
 
 def test_one_that_is_started_again_after_the_deadline_polls_a_last_time(sandbox: SandboxClient) -> None:
-    over, going_on = create(), create()
+    over, running = create(), create()
     late: Any = {"deadline": time.time() - 60, "first_poll_at": time.time() - 120}
-    assert event_of(trigger(going_on, **late))["state"] == "timeout"
+    assert event_of(trigger(running, **late))["state"] == "timeout"
 
     sandbox.clock(advance=3600)
     assert event_of(trigger(over, **late))["state"] == "done"

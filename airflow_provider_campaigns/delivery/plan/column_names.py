@@ -14,7 +14,8 @@ log = logging.getLogger(__name__)
 # Rows that are dicts may have any number of different columns; of so many the names are kept.
 MOST_HEADERS = 1_000
 
-_BETWEEN_WORDS = re.compile(r"[\s_-]+")
+# With what is not seen: soft hyphens, zero-width characters, byte order marks.
+_BETWEEN_WORDS = re.compile(r"[\s_\u00ad\u200b-\u200f\u2060\ufeff-]+")
 
 
 def plain_name(name: str) -> str:

@@ -19,6 +19,7 @@ from airflow_provider_campaigns.identity import (
     UnreadableError,
     contact_keys,
     opt_out_keys,
+    read_certain,
     read_person,
     shown,
 )
@@ -27,12 +28,6 @@ from airflow_provider_campaigns.identity.values import visible
 if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.plan.reading import Reading
     from airflow_provider_campaigns.protocol.send import Contact
-
-EXPECTED: Mapping[Kind, str] = {"phone": "one phone number", "email": "one e-mail address", "id": "one id, as text"}
-COUNTRY_UNKNOWN = (
-    "phone numbers with + and country code, or region (an extra of the connection, and a parameter of the operator): a "
-    "national form may be the number of somebody among the contacts"
-)
 
 # What people call a column of such values, in plain names; any other name may be that of something else.
 _PHONE_NAMES = (
@@ -183,7 +178,7 @@ class _OptOuts:
     def _kind_of_only(self, row: Row, name: str, value: object) -> Kind:
         """Return what the only column of a row holds, whose name is another than the vendor's."""
         for kind in ("phone", "email"):
-            if kind in self._kinds.values() and (plain_name(name) in _NAMES[kind] or _is_surely(kind, value)):
+            if kind in self._kinds.values() and (plain_name(name) in _NAMES[kind] or _is_certainly(kind, value)):
                 return kind
         return self._refuse(row, f"a column {_or(self._kinds)}", f"{shown(repr(value))} in the column {name!r}")
 
@@ -198,18 +193,15 @@ class _OptOuts:
 
     def _person(self, row: Row, kind: Kind, value: object) -> Person:
         try:
-            person = read_person(kind, value, self._region)
+            return read_certain(kind, value, self._region)
         except UnreadableError as error:
-            self._refuse(row, str(error) or EXPECTED[kind], shown(repr(value)))
-        if person.form == "national":
-            self._refuse(row, EXPECTED[kind] if self._region else COUNTRY_UNKNOWN, shown(repr(value)))
-        return person
+            self._refuse(row, str(error), shown(repr(value)))
 
     def _refuse(self, row: Row, expected: str, got: str) -> NoReturn:
         raise InputError(self._where, expected, f"row {row.number}: {got}")
 
 
-def _is_surely(kind: Kind, value: object) -> bool:
+def _is_certainly(kind: Kind, value: object) -> bool:
     """Whether a value can only be an address of this kind: an e-mail, or a number with a country code."""
     person = _read(kind, value, None)
     return person is not None and (kind == "email" or person.text.startswith(("+", "00")))

@@ -69,7 +69,7 @@ class Keys:
 
 
 @dataclass(frozen=True)
-class Claim:
+class TryClaim:
     """
     A number that this process alone has.
 
@@ -98,7 +98,7 @@ class Claim:
         return number == self.latest or bool(self.store.get(self.keys.door(number)) == RECORDED)
 
 
-def take_number(store: Store, keys: Keys, after: int = 0) -> Claim:
+def take_number(store: Store, keys: Keys, after: int = 0) -> TryClaim:
     """
     Return a number for this process.
 
@@ -114,7 +114,7 @@ def take_number(store: Store, keys: Keys, after: int = 0) -> Claim:
         raise LedgerError("this try was started several times at once. Nothing was sent; retry it")
     for earlier in range(known if known > after else after + 1, number):
         store.set(keys.claim(earlier), SUPERSEDED)
-    return Claim(store, keys, number, token, latest)
+    return TryClaim(store, keys, number, token, latest)
 
 
 def _take(store: Store, keys: Keys, number: int, token: str) -> bool:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_campaigns.delivery.record.claims import Claim, DamagedRecordError, take_number
+from airflow_provider_campaigns.delivery.record.claims import DamagedRecordError, TryClaim, take_number
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
 from airflow_provider_campaigns.delivery.record.tries import PARAMETERS, Tries
 from airflow_provider_campaigns.delivery.record.try_record import (
@@ -27,7 +27,7 @@ from airflow_provider_campaigns.delivery.record.try_record import (
     Copy,
     TryRecord,
 )
-from airflow_provider_campaigns.exceptions import LedgerError
+from airflow_provider_campaigns.exceptions import RESEND_ALL, LedgerError
 from airflow_provider_campaigns.protocol.store import TransactionalStore
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = [
     "KEYS",
     "PARAMETERS",
-    "RESEND_ALL",
     "Change",
     "Checkpoint",
     "Copy",
@@ -47,9 +46,6 @@ __all__ = [
 
 Resend = Literal["no", "if_cleared", "always"]
 """Whether earlier tries stop counting: never, if the task was cleared since the latest of them, or at once."""
-
-RESEND_ALL = {"on_cleared": "resend"}
-"""What a person chooses to send to everybody again."""
 
 
 class _SupersededError(LedgerError):
@@ -65,7 +61,7 @@ class Ledger(Tries):
     :param damage: what is wrong with them; empty: nothing.
     """
 
-    def __init__(self, claim: Claim, tries: list[TryRecord], damage: str = "") -> None:
+    def __init__(self, claim: TryClaim, tries: list[TryRecord], damage: str = "") -> None:
         super().__init__(TryRecord(claim.number, earlier=[one.number for one in tries]), tries)
         self._store = claim.store
         self._claim = claim
@@ -239,7 +235,7 @@ class Ledger(Tries):
         self._store.set(KEYS.record(record.number), record.dump())
 
 
-def _load(claim: Claim) -> tuple[list[TryRecord], str]:
+def _load(claim: TryClaim) -> tuple[list[TryRecord], str]:
     """Return the records of the tries before this one, and what is wrong with them."""
     tries: list[TryRecord] = []
     damage = [] if claim.latest is not None else [f"{KEYS.latest} holds no number of a try"]

@@ -167,11 +167,11 @@ def is_outcome(value: Any) -> bool:
     if not isinstance(value, dict) or value.keys() != Outcome.__annotations__.keys():
         return False
     texts = (value["key"], value["reason"], value["vendor_id"], value["url"], value["message"])
-    return (
+    return bool(
         type(value["row"]) is int
         and value["row"] >= 1
         and value["status"] in STATUSES
         # Only a row that cannot be read may name nobody.
-        and (value["key"] is not None or value["status"] == "invalid")
+        and (value["key"] or value["status"] == "invalid")
         and all(text is None or isinstance(text, str) for text in texts)
     )

@@ -28,7 +28,7 @@ from airflow_provider_campaigns.delivery.plan.preflight import PreflightResult, 
 from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import Source
 from airflow_provider_campaigns.delivery.record.held import MOST_HELD
-from airflow_provider_campaigns.delivery.record.ledger import RESEND_ALL, Ledger
+from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.receipt import Receipt, make_receipt
@@ -42,6 +42,7 @@ from airflow_provider_campaigns.delivery.run.senders import Senders
 from airflow_provider_campaigns.delivery.run.stopping import Stopping
 from airflow_provider_campaigns.delivery.run.write_buffer import WriteBuffer
 from airflow_provider_campaigns.exceptions import (
+    RESEND_ALL,
     DeliveryError,
     InputError,
     LedgerError,

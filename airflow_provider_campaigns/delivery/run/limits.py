@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
@@ -14,15 +13,11 @@ from airflow_provider_campaigns.exceptions import (
     TooManyRejectedError,
     UnknownOutcomesError,
 )
-
-OnUnknown = Literal["fail", "skip", "resend"]
+from airflow_provider_campaigns.parameters import DEFAULT_MAX_RESENDS, OnUnknown
 
 # A share says little about the first few contacts.
 FEWEST_FOR_SHARE = 100
 FEWEST_FOR_INVALID_SHARE = 10
-
-DEFAULT_MAX_INVALID = 0.5
-DEFAULT_MAX_RESENDS = 3
 
 
 @dataclass(frozen=True)

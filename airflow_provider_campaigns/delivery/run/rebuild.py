@@ -18,12 +18,10 @@ from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.record.status_rows import StatusRows
 from airflow_provider_campaigns.delivery.run.resume import EarlierTries
+from airflow_provider_campaigns.delivery.run.write_buffer import MOST_UNSTORED
 from airflow_provider_campaigns.exceptions import DeliveryError
 
 log = logging.getLogger(__name__)
-
-# Outcomes that are stored at a time.
-MOST_LINES = 10_000
 
 REBUILT = "its outcome was lost; this is what the ledger has"
 
@@ -43,7 +41,7 @@ def rebuild(outcomes: Outcomes, reading: Reading, source: Source, ledger: Ledger
     lines: list[Outcome] = []
     for line in _known(reading, source, ledger, earlier):
         lines.append(line)
-        if len(lines) == MOST_LINES:
+        if len(lines) == MOST_UNSTORED:
             _write(lines, outcomes, earlier)
             lines = []
     if lines:

@@ -16,13 +16,13 @@ from typing import Any, Self
 from airflow_provider_campaigns.delivery.plan.batches import Fingerprint, key_to_compare
 from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import Source
-from airflow_provider_campaigns.delivery.record.ledger import RESEND_ALL, Checkpoint, Copy, TryRecord
+from airflow_provider_campaigns.delivery.record.ledger import Checkpoint, Copy, TryRecord
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
 from airflow_provider_campaigns.delivery.run.tally import OutcomeTally
-from airflow_provider_campaigns.exceptions import LedgerError
+from airflow_provider_campaigns.exceptions import RESEND_ALL, LedgerError
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from airflow_provider_campaigns.delivery.run.replies import (
 from airflow_provider_campaigns.delivery.run.resume import EarlierTries
 from airflow_provider_campaigns.delivery.run.senders import Answer, Senders, Ticket
 from airflow_provider_campaigns.delivery.run.stopping import Stopping
-from airflow_provider_campaigns.delivery.run.write_buffer import WriteBuffer
+from airflow_provider_campaigns.delivery.run.write_buffer import MOST_UNSTORED, WriteBuffer
 from airflow_provider_campaigns.exceptions import (
     OutcomeUnknownError,
     RequestRejectedError,
@@ -49,8 +49,6 @@ LINGER = 0.05
 # And what comes within a moment, this share of the time a request takes: those that were sent together are answered
 # together, and the requests that take their places should be sent before this thread is at work again.
 GATHER_SHARE = 0.05
-# Outcomes that are kept in memory before they are stored, beside those of the requests that are answered.
-MOST_LINES = 10_000
 
 
 class Rounds:
@@ -146,7 +144,7 @@ class Rounds:
         tickets: list[Ticket] = []
         # The first request goes alone: a wrong campaign or password is refused once, not once per request in flight.
         most = AHEAD * self._max_concurrency if self._answered else self._first
-        while self._open < most and len(self._record.lines) < MOST_LINES and not self._stopping.error:
+        while self._open < most and len(self._record.lines) < MOST_UNSTORED and not self._stopping.error:
             batch = next(batches, None)
             if batch is None:
                 self._exhausted = True

@@ -40,6 +40,8 @@ from airflow_provider_campaigns.protocol.history import ContactHistory, HeldBack
 BETWEEN_PARTS = 5.0
 # Outcomes from which on such a part is full, and another one begins.
 FULL = 1_000
+# Outcomes that are kept in memory before they are stored, beside those of the requests that are answered.
+MOST_UNSTORED = 10_000
 
 
 class WriteBuffer:

@@ -17,8 +17,9 @@ from airflow_provider_campaigns.exceptions import CampaignError
 from airflow_provider_campaigns.links.exotel import ExotelCampaignLink, ExotelReportLink, store_links
 from airflow_provider_campaigns.operators.base.choices import TIMING
 from airflow_provider_campaigns.operators.base.contacts import check_on_empty
+from airflow_provider_campaigns.operators.base.delivery_parameters import DEFAULT_MAX_OUTAGE, LedgerPlace
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt, push_receipt
-from airflow_provider_campaigns.parameters import check_country, only_one, parse_bool, parse_positive_int
+from airflow_provider_campaigns.parameters import check_country, only_one, parse_bool, parse_count, parse_positive_int
 from airflow_provider_campaigns.protocol.polling import MAX_POLL_FAILURES
 from airflow_provider_campaigns.sensors.wait import (
     CampaignWait,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_campaigns.hooks.exotel import ExotelHook
     from airflow_provider_campaigns.operators.base.contacts import OnEmpty
-    from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
     from airflow_provider_campaigns.operators.base.timing import OutsideWindow
     from airflow_provider_campaigns.triggers.campaign import CampaignStatusTrigger
 
@@ -107,20 +107,32 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
     :param max_age: refuse to create a campaign for a run whose data interval ended longer ago (a ``timedelta``), so
         that a catch-up or backfill cannot ring everybody again; default no limit. A task that waited for its window is
         not checked again.
+    :param max_outage: how long the task waits when Airflow cannot be reached to store what it creates and created (its
+        API server; its database, on Airflow 2), or the history database, in seconds; default 120.
+    :param frequency_cap: how often a person may be contacted, over all deliveries with the same history:
+        ``"1 per 7 days"``, or a list of such; also ``"3 per 30 days per campaign"`` (``vendor``, ``channel``). Who is
+        over it is not rung. Not with ``lists``, whose numbers only Exotel knows. Default:
+        ``[campaigns] frequency_cap``; an empty text for none (templated)
+    :param history_conn_id: id of the Airflow connection to the database that keeps who was contacted when. Default:
+        ``[campaigns] history_conn_id``; an empty text for none (templated)
     :param exotel_conn_id: id of the Airflow connection (templated)
     :return: the campaign as Exotel describes it (``id``, ``name``, ``status``, ``uri``, ``stats`` …), with a count in
-        place of the numbers (``from``). The XCom ``campaign_id`` (``operator.output["campaign_id"]``) is there as soon
-        as the campaign is. Its receipt becomes the ``extra`` of the outlet assets' events.
+        place of the numbers (``from``), and, but for ``lists``, with how many were held back: ``capped``, and
+        ``invalid`` (on the suppression list). The XCom ``campaign_id`` (``operator.output["campaign_id"]``) is there
+        as soon as the campaign is. Its receipt becomes the ``extra`` of the outlet assets' events.
     :raises InputError: bad input; nothing was created.
     :raises CampaignFailed: the campaign that was waited for ended in a failed state.
     :raises AirflowSensorTimeout: it did not end in time.
     :raises AirflowFailException: it is not known whether the campaign was created, or an earlier try created it for
         other recipients; the message says what to do.
+    :raises AirflowSkipException: all numbers are over a cap or on the suppression list; nothing was created.
     :raises LedgerError: the record of an earlier try is missing or damaged, or another process of this task has begun.
     """
 
     hook_class = "airflow_provider_campaigns.hooks.exotel.ExotelHook"
     poll_method: ClassVar[str] = "poll_campaign"
+    ledger: LedgerPlace | None = "airflow"
+    """The record of its tries is in Airflow's state of the task."""
     ui_color = "#e8f1fb"
     operator_extra_links = (ExotelCampaignLink(), ExotelReportLink())
     template_fields: Sequence[str] = (
@@ -147,6 +159,8 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
         "on_cleared",
         "send_window",
         "outside_window",
+        "frequency_cap",
+        "history_conn_id",
         "exotel_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(
@@ -193,6 +207,9 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
         send_window: str | Mapping[str, Any] | None = None,
         outside_window: OutsideWindow = "wait",
         max_age: timedelta | None = None,
+        max_outage: int = DEFAULT_MAX_OUTAGE,
+        frequency_cap: str | Sequence[str] | None = None,
+        history_conn_id: str | None = None,
         exotel_conn_id: str = "exotel_default",
         **kwargs: Any,
     ) -> None:
@@ -231,6 +248,9 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
         self.send_window = send_window
         self.outside_window = outside_window
         self.max_age = max_age
+        self.max_outage = max_outage
+        self.frequency_cap = frequency_cap
+        self.history_conn_id = history_conn_id
         self.exotel_conn_id = exotel_conn_id
         self._killed = False
         self._campaign_id: str | None = None
@@ -253,6 +273,7 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
             "call_duplicate_numbers": partial(parse_bool, "call_duplicate_numbers"),
             "on_cleared": check_on_cleared,
             "on_empty": check_on_empty,
+            "max_outage": partial(parse_count, "max_outage", default=0),
         }
 
     def execute(self, context: Context) -> Any:
@@ -282,21 +303,22 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
     def _execute(self, context: Context, *, waited: bool = False) -> Any:
         from airflow_provider_campaigns.operators._exotel.creation import CampaignCreation
 
-        campaign, record = CampaignCreation(self, context, waited=waited, killed=lambda: self._killed).run()
+        creation = CampaignCreation(self, context, waited=waited, killed=lambda: self._killed)
+        campaign, record = creation.run()
         self._campaign_id = str(campaign["id"])
         if ti := context.get("ti"):
-            ti.xcom_push(key="campaign_id", value=self._campaign_id)
+            creation.patience.run(partial(ti.xcom_push, key="campaign_id", value=self._campaign_id))
         store_links(context, self.hook, campaign)
         if self._killed:
             # While it was being created, so that there was nothing to pause yet.
             self.on_kill()
         if not self.wait_for_completion:
-            return self._report(context, campaign, record)
+            return self._report(context, campaign, record.values)
         # While it waits, people see what was delivered.
         self._push_receipt(context, campaign, record.values)
         wait = CampaignWait(self, context).begin()
         wait.in_triggerer() if self.deferrable else wait.in_worker()
-        return self._report(context, self.hook.get_campaign(self._campaign_id), record)
+        return self._report(context, self.hook.get_campaign(self._campaign_id), record.values)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """
@@ -304,11 +326,12 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
 
         :raises CampaignError: the event is none that the trigger sends, or reports an error.
         """
-        from airflow_provider_campaigns.operators._exotel.creation import stored_record
+        from airflow_provider_campaigns.operators._exotel.creation import CampaignCreation
 
         result = CampaignWait(self, context).conclude(event or {})
         campaign = self.hook.get_campaign(result["campaign_id"])
-        return self._report(context, campaign, stored_record(context))
+        creation = CampaignCreation(self, context, waited=True, killed=lambda: self._killed)
+        return self._report(context, campaign, creation.stored)
 
     def on_kill(self) -> None:
         """Let no campaign be created any more; pause the one that is waited for, if ``pause_on_kill``."""
@@ -336,12 +359,14 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
 
         return PausingCampaignTrigger if self.pause_on_kill else CampaignStatusTrigger
 
-    def _report(self, context: Context, campaign: Mapping[str, Any], record: CreationRecord) -> dict[str, Any]:
+    def _report(self, context: Context, campaign: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
         from airflow_provider_campaigns.vendors.exotel.status import with_count
 
         store_links(context, self.hook, campaign)
-        publish_receipt(context, self.outlets, self._push_receipt(context, campaign, record.values))
-        return with_count(campaign)
+        publish_receipt(context, self.outlets, self._push_receipt(context, campaign, stored))
+        counts = stored.get("counts")
+        held_back = {name: counts.get(name, 0) for name in ("capped", "invalid")} if counts else {}
+        return {**with_count(campaign), **held_back}
 
     def _push_receipt(
         self, context: Context, campaign: Mapping[str, Any], stored: Mapping[str, Any]

@@ -7,24 +7,33 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException
 
 from airflow_provider_campaigns.delivery.plan.sources.options import parse_options
 from airflow_provider_campaigns.delivery.record.receipt import make_receipt
-from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.exceptions import RESEND_ALL, InputError
 from airflow_provider_campaigns.operators._exotel.lists import ContactLists
-from airflow_provider_campaigns.operators._exotel.recipients import Recipients, recipients
+from airflow_provider_campaigns.operators._exotel.recipients import CampaignRecipients, recipients
+from airflow_provider_campaigns.operators._exotel.reservation import Reservation
 from airflow_provider_campaigns.operators.base.contacts import check_on_empty, skips_when_empty
 from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
+from airflow_provider_campaigns.operators.base.delivery_parameters import DEFAULT_MAX_OUTAGE
 from airflow_provider_campaigns.operators.base.idempotent_create import IdempotentCreate, task_digest
 from airflow_provider_campaigns.operators.base.metrics import count_contacts
 from airflow_provider_campaigns.operators.base.timing import check_send_at, wait_or_skip, window_of
-from airflow_provider_campaigns.parameters import parse_bool, parse_datetime, parse_object, parse_positive_int
+from airflow_provider_campaigns.parameters import (
+    parse_bool,
+    parse_count,
+    parse_datetime,
+    parse_object,
+    parse_positive_int,
+)
 from airflow_provider_campaigns.protocol.polling import Poller
 from airflow_provider_campaigns.sensors.wait import make_trigger
 from airflow_provider_campaigns.state import task_state
 from airflow_provider_campaigns.state.cleared import check_on_cleared, clearing
 from airflow_provider_campaigns.state.overrides import instructions, with_override
+from airflow_provider_campaigns.state.patience import Patience, PatientStore
 from airflow_provider_campaigns.templating.hidden_field import unwrap
 from airflow_provider_campaigns.vendors.exotel.campaign import MOST_NUMBERS, CreateCampaign
 from airflow_provider_campaigns.vendors.exotel.checks import check_name
@@ -34,13 +43,12 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_campaigns.operators._exotel.create import CreateExotelCampaignOperator
+    from airflow_provider_campaigns.protocol.store import Store
 
 # What ``overrides`` must not change: the recipients are checked, and by its name a campaign is found again.
 FIXED = frozenset({"from", "lists", "name"})
 # What is created: start of the keys of its record.
 NOUN = "campaign"
-# How another campaign is created in place of one that an earlier try may have created.
-RESEND = {"on_cleared": "resend"}
 
 
 @dataclass
@@ -66,13 +74,19 @@ class CampaignCreation:
         :raises LedgerError: the record of an earlier try is missing or damaged, or another process has begun.
         :raises InputError: it cannot be created as given.
         """
+        with self._reservation as reservation:
+            campaign, record = self._create_once()
+            reservation.settle(campaign, record, receipt_of(campaign, record.values.get("counts")))
+        return campaign, record
+
+    def _create_once(self) -> tuple[dict[str, Any], CreationRecord]:
         operator, hook = self.operator, self.operator.hook
-        ti, store = self.context.get("ti"), task_state.task_state(self.context)
-        consumed = stored_record(self.context).values.get("consumed", ())
+        ti = self.context.get("ti")
+        consumed = self.stored.get("consumed", ())
         cleared, consumed = with_override(ti, clearing(ti, operator.retries, operator.on_cleared), consumed)
         once = IdempotentCreate(
             noun=NOUN,
-            store=store,
+            store=self._store,
             prepare=self._prepare,
             get=hook.get_campaign,
             find=hook.find_campaigns,
@@ -87,14 +101,42 @@ class CampaignCreation:
                 lambda generation: f"{operator.name} {task_digest(ti, generation, self._recipients.made_for)}", cleared
             )
         except AirflowFailException as error:
-            raise AirflowFailException(f"{error}. {instructions(ti, RESEND)}" if ti else str(error)) from error
+            raise AirflowFailException(f"{error}. {instructions(ti, RESEND_ALL)}" if ti else str(error)) from error
 
     @cached_property
-    def _recipients(self) -> Recipients:
+    def patience(self) -> Patience:
+        """
+        How long Airflow, and the history database, are waited for.
+
+        :raises InputError: ``max_outage`` is no number of seconds.
+        """
+        patience = Patience(parse_count("max_outage", self.operator.max_outage, DEFAULT_MAX_OUTAGE))
+        patience.ended = self.killed
+        return patience
+
+    @cached_property
+    def _reservation(self) -> Reservation:
+        return Reservation(self.operator, self.context, self.patience)
+
+    @cached_property
+    def _store(self) -> Store:
+        return PatientStore(task_state.task_state(self.context), self.patience)
+
+    @property
+    def stored(self) -> Mapping[str, Any]:
+        """
+        What the tries of this task know of its campaign by now.
+
+        :raises LedgerError: a record is missing or damaged.
+        """
+        return CreationRecord(self._store, NOUN).values
+
+    @cached_property
+    def _recipients(self) -> CampaignRecipients:
         given = {name: unwrap(getattr(self.operator, name)) for name in ("numbers", "lists", "contacts")}
         operator = self.operator
         options = parse_options(operator.encoding, operator.delimiter)
-        values = stored_record(self.context).values
+        values = self.stored
         with skips_when_empty(operator.on_empty, sent=bool(values.get("id") or values.get("intended"))):
             return recipients(operator.hook, **given, region=operator.region, options=options)
 
@@ -114,15 +156,15 @@ class CampaignCreation:
         repeat = parse_bool(
             "call_duplicate_numbers", overrides.get("call_duplicate_numbers", operator.call_duplicate_numbers)
         )
+        campaign = self._campaign(name, whom.lists or ["named below"], overrides)
+        send_at = (campaign.body().get("schedule") or {}).get("send_at")
+        self._keep_to_window(send_at)
+        whom = self._reserve(record, send_at, repeat=repeat)
         many = whom.count_rung(repeat=repeat) > MOST_NUMBERS
-        numbers = () if many else [*whom.numbers(repeat=repeat)]
-        campaign = self._campaign(name, ["made below"] if many else whom.lists, numbers, overrides)
-        self._keep_to_window((campaign.body().get("schedule") or {}).get("send_at"))
-        if whom.count:
-            record.save(counts=whom.counts(repeat=repeat))
         if many:
-            lists = ContactLists(operator.hook, record, name).make(whom, repeat=repeat)
-            campaign = replace(campaign, lists=lists)
+            campaign = replace(campaign, lists=ContactLists(operator.hook, record, name).make(whom, repeat=repeat))
+        elif whom.count:
+            campaign = replace(campaign, lists=(), numbers=[*whom.numbers(repeat=repeat)])
         if self.killed():
             raise AirflowException("the task was killed; no campaign was created")
         # Lists cannot be checked any more; the numbers on them were.
@@ -136,6 +178,26 @@ class CampaignCreation:
 
         return create_and_count
 
+    def _reserve(self, record: CreationRecord, send_at: str | None, *, repeat: bool) -> CampaignRecipients:
+        """
+        Return whom the contact history allows to be rung, and note that they are about to be.
+
+        :raises AirflowSkipException: that is nobody.
+        """
+        at = parse_datetime("send_at", send_at) if send_at else None
+        whom = self._reservation.take(self._recipients, record, at, repeat=repeat)
+        if not whom.count:
+            return whom
+        counts = whom.counts(repeat=repeat)
+        record.save(counts=counts)
+        if not counts["accepted"]:
+            count_contacts(self.operator.hook.conn_type, counts)
+            raise AirflowSkipException(
+                f"Nobody is left to ring: {counts['capped']:,} numbers are over a frequency cap, {counts['invalid']:,} "
+                f"on the suppression list. No campaign was created"
+            )
+        return whom
+
     def _keep_to_window(self, send_at: str | None) -> None:
         """Defer or skip when calls must not start now, or refuse ``send_at`` when they must not start then."""
         window = window_of(self.operator, self.context, waited=self.waited)
@@ -148,9 +210,7 @@ class CampaignCreation:
         elif window.closes_in() <= 0:
             wait_or_skip(self.operator, window)
 
-    def _campaign(
-        self, name: str, lists: Sequence[str], numbers: Sequence[str], overrides: Mapping[str, Any]
-    ) -> CreateCampaign:
+    def _campaign(self, name: str, lists: Sequence[str], overrides: Mapping[str, Any]) -> CreateCampaign:
         operator = self.operator
         check_name(operator.name)
         if taken := FIXED & overrides.keys():
@@ -160,7 +220,6 @@ class CampaignCreation:
             caller_id=operator.caller_id,
             url=operator.url,
             read_via_text=operator.read_via_text,
-            numbers=numbers,
             lists=lists,
             call_retries=operator.call_retries,
             send_at=operator.send_at,
@@ -174,15 +233,6 @@ class CampaignCreation:
             overrides=overrides,
             region=operator.region or operator.hook.region,
         )
-
-
-def stored_record(context: Context) -> CreationRecord:
-    """
-    Return what the tries of this task know of its campaign by now.
-
-    :raises LedgerError: a record is missing or damaged.
-    """
-    return CreationRecord(task_state.task_state(context), NOUN)
 
 
 def receipt_of(campaign: Mapping[str, Any], counts: Mapping[str, int] | None) -> dict[str, Any]:

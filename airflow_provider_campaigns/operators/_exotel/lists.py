@@ -34,7 +34,7 @@ from airflow_provider_campaigns.exceptions import (
     VendorUnavailableError,
 )
 from airflow_provider_campaigns.hooks.exotel import ExotelHook
-from airflow_provider_campaigns.operators._exotel.recipients import Recipients
+from airflow_provider_campaigns.operators._exotel.recipients import CampaignRecipients
 from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
 from airflow_provider_campaigns.operators.base.idempotent_create import lookup_delays
 from airflow_provider_campaigns.vendors.exotel.contact_lists import MOST_CONTACTS, MOST_IN_A_LIST
@@ -65,14 +65,14 @@ class ContactLists:
         self._record = record
         self._name = name
 
-    def make(self, recipients: Recipients, *, repeat: bool) -> list[str]:
+    def make(self, recipients: CampaignRecipients, *, repeat: bool) -> list[str]:
         """
         Return the ids of lists that hold the numbers.
 
         :param repeat: put a number on them as often as it is given.
         :raises VendorError: a step failed; a later try continues after the last that did not.
         """
-        of = [recipients.fingerprint, repeat]
+        of = recipients.identify_rung(repeat=repeat)
         if self._record.values.get("lists_of") != of:
             self._record.save(lists_of=of, lists=[])
         self._settle()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
@@ -17,6 +18,7 @@ from airflow_provider_campaigns.exceptions import InputError, InvalidContactErro
 from airflow_provider_campaigns.hooks.exotel import ExotelHook
 from airflow_provider_campaigns.identity import AllowList, Person, known_region
 from airflow_provider_campaigns.parameters import only_one, parse_list
+from airflow_provider_campaigns.protocol.history import HeldBack
 from airflow_provider_campaigns.vendors.exotel.campaign import MOST_LISTS, read_number
 from airflow_provider_campaigns.vendors.exotel.contact_lists import MOST_CONTACTS, MOST_IN_A_LIST
 
@@ -29,7 +31,7 @@ LONGEST_SHOWN = 40
 
 
 @dataclass(frozen=True)
-class Recipients:
+class CampaignRecipients:
     """
     Who is rung: lists that Exotel has already, or phone numbers, all of which can be rung.
 
@@ -40,6 +42,7 @@ class Recipients:
     :param normalised: how many are not sent as they stand in the source.
     :param fingerprint: of the numbers, in their order and as they are sent.
     :param made_for: of the people who are rung, or the lists, in any order and spelling.
+    :param held_back: who of them is not rung, by row: over a cap, or on the suppression list.
     """
 
     lists: Sequence[str] = ()
@@ -50,27 +53,45 @@ class Recipients:
     normalised: int = 0
     fingerprint: str = ""
     made_for: str = ""
+    held_back: Mapping[int, HeldBack] = field(default_factory=dict, repr=False)
 
     def count_rung(self, *, repeat: bool) -> int:
         """Return how many numbers are rung; ``repeat``: as often as they are given."""
-        return self.count if repeat else self.count - self.repeated
+        return (self.count if repeat else self.count - self.repeated) - len(self.held_back)
 
     def counts(self, *, repeat: bool) -> dict[str, int]:
         """Return the numbers by status, once the vendor took them, and the requests that took them there."""
         accepted = self.count_rung(repeat=repeat)
         requests = ceil(accepted / MOST_CONTACTS)
+        held_back = Counter(held.status for held in self.held_back.values())
         return {
+            "contacts": self.count,
             "accepted": accepted,
-            "duplicate": self.count - accepted,
+            "duplicate": 0 if repeat else self.repeated,
+            "invalid": held_back["invalid"],
+            "capped": held_back["capped"],
             "requests": requests,
             "normalised": self.normalised,
         }
+
+    def identify_rung(self, *, repeat: bool) -> list[Any]:
+        """Return what is the same if the same numbers are rung in the same order."""
+        held_back = hashlib.sha256(repr(sorted(self.held_back)).encode()).hexdigest()
+        return [self.fingerprint, repeat, *([held_back] if self.held_back else [])]
 
     def numbers(self, *, repeat: bool) -> Iterator[str]:
         """
         Yield the numbers that are rung, as they are sent.
 
         :param repeat: as often as they are given; else only the first spelling of each.
+        :raises InputError: at the end, if they were not those that were checked.
+        """
+        return (person.text for row, person in self.people(repeat=repeat) if row not in self.held_back)
+
+    def people(self, *, repeat: bool) -> Iterator[tuple[int, Person]]:
+        """
+        Yield who would be rung if nobody were held back, with the rows.
+
         :raises InputError: at the end, if they were not those that were checked.
         """
         seen, fingerprint = set[str](), hashlib.sha256()
@@ -80,7 +101,7 @@ class Recipients:
             fingerprint.update(f"{person.text}\n".encode())
             if repeat or person.identity not in seen:
                 seen.add(person.identity)
-                yield person.text
+                yield row.number, person
         if self.source and fingerprint.hexdigest() != self.fingerprint:
             raise InputError(name, "the same numbers whenever they are read", "others the second time")
 
@@ -93,7 +114,7 @@ def recipients(
     contacts: Any,
     region: str | None = None,
     options: Options | None = None,
-) -> Recipients:
+) -> CampaignRecipients:
     """
     Return who is rung.
 
@@ -111,7 +132,7 @@ def recipients(
             expected = "numbers or contacts: only_recipients of the connection cannot be checked against lists"
             raise InputError("lists", expected, "lists")
         ids = parse_list("lists", lists)
-        return Recipients(lists=ids, made_for=_digest(sum(map(_number_of, map(str, ids)))))
+        return CampaignRecipients(lists=ids, made_for=_digest(sum(map(_number_of, map(str, ids)))))
     if given == "numbers":
         source = open_source([{NUMBER: number} for number in parse_list("numbers", numbers)], "numbers")
     else:
@@ -141,7 +162,7 @@ def _with_number(source: Source) -> Source:
     return replace(source, read=read, columns=columns)
 
 
-def _checked(source: Source, region: str | None, patterns: Sequence[str]) -> Recipients:
+def _checked(source: Source, region: str | None, patterns: Sequence[str]) -> CampaignRecipients:
     most = MOST_LISTS * MOST_IN_A_LIST
     allowed = AllowList(patterns)
     count, normalised, national, together = 0, 0, 0, 0
@@ -161,7 +182,9 @@ def _checked(source: Source, region: str | None, patterns: Sequence[str]) -> Rec
     if national:
         log.warning(NATIONAL, national)
     repeated = count - len(seen)
-    return Recipients((), source, region, count, repeated, normalised, fingerprint.hexdigest(), _digest(together))
+    return CampaignRecipients(
+        (), source, region, count, repeated, normalised, fingerprint.hexdigest(), _digest(together)
+    )
 
 
 def _number_of(person: str) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.operators.base.contacts import check_on_empty
 from airflow_provider_campaigns.operators.base.timing import check_max_age, check_outside_window, check_send_window
 from airflow_provider_campaigns.parameters import (
+    OnUnknown,
     parse_bool,
     parse_count,
     parse_count_or_share,
@@ -19,8 +20,6 @@ from airflow_provider_campaigns.state.cleared import check_on_cleared
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.templating.literals import Check
-
-OnUnknown = Literal["fail", "skip", "resend"]
 
 
 def check_on_unknown(on_unknown: Any) -> None:

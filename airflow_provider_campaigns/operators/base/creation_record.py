@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_campaigns.delivery.record.claims import (
-    Claim,
     DamagedRecordError,
     Keys,
+    TryClaim,
     read_latest,
     sealed,
     take_number,
@@ -42,7 +42,7 @@ class CreationRecord:
         self._max_tries = max_tries
         self._start_again = start_again
         self._keys = Keys(latest=f"{noun}-latest", records=f"{noun}-", claims=f"{noun}-")
-        self._claim: Claim | None = None
+        self._claim: TryClaim | None = None
         self.values = self._known(self._number_of(read_latest(store, self._keys)))
 
     @property
@@ -62,7 +62,7 @@ class CreationRecord:
         self._number_of(claim.latest)
         self.values = self._known(claim.number - 1)
         self.save(max_tries=self._max_tries)
-        self._check_latest()
+        self.check_latest()
         claim.recorded()
         return claim.number > 1
 
@@ -81,19 +81,24 @@ class CreationRecord:
         before = self.values
         self.save(**changes)
         try:
-            self._check_latest()
+            self.check_latest()
         except LedgerError:
             self.values = before
             self.save()
             raise
 
     @property
-    def _own(self) -> Claim:
+    def _own(self) -> TryClaim:
         if self._claim is None:
             raise ValueError("a record without a number cannot be stored")
         return self._claim
 
-    def _check_latest(self) -> None:
+    def check_latest(self) -> None:
+        """
+        Make sure that no later process has begun.
+
+        :raises LedgerError: one has.
+        """
         if not self._own.holds:
             raise LedgerError("another process of this task has begun after this one; this one does nothing more")
 

@@ -10,15 +10,18 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_campaigns.exceptions import DeliveryError
 from airflow_provider_campaigns.links.campaign import CampaignLink
 from airflow_provider_campaigns.links.stored import StoredLink
-from airflow_provider_campaigns.operators.base.choices import DELIVERY, OnUnknown
+from airflow_provider_campaigns.operators.base.choices import DELIVERY
 from airflow_provider_campaigns.operators.base.contacts import check_given
 from airflow_provider_campaigns.operators.base.delivery_parameters import (
-    DEFAULT_MAX_INVALID,
     DEFAULT_MAX_OUTAGE,
-    DEFAULT_MAX_RESENDS,
     LedgerPlace,
 )
-from airflow_provider_campaigns.parameters import parse_bool
+from airflow_provider_campaigns.parameters import (
+    DEFAULT_MAX_INVALID,
+    DEFAULT_MAX_RESENDS,
+    OnUnknown,
+    parse_bool,
+)
 from airflow_provider_campaigns.state.cleared import OnCleared
 from airflow_provider_campaigns.templating.hidden_field import HiddenField
 from airflow_provider_campaigns.templating.literals import Check, given_literals

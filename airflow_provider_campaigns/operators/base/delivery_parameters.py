@@ -8,13 +8,20 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow_provider_campaigns.exceptions import InputError
-from airflow_provider_campaigns.operators.base.choices import CHOICES, OnUnknown, check_columns
+from airflow_provider_campaigns.operators.base.choices import CHOICES, check_columns
 from airflow_provider_campaigns.operators.base.contacts import (
     check_given,
     open_contacts,
     open_reading,
 )
-from airflow_provider_campaigns.parameters import parse_bool, parse_count, parse_count_or_share, parse_positive_int
+from airflow_provider_campaigns.parameters import (
+    DEFAULT_MAX_RESENDS,
+    OnUnknown,
+    parse_bool,
+    parse_count,
+    parse_count_or_share,
+    parse_positive_int,
+)
 from airflow_provider_campaigns.templating.hidden_field import unwrap
 
 if TYPE_CHECKING:
@@ -30,8 +37,6 @@ if TYPE_CHECKING:
 
 LedgerPlace = Literal["history", "airflow"]
 
-DEFAULT_MAX_INVALID = 0.5
-DEFAULT_MAX_RESENDS = 3
 DEFAULT_MAX_OUTAGE = 120
 SINGLE_CONCURRENCY = 16
 BATCH_CONCURRENCY = 2

@@ -11,7 +11,7 @@ from airflow_provider_campaigns.delivery.plan.sources.copies import copied
 from airflow_provider_campaigns.delivery.run.engine import Delivery
 from airflow_provider_campaigns.delivery.run.progress import DeliveryProgress
 from airflow_provider_campaigns.delivery.run.senders import ThreadedSenders
-from airflow_provider_campaigns.exceptions import LedgerError, SendWindowClosedError
+from airflow_provider_campaigns.exceptions import RESEND_ALL, LedgerError, SendWindowClosedError
 from airflow_provider_campaigns.links.campaign import CampaignLink
 from airflow_provider_campaigns.operators.base.contacts import check_number, skips_when_empty
 from airflow_provider_campaigns.operators.base.delivery_parameters import (
@@ -26,7 +26,7 @@ from airflow_provider_campaigns.operators.base.delivery_parameters import (
 from airflow_provider_campaigns.operators.base.metrics import count_contacts
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt, store_receipt
 from airflow_provider_campaigns.operators.base.task_history import account_of, note_end, open_task_history
-from airflow_provider_campaigns.operators.base.task_records import RESEND_ALL, TaskRecords, open_task_records
+from airflow_provider_campaigns.operators.base.task_records import TaskRecords, open_task_records
 from airflow_provider_campaigns.operators.base.timing import hours_of, wait_or_skip
 from airflow_provider_campaigns.parameters import parse_count
 from airflow_provider_campaigns.protocol.send import Concludes
@@ -79,6 +79,7 @@ class DeliveryTask:
         operator = self._operator
         # First of all: so that a task that fails at a mistake, and is cleared, is known to have sent nothing.
         self._patience = Patience(parse_count("max_outage", operator.max_outage, DEFAULT_MAX_OUTAGE))
+        self._patience.ended = lambda: bool(self._ended)
         records = open_task_records(
             self._context,
             operator.retries,

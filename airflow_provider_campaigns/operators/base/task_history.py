@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from airflow.providers.common.compat.sdk import conf
@@ -103,19 +104,35 @@ class TaskHistory:
         :param ledger: knows from which try on tries count.
         :raises InputError: the task has caps of its own, and its send contacts nobody.
         """
-        from airflow_provider_campaigns.protocol.history import NoHistory
-
         if self.own_caps and not send.channel:
             raise InputError("frequency_cap", "a send that contacts people", "one that makes links, or only records")
+        return self.of(
+            lambda: ledger.generation,
+            sends_at,
+            vendor=send.vendor,
+            account=account,
+            campaign=send.campaign,
+            channel=send.channel,
+            outcomes_path=outcomes_path,
+            region=send.region,
+        )
+
+    def of(self, generation: Callable[[], int], sends_at: datetime | None, **about: Any) -> ContactHistory:
+        """
+        Return the history of what a task contacts people with.
+
+        :param generation: number of the first try that counts.
+        :param sends_at: when people are contacted, None: at once.
+        :param about: what ``history.deliveries.About`` has.
+        """
         if self.history is None or self.task is None:
+            from airflow_provider_campaigns.protocol.history import NoHistory
+
             return NoHistory()
         from airflow_provider_campaigns.history.deliveries import About, DeliveryHistory
 
-        about = About(send.vendor, account, send.campaign, send.channel, outcomes_path, send.region)
         at = sends_at.astimezone(UTC).replace(tzinfo=None) if sends_at else None
-        return DeliveryHistory(
-            self.history, self.task, about, self.caps, generation=lambda: ledger.generation, sends_at=at
-        )
+        return DeliveryHistory(self.history, self.task, About(**about), self.caps, generation=generation, sends_at=at)
 
     def pace(self, account: str, per_minute: float | None, closes_in: Callable[[], float]) -> Pace | None:
         """
@@ -153,8 +170,7 @@ def open_task_history(operator: UsesHistory, context: Context, patience: Patienc
         return TaskHistory()
     from airflow_provider_campaigns.history.connection import open_history
 
-    history = open_history(conn_id)
-    history.database.again = patience.run
+    history = open_history(conn_id, partial(patience.run, what=f"The history database {conn_id!r}"))
     return TaskHistory(history, caps, own_caps, _task_key(context.get("ti")), operator.ledger or "history")
 
 

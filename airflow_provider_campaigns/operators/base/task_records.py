@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_campaigns.exceptions import CampaignError, InputError, LedgerError
+from airflow_provider_campaigns.exceptions import RESEND_ALL, CampaignError, InputError, LedgerError
 from airflow_provider_campaigns.operators.base.contacts import MOST_OUTCOMES_IN_XCOM
 from airflow_provider_campaigns.operators.base.task_history import TaskHistory, may_keep_ledger
 from airflow_provider_campaigns.state.cleared import Clearing, clearing
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.store import Store
     from airflow_provider_campaigns.state.overrides import Override
     from airflow_provider_campaigns.state.patience import Patience
-
-RESEND_ALL = {"on_cleared": "resend"}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, ClassVar
 
 from airflow_provider_campaigns.exceptions import CallRefusedError, InputError
@@ -106,6 +107,19 @@ class Xtremepush(Dialect):
         number = int(campaign_id) if str(campaign_id).isdecimal() else campaign_id
         condition = [["campaign_id", "=", number]]
         return (yield from self._list("list/push-devices", condition=condition, order=["id ASC"]))
+
+    def subscription_changes(self, since: datetime | None = None) -> Conversation[int]:
+        """
+        Yield changes of users' subscriptions, the oldest first, and return how many there are.
+
+        From https://docs.xtremepush.com/reference/user-profile-subscription, which names ``user_id``, ``update_time``
+        (seconds since the epoch), ``status`` (1: added, 0: removed) and, for e-mail, ``email_address``. The vendor
+        logs them for projects that asked for it; for others there are none.
+
+        :param since: only those after it.
+        """
+        condition = [["update_time", ">", int(since.timestamp())]] if since else []
+        return (yield from self._list("list/profile-subscription", condition=condition, order=["update_time ASC"]))
 
     def poll_campaign(self, campaign_id: str | int) -> Conversation[PollResult]:
         """

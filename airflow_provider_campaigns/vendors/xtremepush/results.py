@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_provider_campaigns.vendors.common.opt_outs import SubscriptionChange
 from airflow_provider_campaigns.vendors.common.reply_values import text
 from airflow_provider_campaigns.vendors.common.results import ContactResult, NameKind, Result, other_fields
 
@@ -41,6 +42,11 @@ def read_push(row: Mapping[str, Any]) -> ContactResult:
         details=other_fields(row, "token", "email"),
         rank=RANKS[result],
     )
+
+
+def read_subscription(row: Mapping[str, Any]) -> SubscriptionChange:
+    """Return what a row of ``list/profile-subscription`` says; any other status than 1 counts as opted out."""
+    return SubscriptionChange(row, (text(row.get("status")) or "").lower() in {"1", "true"})
 
 
 def sent_at(row: Mapping[str, Any]) -> datetime | None:

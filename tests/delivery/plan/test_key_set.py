@@ -15,7 +15,7 @@ def test_keys_are_a_set() -> None:
     assert "b" not in keys
 
 
-def test_many_keys_are_added_at_once_and_those_that_were_there_are_told() -> None:
+def test_many_keys_are_added_at_once_and_those_that_were_there_are_reported() -> None:
     keys = KeySet()
     keys.add("a")
 

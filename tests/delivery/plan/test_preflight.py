@@ -136,7 +136,7 @@ def test_nobody_to_send_to_is_reported_unless_it_is_on_purpose(rows: list[str], 
     assert checked.rows == len(rows)
 
 
-def test_what_is_wrong_at_the_end_of_a_file_is_told(tmp_path: Path) -> None:
+def test_what_is_wrong_at_the_end_of_a_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "contacts.csv"
     path.write_bytes(b"phone\n" + b"+447700900000\n" * 10_000 + b"\xe9\n")
 

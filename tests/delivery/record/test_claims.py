@@ -8,7 +8,6 @@ and random ones of more.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -17,33 +16,18 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.delivery.record.claims import Claim, take_number
+from airflow_provider_campaigns.delivery.record.claims import TryClaim, take_number
 from airflow_provider_campaigns.delivery.record.ledger import Change, Ledger
 from airflow_provider_campaigns.delivery.record.ranges import Rows
 from airflow_provider_campaigns.delivery.record.try_record import KEYS
 from airflow_provider_campaigns.exceptions import LedgerError
-
-
-class Values:
-    """A store in memory."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-
-    def get(self, key: str) -> Any:
-        return json.loads(self.values.get(key, "null"))
-
-    def set(self, key: str, value: Any) -> None:
-        self.values[key] = json.dumps(value)
-
-    def delete(self, key: str) -> None:
-        self.values.pop(key, None)
+from tests.delivery.world import JsonStore
 
 
 class Stepped:
     """A process whose every access to the store waits for its turn."""
 
-    def __init__(self, values: Values, work: Callable[[Any], Any]) -> None:
+    def __init__(self, values: JsonStore, work: Callable[[Any], Any]) -> None:
         self._values = values
         self._turn, self._waiting = Event(), Event()
         self.result: Any = None
@@ -100,19 +84,19 @@ def run(processes: list[Stepped], order: tuple[int, ...]) -> None:
 
 def test_two_processes_never_have_one_number_in_whatever_order_they_run() -> None:
     for order in orders(2, 7):
-        values = Values()
+        values = JsonStore()
         processes = [Stepped(values, lambda store: take_number(store, KEYS)) for _ in range(2)]
 
         run(processes, order)
 
-        claims: list[Claim] = [process.result for process in processes]
+        claims: list[TryClaim] = [process.result for process in processes]
         assert claims[0].number != claims[1].number, order
-        here = [Claim(values, KEYS, claim.number, claim.token, 0) for claim in claims]
+        here = [TryClaim(values, KEYS, claim.number, claim.token, 0) for claim in claims]
         assert sum(claim.holds for claim in here) <= 1, order
 
 
 def test_one_process_alone_has_the_next_number_and_holds_it() -> None:
-    values = Values()
+    values = JsonStore()
     first = take_number(values, KEYS)
     values.set(KEYS.latest, first.number)
     assert (first.number, first.holds) == (1, True)
@@ -123,13 +107,13 @@ def test_one_process_alone_has_the_next_number_and_holds_it() -> None:
 
 
 def test_a_number_higher_than_another_is_taken_when_it_is_asked_for() -> None:
-    assert take_number(Values(), KEYS, after=7).number == 8
+    assert take_number(JsonStore(), KEYS, after=7).number == 8
 
 
 def test_a_process_that_died_while_it_took_a_number_is_no_obstacle() -> None:
     """It may be killed after any access to the store."""
     for accesses in range(12):
-        values = Values()
+        values = JsonStore()
         process = Stepped(values, send_once)
         for _ in range(accesses):
             process.step()
@@ -145,7 +129,7 @@ def test_a_process_that_died_while_it_took_a_number_is_no_obstacle() -> None:
 
 def test_a_process_that_airflow_refuses_its_state_sends_nothing() -> None:
     """Airflow 3.3 answers it that there is no such key."""
-    values = Values()
+    values = JsonStore()
     ledger = Ledger.open(values)
     ledger.begin()
     values.get = lambda key: None  # type: ignore[method-assign]
@@ -168,7 +152,7 @@ def send_once(store: Any) -> bool:
 def test_rows_are_sent_by_one_process_at_most_in_whatever_order_they_run() -> None:
     for seed in range(300):
         dice = random.Random(seed)
-        values = Values()
+        values = JsonStore()
         processes = [Stepped(values, send_once) for _ in range(dice.choice((2, 2, 3, 4)))]
         # Long pauses: one process runs for a while, then another one.
         order = [index for _ in range(12) for index in [dice.randrange(len(processes))] * dice.choice((1, 1, 2, 5, 9))]
@@ -182,7 +166,7 @@ def test_rows_are_sent_by_one_process_at_most_in_whatever_order_they_run() -> No
 @pytest.mark.parametrize("paused_after", range(1, 14))
 def test_a_process_that_wakes_after_its_successor_has_sent_sends_nothing(paused_after: int) -> None:
     """Its write may be stalled in the database: it is stored when the successor has read the records."""
-    values = Values()
+    values = JsonStore()
     old = Stepped(values, send_once)
     for _ in range(paused_after):
         old.step()

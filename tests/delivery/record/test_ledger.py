@@ -7,7 +7,6 @@ Feared, beside crashes (test_crashes): the contacts, the campaign or the account
 
 from __future__ import annotations
 
-import json
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from airflow_provider_campaigns.delivery.record.outcome import Status
 from airflow_provider_campaigns.delivery.record.ranges import Rows
 from airflow_provider_campaigns.delivery.record.receipt import make_receipt
 from airflow_provider_campaigns.exceptions import LedgerError
-from tests.delivery.world import Crash, Plan, World, new_try, phones, run_try
+from tests.delivery.world import Crash, JsonStore, Plan, World, new_try, phones, run_try
 
 pytestmark = pytest.mark.usefixtures("no_fsync")
 
@@ -27,25 +26,9 @@ HEADER = {"campaign": "spring", "host": "https://api.example.com"}
 COUNTS = {"accepted": 3}
 
 
-class Store:
-    """A dict; values go through JSON."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-
-    def get(self, key: str) -> Any:
-        return json.loads(self.values.get(key, "null"))
-
-    def set(self, key: str, value: Any) -> None:
-        self.values[key] = json.dumps(value)
-
-    def delete(self, key: str) -> None:
-        self.values.pop(key, None)
-
-
 @pytest.fixture
-def store() -> Store:
-    return Store()
+def store() -> JsonStore:
+    return JsonStore()
 
 
 def began(store: Any, max_tries: int = 0, *, resend: Resend = "no") -> Ledger:
@@ -80,7 +63,7 @@ def rows_of(ledger: Ledger) -> tuple[list[Rows], list[Rows]]:
 # -- transitions
 
 
-def test_a_new_ledger_knows_nothing(store: Store) -> None:
+def test_a_new_ledger_knows_nothing(store: JsonStore) -> None:
     ledger = began(store)
 
     assert not ledger.began
@@ -88,7 +71,7 @@ def test_a_new_ledger_knows_nothing(store: Store) -> None:
     assert ledger.counts == {}
 
 
-def test_a_later_try_knows_what_was_settled_what_was_not_and_what_never_arrived(store: Store) -> None:
+def test_a_later_try_knows_what_was_settled_what_was_not_and_what_never_arrived(store: JsonStore) -> None:
     first = began(store)
     send(first, Rows(1, 3), Rows(4, 6))
     intend(first, Rows(7, 9))
@@ -104,7 +87,7 @@ def test_a_later_try_knows_what_was_settled_what_was_not_and_what_never_arrived(
     assert second.counts == {"accepted": 6, "requests": 2}
 
 
-def test_one_write_settles_and_intends(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_write_settles_and_intends(store: JsonStore, monkeypatch: pytest.MonkeyPatch) -> None:
     first = began(store)
     intend(first, Rows(1, 3))
     writes: list[str] = []
@@ -123,21 +106,21 @@ def test_one_write_settles_and_intends(store: Store, monkeypatch: pytest.MonkeyP
     assert rows_of(began(store)) == ([Rows(1, 3)], [Rows(4, 9)])
 
 
-def test_what_a_later_try_settles_is_no_longer_unresolved(store: Store) -> None:
+def test_what_a_later_try_settles_is_no_longer_unresolved(store: JsonStore) -> None:
     intend(began(store), Rows(1, 3))
     settle(began(store), Rows(1, 3))
 
     assert rows_of(began(store)) == ([Rows(1, 3)], [])
 
 
-def test_what_was_settled_and_then_intended_again_is_unresolved(store: Store) -> None:
+def test_what_was_settled_and_then_intended_again_is_unresolved(store: JsonStore) -> None:
     send(began(store), Rows(1, 3))
     intend(began(store), Rows(1, 3))
 
     assert rows_of(began(store)) == ([], [Rows(1, 3)])
 
 
-def test_the_record_of_a_long_run_stays_short(store: Store) -> None:
+def test_the_record_of_a_long_run_stays_short(store: JsonStore) -> None:
     ledger = began(store)
     send(ledger, *(Rows(first, first + 2) for first in range(1, 3000, 3)))
 
@@ -147,7 +130,7 @@ def test_the_record_of_a_long_run_stays_short(store: Store) -> None:
 # -- the receipt
 
 
-def test_a_complete_delivery_keeps_its_receipt(store: Store) -> None:
+def test_a_complete_delivery_keeps_its_receipt(store: JsonStore) -> None:
     first = began(store)
     send(first, Rows(1, 3))
     receipt = make_receipt("acme", "spring", COUNTS, 1, None)
@@ -157,7 +140,7 @@ def test_a_complete_delivery_keeps_its_receipt(store: Store) -> None:
     assert began(store).receipt == receipt, "a try that only looked changes nothing"
 
 
-def test_the_receipt_no_longer_holds_once_a_later_try_went_on(store: Store) -> None:
+def test_the_receipt_no_longer_holds_once_a_later_try_continued(store: JsonStore) -> None:
     first = began(store)
     send(first, Rows(1, 3))
     first.finish(make_receipt("acme", "spring", {"unknown": 3}, 1, None))
@@ -173,7 +156,7 @@ def test_the_receipt_no_longer_holds_once_a_later_try_went_on(store: Store) -> N
     ("name", "value"),
     [("campaign", "summer"), ("host", "https://other.example.com"), ("target_by", "email")],
 )
-def test_another_delivery_is_named(store: Store, name: str, value: str) -> None:
+def test_another_delivery_is_named(store: JsonStore, name: str, value: str) -> None:
     send(began(store), Rows(1, 3))
 
     second = Ledger.open(store)
@@ -182,33 +165,33 @@ def test_another_delivery_is_named(store: Store, name: str, value: str) -> None:
     assert second.difference(HEADER) == ""
 
 
-def test_a_field_that_is_gone_is_a_difference(store: Store) -> None:
+def test_a_field_that_is_gone_is_a_difference(store: JsonStore) -> None:
     send(began(store), Rows(1, 3))
 
     assert Ledger.open(store).difference({"campaign": "spring"}).startswith("host: ")
 
 
 @pytest.mark.parametrize("status", ["accepted", "unknown"])
-def test_somebody_may_have_been_reached_when_a_contact_is(store: Store, status: Status) -> None:
+def test_somebody_may_have_been_reached_when_a_contact_is(store: JsonStore, status: Status) -> None:
     settle(began(store), Rows(1, 3), status)
 
     assert Ledger.open(store).may_have_reached
 
 
 @pytest.mark.parametrize("status", ["rejected", "invalid", "duplicate"])
-def test_nobody_was_reached_when_all_contacts_are(store: Store, status: Status) -> None:
+def test_nobody_was_reached_when_all_contacts_are(store: JsonStore, status: Status) -> None:
     settle(began(store), Rows(1, 3), status)
 
     assert not Ledger.open(store).may_have_reached
 
 
-def test_somebody_may_have_been_reached_when_a_request_may_have_left(store: Store) -> None:
+def test_somebody_may_have_been_reached_when_a_request_may_have_left(store: JsonStore) -> None:
     intend(began(store), Rows(1, 3))
 
     assert Ledger.open(store).may_have_reached
 
 
-def test_a_try_that_sent_nothing_may_have_been_another_delivery(store: Store) -> None:
+def test_a_try_that_sent_nothing_may_have_been_another_delivery(store: JsonStore) -> None:
     first = began(store)
     intend(first, Rows(1, 3))
     first.record(Change(released=[Rows(1, 3)]))
@@ -220,7 +203,7 @@ def test_a_try_that_sent_nothing_may_have_been_another_delivery(store: Store) ->
     assert second.checkpoint is None
 
 
-def test_tries_that_reached_nobody_stop_counting_once_the_next_one_sends(store: Store) -> None:
+def test_tries_that_reached_nobody_stop_counting_once_the_next_one_sends(store: JsonStore) -> None:
     settle(began(store), Rows(1, 9), "rejected")
     second = began(store)
     second.start_over()
@@ -237,7 +220,7 @@ def test_tries_that_reached_nobody_stop_counting_once_the_next_one_sends(store: 
 # -- the copy of a query's result
 
 
-def test_a_copy_is_stored_before_anything_is_sent_from_it(store: Store) -> None:
+def test_a_copy_is_stored_before_anything_is_sent_from_it(store: JsonStore) -> None:
     first = began(store)
     first.record_copy("query")
     assert store.get("try-1")["copy"] is None
@@ -247,7 +230,7 @@ def test_a_copy_is_stored_before_anything_is_sent_from_it(store: Store) -> None:
     assert began(store).copy == (1, "query")
 
 
-def test_a_copy_is_kept_from_try_to_try_until_there_is_another(store: Store) -> None:
+def test_a_copy_is_kept_from_try_to_try_until_there_is_another(store: JsonStore) -> None:
     first = began(store)
     first.record_copy("query")
     intend(first, Rows(1, 3))
@@ -261,7 +244,7 @@ def test_a_copy_is_kept_from_try_to_try_until_there_is_another(store: Store) -> 
     assert began(store).copy == (3, "another query")
 
 
-def test_a_delivery_that_is_sent_again_has_no_copy(store: Store) -> None:
+def test_a_delivery_that_is_sent_again_has_no_copy(store: JsonStore) -> None:
     first = began(store)
     first.record_copy("query")
     intend(first, Rows(1, 3))
@@ -331,7 +314,7 @@ def _crashed_in_the_second_batch(folder: Path) -> World:
 
 
 @pytest.mark.parametrize("resend", ["if_cleared", "always"])
-def test_a_delivery_that_is_sent_again_starts_from_nothing(store: Store, resend: Resend) -> None:
+def test_a_delivery_that_is_sent_again_starts_from_nothing(store: JsonStore, resend: Resend) -> None:
     send(began(store), Rows(1, 3))
 
     again = began(store, 5, resend=resend)
@@ -341,7 +324,7 @@ def test_a_delivery_that_is_sent_again_starts_from_nothing(store: Store, resend:
     assert rows_of(again) == ([], [])
 
 
-def test_retries_of_a_delivery_that_is_sent_again_know_of_it_alone(store: Store) -> None:
+def test_retries_of_a_delivery_that_is_sent_again_know_of_it_alone(store: JsonStore) -> None:
     send(began(store), Rows(1, 9))
     send(began(store, 5, resend="if_cleared"), Rows(1, 3))
 
@@ -352,7 +335,7 @@ def test_retries_of_a_delivery_that_is_sent_again_know_of_it_alone(store: Store)
         assert rows_of(retry) == ([Rows(1, 3)], [])
 
 
-def test_retries_that_were_lowered_are_not_taken_for_a_task_that_was_cleared(store: Store) -> None:
+def test_retries_that_were_lowered_are_not_taken_for_a_task_that_was_cleared(store: JsonStore) -> None:
     send(began(store, 3), Rows(1, 9))
     assert rows_of(began(store, 3, resend="if_cleared")) == ([Rows(1, 9)], [])
     assert rows_of(began(store, 4, resend="if_cleared")) == ([], [])
@@ -361,7 +344,7 @@ def test_retries_that_were_lowered_are_not_taken_for_a_task_that_was_cleared(sto
 # -- what a person chose
 
 
-def test_a_choice_for_unknown_contacts_holds_until_the_task_is_cleared_again(store: Store) -> None:
+def test_a_choice_for_unknown_contacts_holds_until_the_task_is_cleared_again(store: JsonStore) -> None:
     first = Ledger.open(store)
     first.begin(1, on_unknown="resend", consumed=["abc"])
 
@@ -379,7 +362,7 @@ def test_a_choice_for_unknown_contacts_holds_until_the_task_is_cleared_again(sto
 # -- resends
 
 
-def test_resends_are_counted_over_all_tries(store: Store) -> None:
+def test_resends_are_counted_over_all_tries(store: JsonStore) -> None:
     first = began(store)
     intend(first, Rows(1, 3))
     first.record(Change(resent=[1, 2]))
@@ -416,7 +399,7 @@ def test_everybody_is_sent_to_once_more_whatever_crashes(tmp_path: Path, kept: s
 # -- tries that overlap
 
 
-def test_two_tries_that_write_at_the_same_time_keep_both_records(store: Store) -> None:
+def test_two_tries_that_write_at_the_same_time_keep_both_records(store: JsonStore) -> None:
     old = began(store)
     intend(old, Rows(1, 3))
     new = began(store)
@@ -427,7 +410,7 @@ def test_two_tries_that_write_at_the_same_time_keep_both_records(store: Store) -
     assert rows_of(began(store)) == ([Rows(1, 6)], [])
 
 
-def test_a_try_sends_nothing_more_once_a_later_one_has_begun(store: Store) -> None:
+def test_a_try_sends_nothing_more_once_a_later_one_has_begun(store: JsonStore) -> None:
     old = began(store)
     send(old, Rows(1, 3))
     Ledger.open(store)
@@ -438,7 +421,7 @@ def test_a_try_sends_nothing_more_once_a_later_one_has_begun(store: Store) -> No
     assert rows_of(began(store)) == ([Rows(1, 3)], []), "it was not sent"
 
 
-def test_a_try_that_is_to_send_again_does_not_once_a_later_one_has_begun(store: Store) -> None:
+def test_a_try_that_is_to_send_again_does_not_once_a_later_one_has_begun(store: JsonStore) -> None:
     old = began(store)
     intend(old, Rows(1, 3))
     Ledger.open(store)
@@ -498,7 +481,7 @@ def test_nothing_is_sent_when_the_intent_cannot_be_stored(tmp_path: Path) -> Non
     [(Rows(1, 3), 10), (Rows(2, 2), 10), (Rows(4, 6), 20), (Rows(3, 4), 10), (Rows(1, 9), 10), (Rows(7, 9), 30)],
 )
 def test_a_later_try_knows_when_rows_were_first_intended(
-    store: Store, monkeypatch: pytest.MonkeyPatch, rows: Rows, at: float
+    store: JsonStore, monkeypatch: pytest.MonkeyPatch, rows: Rows, at: float
 ) -> None:
     clock = [5.0]
     monkeypatch.setattr("airflow_provider_campaigns.delivery.record.ledger.time.time", lambda: clock[-1])

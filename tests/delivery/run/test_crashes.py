@@ -18,8 +18,8 @@ import pytest
 
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES, Outcome
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
-from airflow_provider_campaigns.delivery.run.limits import OnUnknown
 from airflow_provider_campaigns.delivery.run.rounds import AHEAD
+from airflow_provider_campaigns.parameters import OnUnknown
 from tests.delivery.world import Crash, Plan, World, phones, run_try
 
 pytestmark = [pytest.mark.usefixtures("no_fsync", "small_parts"), pytest.mark.slow]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_campaigns.delivery.record.receipt import Receipt, make_receipt
-from airflow_provider_campaigns.delivery.run.limits import FEWEST_FOR_SHARE, Limits, OnUnknown
+from airflow_provider_campaigns.delivery.run.limits import FEWEST_FOR_SHARE, Limits
 from airflow_provider_campaigns.exceptions import TooManyInvalidError, TooManyRejectedError, UnknownOutcomesError
+from airflow_provider_campaigns.parameters import OnUnknown
 
 
 def receipt(**counts: int) -> Receipt:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_campaigns.delivery.run.limits import OnUnknown
 from airflow_provider_campaigns.exceptions import CallRefusedError
+from airflow_provider_campaigns.parameters import OnUnknown
 from tests.delivery.tries import answers, ends, fail_try, refuse
 from tests.delivery.world import Crash, Plan, World, phones, run_try
 

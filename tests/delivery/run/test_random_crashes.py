@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -64,6 +64,8 @@ class Crash(BaseException):
 
 
 REGION = "US"
+C = TypeVar("C", bound="Campaign")
+
 PERSONS: dict[Kind, Callable[[int], str]] = {
     "phone": lambda number: f"+1555010{number:04}",
     "email": lambda number: f"person{number}@example.com",
@@ -405,18 +407,24 @@ def test_whatever_moment_a_process_dies_at_nobody_is_contacted_twice_and_nobody_
     kills = 0
     while kills < CRASH_POINTS // SEEDS // 2:
         kind = dice.choice(tuple(PERSONS))
-        campaign = Campaign(
-            world=World(dice),
-            rows=contacts(dice, kind),
-            send=FakeSend(dice.choice((1, 3, 10)), safe=dice.random() < 0.4, kind=kind),
-            opted_out=[PERSONS[kind](dice.randint(0, 30)) for _ in range(dice.choice((0, 0, 2)))],
-            trouble=dice.choice((0, 0, 0.3)),
-            concurrency=dice.choice((1, 2, 4)),
-            troubled=troubled,
-            remote=dice.random() < 0.5,
-        )
+        campaign = random_campaign(dice, kind, Campaign, troubled=troubled, remote=dice.random() < 0.5)
         run_to_its_end(campaign)
         kills += campaign.kills
+
+
+def random_campaign(dice: random.Random, kind: Kind, make: Callable[..., C], **settings: Any) -> C:
+    """Return a campaign for persons of one kind, with all that is random about it but for ``settings``."""
+    return make(
+        **{
+            "world": World(dice),
+            "rows": contacts(dice, kind),
+            "send": FakeSend(dice.choice((1, 3, 10)), safe=dice.random() < 0.4, kind=kind),
+            "opted_out": [PERSONS[kind](dice.randint(0, 30)) for _ in range(dice.choice((0, 0, 2)))],
+            "trouble": dice.choice((0, 0, 0.3)),
+            "concurrency": dice.choice((1, 2, 4)),
+            **settings,
+        }
+    )
 
 
 def run_to_its_end(campaign: Campaign) -> None:

@@ -8,12 +8,12 @@ from typing import NoReturn
 
 import pytest
 
-from airflow_provider_campaigns.delivery.run.limits import OnUnknown
 from airflow_provider_campaigns.exceptions import (
     CallRefusedError,
     UnknownOutcomesError,
     VendorFailingError,
 )
+from airflow_provider_campaigns.parameters import OnUnknown
 from airflow_provider_campaigns.protocol.messages import Conversation, NoReplyError, Response, Sleep
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply
 from tests.delivery.tries import answers, ends, fail_try, refuse, statuses

@@ -147,7 +147,7 @@ def test_a_cleared_task_may_send_to_everybody_again_once(
     context = make_context(3, max_tries=2, state=state)
     receipt = again.execute(context)
 
-    assert world.contacted == phones(5), "the retry went on"
+    assert world.contacted == phones(5), "the retry continued"
     assert receipt["accepted"] == 5
     # And one that is cleared to resume after that continues with the latest, too.
     context = make_context(4, max_tries=4, state=state)

@@ -22,7 +22,7 @@ from airflow_provider_campaigns.exceptions import (
 from airflow_provider_campaigns.operators._exotel import creation, recipients
 from airflow_provider_campaigns.operators._exotel import lists as contact_lists
 from airflow_provider_campaigns.operators._exotel.lists import ContactLists
-from airflow_provider_campaigns.operators._exotel.recipients import Recipients
+from airflow_provider_campaigns.operators._exotel.recipients import CampaignRecipients
 from airflow_provider_campaigns.operators.base.creation_record import CreationRecord
 from airflow_provider_campaigns.operators.base.idempotent_create import lookup_delays
 from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator
@@ -339,7 +339,7 @@ def test_a_source_that_changes_while_it_is_read_is_refused(sandbox: SandboxClien
     reads = iter([PEOPLE, PEOPLE[::-1]])
     source = Source("contacts", lambda: (Row(n, {"number": number}) for n, number in enumerate(next(reads), 1)))
     hook = create().hook
-    checked: Recipients = recipients._checked(source, None, ())
+    checked: CampaignRecipients = recipients._checked(source, None, ())
     record = CreationRecord(FakeTaskStateStore(), "campaign")
     record.claim()
     with pytest.raises(InputError, match="contacts: expected the same numbers whenever they are read"):

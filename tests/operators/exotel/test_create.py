@@ -222,7 +222,7 @@ class TestInADag:
         [
             (
                 CreateExotelCampaignOperator,
-                {"call_duplicate_numbers", "wait_for_completion", "pause_on_kill", "max_age", *WAIT},
+                {"call_duplicate_numbers", "wait_for_completion", "pause_on_kill", "max_age", "max_outage", *WAIT},
             ),
             (ListExotelCampaignsOperator, set()),
             (UpdateExotelCampaignOperator, set()),

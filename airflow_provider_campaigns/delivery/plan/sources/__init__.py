@@ -13,6 +13,7 @@ from airflow_provider_campaigns.delivery.plan.sources.files import ContactsFile
 from airflow_provider_campaigns.delivery.plan.sources.frames import is_frame, open_frame
 from airflow_provider_campaigns.delivery.plan.sources.json_file import open_json_array, open_json_lines
 from airflow_provider_campaigns.delivery.plan.sources.listing import files_of
+from airflow_provider_campaigns.delivery.plan.sources.mistaken import cure_of
 from airflow_provider_campaigns.delivery.plan.sources.options import Options
 from airflow_provider_campaigns.delivery.plan.sources.packed import UNPACKERS
 from airflow_provider_campaigns.delivery.plan.sources.parquet_file import open_parquet
@@ -61,11 +62,20 @@ def open_source(
     if is_path(contacts):
         return _open_paths([str(contacts)], name, plain, options)
     if isinstance(contacts, Mapping) or not isinstance(contacts, Iterable):
-        raise InputError(name, "a list of dicts, a path or URL, or a table", type(contacts).__name__)
+        expected = "a list of dicts, a path or URL, or a table"
+        raise InputError(name, expected, f"{type(contacts).__name__}{_hint(contacts)}")
     values = list(contacts)
     if values and all(_is_path_in_list(value, plain) for value in values):
         return _open_paths([str(value) for value in values], name, plain, options)
     return Source(name, lambda: rows_of(values, plain))
+
+
+def _hint(contacts: Any) -> str:
+    if isinstance(contacts, Mapping):
+        return " (one contact is a list of one; of a DataFrame to_dict('records'))"
+    # polars' LazyFrame, Dask and the like.
+    how = next((how for how in ("collect", "compute") if hasattr(contacts, how)), "")
+    return f" (call its {how}() first)" if how else ""
 
 
 def _parsed(text: str, name: str) -> Any:
@@ -90,9 +100,12 @@ def _is_path_in_list(value: Any, plain: bool) -> bool:
 
 def _open_paths(paths: Sequence[str], name: str, plain: bool, options: Options) -> Source:
     files: list[str] = []
-    for path in paths:
-        if not path.strip():
+    # A template may have rendered to blanks and newlines around it.
+    for path in map(str.strip, paths):
+        if not path:
             raise InputError(name, EXPECTED, "a blank path")
+        if path.startswith("~"):
+            raise InputError(name, "a path from / on, or a URL", f"{path} (whose home that is depends on the worker)")
         check_root(path, name)
         files += files_of(path, name) or [path]
     if len(files) == 1:
@@ -119,4 +132,5 @@ def _open_file(path: str, name: str, plain: bool, options: Options) -> Part:
         return formats[file.suffix](file, plain)
     if file.suffix in FORMATS:
         raise InputError(name, f"a {file.suffix} file that is not packed as {file.packing}", path)
-    raise InputError(name, EXPECTED, path)
+    cure = cure_of(path)
+    raise InputError(name, EXPECTED, f"{path}{f' ({cure})' if cure else ''}")

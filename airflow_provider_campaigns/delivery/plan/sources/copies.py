@@ -56,7 +56,7 @@ class Copied(Protocol):
         """Yield a line of JSON per row: an object, or a text that says why the row cannot be read."""
 
 
-class _Watched:
+class _LinesWithError:
     """Lines of which is known whether what went wrong came from them."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
@@ -108,7 +108,7 @@ class CopyFolder(Copies):
 
     def write(self, number: int, lines: Iterable[bytes]) -> None:
         """Store a copy, and remove those of earlier tries, which nothing was sent from; raises what ``lines`` do."""
-        watched = _Watched(lines)
+        watched = _LinesWithError(lines)
         try:
             write_whole(self._file(number), watched)
             for earlier in range(1, number):

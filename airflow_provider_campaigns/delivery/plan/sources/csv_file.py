@@ -16,6 +16,7 @@ from airflow_provider_campaigns.delivery.plan.sources.delimiters import (
     said_in,
 )
 from airflow_provider_campaigns.delivery.plan.sources.files import ContactsFile
+from airflow_provider_campaigns.delivery.plan.sources.mistaken import is_json
 from airflow_provider_campaigns.delivery.plan.sources.notes import BLANK_ROWS, EMPTY_COLUMNS, Notes
 from airflow_provider_campaigns.delivery.plan.sources.parts import Part, RowsOf
 from airflow_provider_campaigns.delivery.plan.sources.rows import Row, checked_columns
@@ -27,6 +28,7 @@ CHUNK = 10_000
 SAMPLE = 10_000
 # What csv says of a quote that is still open where the file ends.
 _ENDS_IN_QUOTES = "unexpected end of data"
+_QUOTES = " (a quote within quotes is written twice)"
 _NAMES = {";": "semicolon-separated", "\t": "tab-separated", "|": "separated by |"}
 
 
@@ -110,6 +112,8 @@ def _layout(text: TextIOWrapper, file: ContactsFile) -> _Layout:
     """Return how a file is written, from its first lines."""
     sample = StringIO(text.read(SAMPLE) + text.readline(), newline="")
     first = next((line for line in sample if line.strip()), "")
+    if is_json(first):
+        raise InputError(file.where, "a header", "JSON (its name ends in .json, or .jsonl with an object per line)")
     said = said_in(first)
     rest = sample.read() if said else first + sample.read()
     delimiter = file.delimiter or said or find_delimiter(rest, "\t" if file.suffix == ".tsv" else ",")
@@ -166,6 +170,6 @@ def _records(lines: Any, where: str, notes: Notes) -> Iterator[list[str] | str]:
             if lines.line_num > line + 1 or str(error) == _ENDS_IN_QUOTES:
                 # A quote that was not closed in its line has swallowed others, an unknown number.
                 raise InputError(where, "CSV", f"row {number}: {error}") from None
-            yield f"not CSV: {error}"
+            yield f"not CSV: {error}" + (_QUOTES if "expected after" in str(error) else "")
         else:
             return

@@ -120,7 +120,7 @@ def _sheet_rows(file: ContactsFile, notes: Notes) -> Iterator[list[Any]]:
         needed = "python-calamine, for Excel files: pip install 'airflow-provider-campaigns[excel]'"
         raise InputError(file.where, needed, "no python-calamine") from None
     with file.bytes() as raw:
-        copy = _checked_copy(raw, file.where)
+        copy = _checked_copy(raw, file.where, notes)
     try:
         workbook = CalamineWorkbook.from_filelike(copy)
         names = [one.name for one in workbook.sheets_metadata if one.visible == SheetVisibleEnum.Visible]
@@ -134,10 +134,11 @@ def _sheet_rows(file: ContactsFile, notes: Notes) -> Iterator[list[Any]]:
     yield from rows
 
 
-def _checked_copy(raw: BinaryIO, where: str) -> io.BytesIO:
+def _checked_copy(raw: BinaryIO, where: str, notes: Notes) -> io.BytesIO:
     """
     Return a workbook's parts in a new archive.
 
+    :param notes: that it has hidden rows is noted there.
     :raises InputError: it is none, or too large.
     """
     copy, size = io.BytesIO(), 0
@@ -152,6 +153,8 @@ def _checked_copy(raw: BinaryIO, where: str) -> io.BytesIO:
                         size += target.write(chunk)
                         if size > LARGEST_WORKBOOK or (used and used.count(chunk) > MOST_CELLS):
                             raise InputError(where, _TOO_LARGE, "a larger one")
+                    if used and used.hidden_rows:
+                        notes.forms["rows that Excel hides, as by a filter, are read, too"] = None
     except (BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error):
         expected = "an Excel workbook (.xlsx) without a password"
         raise InputError(where, expected, "another file, or one that is damaged or encrypted") from None

@@ -88,7 +88,7 @@ class ContactsFile:
         with self._readable():
             path = locate(self._path)
             if isinstance(path, LocalPath):
-                with _Watched(path, self) as watched, io.BufferedReader(watched) as file:
+                with _WatchedFile(path, self) as watched, io.BufferedReader(watched) as file:
                     watched.check()
                     yield file
                 return
@@ -120,7 +120,7 @@ class ContactsFile:
             raise InputError(self.where, "a path, or a URL whose provider is installed", error) from None
 
 
-class _Watched(io.FileIO):
+class _WatchedFile(io.FileIO):
     """A local file that is compared with what it was at first before anything that was read of it is used."""
 
     def __init__(self, path: Path, file: ContactsFile) -> None:

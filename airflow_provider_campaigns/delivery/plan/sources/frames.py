@@ -13,7 +13,7 @@ from airflow_provider_campaigns.delivery.plan.sources.arrow_values import (
 )
 from airflow_provider_campaigns.delivery.plan.sources.notes import Notes
 from airflow_provider_campaigns.delivery.plan.sources.parts import Part, RowsOf
-from airflow_provider_campaigns.delivery.plan.sources.rows import Row, row_of
+from airflow_provider_campaigns.delivery.plan.sources.rows import Row, checked_columns, row_of
 from airflow_provider_campaigns.delivery.plan.sources.values import json_value, no_json
 from airflow_provider_campaigns.exceptions import InputError
 
@@ -107,6 +107,8 @@ def _records(frame: Any, name: str) -> Part:
 def _dicts(frame: Any, name: str) -> Iterator[Any]:
     """Return the rows of a table as dicts: of pandas and polars a part of them at a time."""
     if hasattr(frame, "iloc"):
+        # Of two columns of one name, to_dict keeps the second.
+        checked_columns([str(column) for column in frame.columns], name)
         return _in_chunks(frame)
     if hasattr(frame, "iter_rows"):
         dicts: Iterator[Any] = iter(frame.iter_rows(named=True))

@@ -10,11 +10,12 @@ from typing import Any
 from airflow_provider_campaigns.delivery.plan.sources.files import ContactsFile
 from airflow_provider_campaigns.delivery.plan.sources.notes import BLANK_ROWS, Notes
 from airflow_provider_campaigns.delivery.plan.sources.parts import Part, RowsOf
-from airflow_provider_campaigns.delivery.plan.sources.rows import Row, row_of
+from airflow_provider_campaigns.delivery.plan.sources.rows import Row, row_of, shown_columns
 from airflow_provider_campaigns.exceptions import InputError
 
 # Characters of a file that is kept in memory as a whole.
 LARGEST_ARRAY = 256_000_000
+_ARRAY = " (an array's file ends in .json)"
 
 
 def open_json_lines(file: ContactsFile, plain: bool = False) -> Part:
@@ -27,7 +28,7 @@ def open_json_lines(file: ContactsFile, plain: bool = False) -> Part:
                 try:
                     value = json.loads(line)
                 except (ValueError, RecursionError):
-                    yield Row(number, {}, "not JSON")
+                    yield Row(number, {}, "not JSON" + (_ARRAY if line.lstrip().startswith("[") else ""))
                 else:
                     yield row_of(number, value, plain)
         return number
@@ -70,6 +71,10 @@ def _array(text: str, where: str) -> list[Any]:
     except (ValueError, RecursionError) as error:
         expected = "a JSON array of objects (a file with an object per line ends in .jsonl)"
         raise InputError(where, expected, f"no JSON ({error})") from None
+    if isinstance(values, dict):
+        # As pandas writes it unless it is given another form, or an API that wraps its lists.
+        expected = "a JSON array of objects (pandas: to_json(orient='records'))"
+        raise InputError(where, expected, f"one object with {shown_columns(values)}")
     if not isinstance(values, list):
         raise InputError(where, "a JSON array of objects", type(values).__name__)
     return values

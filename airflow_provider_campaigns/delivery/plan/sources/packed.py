@@ -14,6 +14,8 @@ from airflow_provider_campaigns.exceptions import InputError
 
 # What a zip archive has of its own beside the files.
 _OWN_FOLDERS = frozenset({"__MACOSX"})
+# What Windows has in a folder beside the files.
+_OWN_FILES = frozenset({"thumbs.db", "desktop.ini"})
 
 
 @contextmanager
@@ -79,7 +81,7 @@ def _only_file(archive: ZipFile, where: str) -> ZipInfo:
 
 def _is_hidden(name: str) -> bool:
     parts = PurePosixPath(name).parts
-    return any(part in _OWN_FOLDERS for part in parts) or parts[-1].startswith(".")
+    return any(part in _OWN_FOLDERS for part in parts) or parts[-1].startswith(".") or parts[-1].lower() in _OWN_FILES
 
 
 UNPACKERS: Mapping[str, Callable[[BinaryIO, str], AbstractContextManager[BinaryIO]]] = {

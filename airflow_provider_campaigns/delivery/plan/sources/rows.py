@@ -22,6 +22,9 @@ PLAIN = ""
 ROWS_TO_KNOW_COLUMNS = 100
 # Characters of a header that a message shows.
 LONGEST_HEADER_SHOWN = 80
+# Under a title, or a header in two lines.
+HEADER = " (no row fits them: the first row that is not blank has to be the header)"
+INDEX = " (pandas writes its index first unless it is given index=False)"
 
 
 class Row(NamedTuple):
@@ -77,7 +80,8 @@ class Source:
         for group in groups:
             if not set(group) & set(columns):
                 wanted = f"a column {' or '.join(map(repr, group))}"
-                raise InputError(self.name, wanted, f"columns {shown_columns(columns)}{did_you_mean(group, columns)}")
+                hint = did_you_mean(group, columns) or (HEADER if all(row.problem for row in first) else "")
+                raise InputError(self.name, wanted, f"columns {shown_columns(columns)}{hint}")
         return chain(first, rows)
 
 
@@ -120,7 +124,8 @@ def checked_columns(columns: Sequence[str], where: str) -> list[str]:
     if any(map(_is_address, columns)):
         raise InputError(where, "a header", f"columns {shown_columns(columns)}")
     if not all(column.strip() for column in columns):
-        raise InputError(where, "a name for each column", f"columns {shown_columns(columns)}")
+        got = f"columns {shown_columns(columns)}{INDEX if not columns[0].strip() else ''}"
+        raise InputError(where, "a name for each column", got)
     return list(columns)
 
 

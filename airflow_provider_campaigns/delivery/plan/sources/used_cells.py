@@ -7,6 +7,7 @@ import re
 # Elements may have a prefix. An address is that of a cell, or a number alone that of a row; both may be missing.
 _ROW = re.compile(rb"<(?:[\w.-]+:)?row[\s/>]")
 _CELL = re.compile(rb"<(?:[\w.-]+:)?c[\s/>]")
+_HIDDEN = re.compile(rb"""[^>]*\bhidden\s*=\s*["'](?:1|true)["']""")
 _ADDRESS = re.compile(rb"""\br\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
 
 
@@ -14,6 +15,8 @@ class UsedCells:
     """Counts the cells of a sheet."""
 
     def __init__(self) -> None:
+        self.hidden_rows = 0
+        """Rows that Excel does not show, as those that a filter leaves out."""
         self._rest = b""
         self._rows = self._row = self._column = self._cells = self._cells_in_row = self._most_in_row = 0
 
@@ -28,6 +31,7 @@ class UsedCells:
         self._add_cells(first)
         for row in others:
             self._cells_in_row = 0
+            self.hidden_rows += _HIDDEN.match(row) is not None
             self._add_cells(row)
         for letters, digits in set(_ADDRESS.findall(chunk)):
             self._row = max(self._row, int(digits[:9]))

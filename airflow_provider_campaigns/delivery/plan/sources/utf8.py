@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
+from airflow_provider_campaigns.delivery.plan.sources.mistaken import not_text
 from airflow_provider_campaigns.delivery.plan.sources.notes import NUL_CHARACTERS, Notes
 from airflow_provider_campaigns.exceptions import InputError
 
@@ -86,6 +87,8 @@ class Utf8(io.RawIOBase):
         """Find the encoding, and return the file's first bytes without a byte order mark."""
         while len(chunk) < _LONGEST_MARK and (more := self._raw.read(_LONGEST_MARK)):
             chunk += more
+        if other := not_text(chunk):
+            raise InputError(self._where, "a text file", other)
         mark = next(filter(chunk.startswith, _MARKS), b"")
         encoding = _MARKS.get(mark) or self._encoding or "utf-8"
         if encoding != "utf-8":

@@ -12,6 +12,8 @@ from zipfile import ZipFile
 import openpyxl
 import pandas as pd
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import xlsxwriter
 
 ROWS = [{"phone": "+447700900000", "name": "José"}, {"phone": "+447700900001", "name": "B"}]
@@ -42,6 +44,18 @@ def by_xlsxwriter(path: Path) -> None:
         other.write_row(0, 0, ["phone"])
         for index, row in enumerate([["phone", "name", ""], *map(list, map(dict.values, ROWS)), [" ", ""]], 2):
             sheet.write_row(index, 1, row)
+
+
+def two_sheets(path: Path) -> None:
+    """With numbers as text, the result of a formula, and a row that Excel hides."""
+    with xlsxwriter.Workbook(str(path)) as workbook:
+        sheet, other = workbook.add_worksheet("people"), workbook.add_worksheet("old")
+        sheet.write_row(0, 0, ["phone", "name"])
+        for index, row in enumerate(ROWS, 1):
+            sheet.write_string(index, 0, row["phone"])
+            sheet.write_formula(index, 1, f'="{row["name"]}"', None, row["name"])
+        sheet.set_row(2, options={"hidden": True})
+        other.write_row(0, 0, ["other", "columns", "here"])
 
 
 def by_iconv(path: Path) -> None:
@@ -80,14 +94,24 @@ WRITERS: dict[str, Callable[[Path], Any]] = {
     ),
     "array.json.gz": lambda path: FRAME.to_json(path, orient="records"),
     "contacts.csv.zip": lambda path: FRAME.to_csv(path, index=False),
+    "windows.zip": lambda path: zipped(
+        path, ("leads/people.csv", CSV.encode()), ("leads/Thumbs.db", b"x"), ("leads/desktop.ini", b"x")
+    ),
     "mac.zip": lambda path: zipped(
         path, ("a/people.CSV", CSV.encode()), ("__MACOSX/a/._people.CSV", b"x"), ("a/", b"")
     ),
     "lines.zip": lambda path: zipped(path, ("people.jsonl", LINES.encode()), (".DS_Store", b"x")),
     "openpyxl.xlsx": by_openpyxl,
     "xlsxwriter.xlsx": by_xlsxwriter,
+    "two_sheets.xlsx": two_sheets,
     "pandas.xlsx": lambda path: FRAME.to_excel(path, index=False),
     "polars.parquet": lambda path: pl.DataFrame(ROWS).write_parquet(path),
+    "dictionary.parquet": lambda path: pq.write_table(
+        pa.table({"phone": pa.array([row["phone"] for row in ROWS]).dictionary_encode(), "name": ["José", "B"]}), path
+    ),
+    "blank_lines.jsonl": lambda path: path.write_text("\ufeff" + LINES.replace("\n", "\n\n  \n")),
+    "windows.CSV": lambda path: FRAME.to_csv(path, sep=";", index=False, encoding="utf-8-sig", quoting=1),
+    "QUOTED.TXT": lambda path: FRAME.to_csv(path, sep="\t", index=False, quoting=1, lineterminator="\r\n"),
     "pandas.jsonl": lambda path: FRAME.to_json(path, orient="records", lines=True),
 }
 

@@ -159,7 +159,7 @@ def test_a_folder_keeps_no_copy_that_nothing_was_sent_from(tmp_path: Path, datab
     assert [path.name for path in (tmp_path / "contacts").iterdir()] == ["contacts-004.jsonl"]
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(database: Database) -> None:
+def test_a_folder_that_cannot_be_written_to_is_reported(database: Database) -> None:
     with pytest.raises(InputError, match="outcomes_path: expected a folder, path or URL, that can be written to"):
         CopyFolder(Path("/proc/nowhere")).make(database.query())
 

@@ -51,7 +51,11 @@ def test_csv_rows_with_too_many_or_too_few_values_are_invalid_and_the_others_are
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        pytest.param('"3"x,4', "not CSV: ',' expected after '\"'", id="text after a quote"),
+        pytest.param(
+            '"3"x,4',
+            "not CSV: ',' expected after '\"' (a quote within quotes is written twice)",
+            id="text after a quote",
+        ),
         pytest.param(
             f'3,"{"x" * (LONGEST_FIELD + 1)}"', f"not CSV: field larger than field limit ({LONGEST_FIELD})", id="long"
         ),

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import logging
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import polars as pl
 import pytest
 
+from airflow_provider_campaigns.delivery.plan.preflight import check
+from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import json_file, open_source, options, utf8
 from airflow_provider_campaigns.delivery.plan.sources.options import Options, parse_options
 from airflow_provider_campaigns.delivery.storage import locate
 from airflow_provider_campaigns.exceptions import InputError
 from tests.delivery.plan.sources.forms import CSV, ROWS, WRITERS, zipped
 from tests.delivery.plan.sources.reading import fields, file_with, problems
+from tests.delivery.world import AcmeSend, phones
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -118,13 +125,71 @@ def test_the_delimiter_is_what_gives_rows_as_long_as_the_header(
         ("c.csv", CSV.replace("é", "\x81\xe9").encode("latin1"), "the parameter encoding names another one"),
         ("c.jsonl", b"\xff\xfe{\x00\x00", "text in the encoding utf-16-le"),
         ("c.json", b'{"phone": 1}\n{"phone": 2}\n', r"a file with an object per line ends in \.jsonl"),
+        ("c.json", b'{"phone": {"0": "1"}}', r"a JSON array of objects \(pandas: to_json\(orient='records'\)\)"),
+        ("c.jsonl", b'[{"phone": 1},\n{"phone": 2}]\n', r"not JSON \(an array's file ends in \.json\)"),
+        ("c.csv", b'[{"phone": "1"}]', r"a header, got JSON \(its name ends in \.json, or \.jsonl"),
+        ("c.csv", b'{"phone": "1"}\n{"phone": "2"}\n', r"a header, got JSON"),
+        ("c.csv", gzip.compress(b"x", mtime=0), r"got a gzip file, whose name ends in \.gz"),
+        ("c.jsonl", gzip.compress(b"x", mtime=0), r"got a gzip file, whose name ends in \.gz"),
+        ("c.csv", b"PK\3\4\0\0", r"an Excel workbook, whose name ends in \.zip or \.xlsx"),
+        ("c.csv", b"PAR1\x15\0", r"a Parquet file, whose name ends in \.parquet"),
+        ("c.csv", b"\xd0\xcf\x11\xe0", r"an old Excel workbook, .*save it as \.xlsx or \.csv"),
+        ("c.csv", bz2.compress(b"x"), r"packed by bzip2: unpack it"),
+        ("c.csv.gz", gzip.compress(b"PK\3\4\0\0", mtime=0), r"a zip archive or an Excel workbook"),
+        ("c.csv", b"\n<!DOCTYPE html>\n<html></html>", "such as the message of a server: fetch the list again"),
+        ("c.csv", b'<?xml version="1.0"?><Error/>', "HTML or XML, such as the message of a server"),
+        ("c.xls", b"x", r"got .*c\.xls \(save it as \.xlsx or \.csv\)"),
+        ("c.feather", b"x", r"c\.feather \(write it as \.parquet\)"),
+        ("c.csv.zst", b"x", r"c\.csv\.zst \(unpack it, or pack it as \.gz\)"),
+        ("c.tar.gz", gzip.compress(b"x", mtime=0), r"c\.tar\.gz \(unpack it: a folder of files is read as a whole\)"),
+        ("c.csv", pd.DataFrame({"phone": ["1"]}).to_csv(), r"pandas writes its index first .* index=False"),
     ],
 )
-def test_a_file_that_is_refused_names_the_cure(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+def test_a_file_that_is_refused_names_the_cure(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
     path = file_with(tmp_path, name, content)
     with pytest.raises(InputError, match=message) as caught:
-        list(open_source(path).read())
+        list(open_source(path).rows_with([("phone",)]))
     assert "+447700900000" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("contacts", "message"),
+    [
+        ("~/leads.csv", "a path from / on, or a URL, got ~/leads.csv"),
+        ({"phone": {"0": "1"}}, r"a list of dicts, .* got dict .*to_dict\('records'\)"),
+        (pl.LazyFrame({"phone": ["1"]}), r"got LazyFrame \(call its collect\(\) first\)"),
+        (pd.DataFrame([["1", "2"]], columns=["phone", "phone"]), "each column once, got 'phone' more than once"),
+    ],
+)
+def test_what_is_refused_names_the_cure(contacts: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        list(open_source(contacts).read())
+
+
+@pytest.mark.parametrize("title", ["Leads of March,,\n\n", "# exported\n", "Customer\n"])
+def test_what_stands_above_a_header_is_refused(tmp_path: Path, title: str) -> None:
+    path = file_with(tmp_path, "contacts.csv", title + CSV)
+    with pytest.raises(InputError, match=r"no row fits them: the first row that is not blank has to be the header"):
+        open_source(path).rows_with([("phone",)])
+
+
+def test_blanks_around_a_path_are_those_of_a_template(tmp_path: Path) -> None:
+    assert fields(open_source(f"\n {file_with(tmp_path, 'contacts.csv', CSV)} \n")) == ROWS
+
+
+def test_what_a_reader_does_not_see_is_no_part_of_a_column_name(tmp_path: Path) -> None:
+    reading = Reading(AcmeSend(), None)
+    source = open_source(file_with(tmp_path, "contacts.csv", f"\u00a0Phone\u200b,name\n{phones(1)[0]},x\n"))
+
+    assert check(reading, source).nobody is None
+
+
+def test_rows_that_excel_hides_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    WRITERS["two_sheets.xlsx"](tmp_path / "c.xlsx")
+    with caplog.at_level(logging.INFO):
+        list(open_source(tmp_path / "c.xlsx").read())
+
+    assert "rows that Excel hides, as by a filter, are read, too, the first of 2 sheets" in caplog.text
 
 
 def test_zip_archives_that_are_refused(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_the_nameless_index_of_a_data_frame_is_no_column(tmp_path: Path) -> None
     assert fields(source) == [{"phone": "1"}]
 
 
-def test_a_date_that_python_does_not_have_is_told(tmp_path: Path) -> None:
+def test_a_date_that_python_does_not_have_is_reported(tmp_path: Path) -> None:
     path = parquet_with(tmp_path, {"phone": ["1"], "due": pa.array([10**7], pa.date32())})
     with pytest.raises(InputError, match=r"contacts .*expected a Parquet file that can be read, got date value out of"):
         list(open_source(path).read())

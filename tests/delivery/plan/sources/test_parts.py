@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from airflow_provider_campaigns.exceptions import InputError
 from tests.delivery.plan.sources.forms import CSV, LINES, ROWS, numbered, write_parts
 from tests.delivery.plan.sources.reading import file_with
 from tests.delivery.world import AcmeSend, phones
+
+MANY_ROWS = int(os.environ.get("MANY_ROWS", "40_000"))
 
 
 @pytest.mark.parametrize("url", [False, True])
@@ -129,21 +132,26 @@ def test_a_part_that_is_changed_between_tries_has_another_fingerprint(tmp_path: 
 # -- many
 
 
-def test_a_hundred_thousand_rows_in_packed_parts_in_flat_memory(tmp_path: Path) -> None:
-    """As ``benchmarks/memory.py`` measures for a million."""
-    parts, rows = 40, 2_500
+def test_many_packed_rows_in_one_file_and_in_forty_in_flat_memory(tmp_path: Path) -> None:
+    """``make integration`` reads a million."""
+    parts, rows = 40, MANY_ROWS // 40
 
-    def peak(files: int) -> int:
+    def peak(pattern: str, rows: int) -> int:
         tracemalloc.start()
         try:
-            source = open_source(f"{tmp_path}/part-*.csv.gz" if files > 1 else f"{tmp_path}/part-00.csv.gz")
-            assert check(Reading(AcmeSend()), source).rows == files * rows
-            assert sum(1 for _ in source.read()) == files * rows
+            source = open_source(f"{tmp_path}/{pattern}.csv.gz")
+            assert check(Reading(AcmeSend()), source).rows == rows
+            assert sum(1 for _ in source.read()) == rows
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
 
-    for part in range(parts):
-        lines = "".join(f"{phone},Jo\n" for phone in phones(rows, part * rows))
-        (tmp_path / f"part-{part:02}.csv.gz").write_bytes(gzip.compress(f"phone,name\n{lines}".encode(), 1))
-    assert peak(parts) < 1.5 * peak(1)
+    with gzip.open(tmp_path / "all.csv.gz", "wt", 1) as everybody:
+        everybody.write("phone,name\n")
+        for part in range(parts):
+            lines = "".join(f"{phone},Jo\n" for phone in phones(rows, part * rows))
+            everybody.write(lines)
+            (tmp_path / f"part-{part:02}.csv.gz").write_bytes(gzip.compress(f"phone,name\n{lines}".encode(), 1))
+    limit = 1.5 * peak("part-00", rows)
+    assert peak("part-*", MANY_ROWS) < limit
+    assert peak("all", MANY_ROWS) < limit

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from dag_runs import DagRun
 
+import airflow_provider_campaigns
 from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.doc_tables import DOCS
@@ -127,6 +129,10 @@ def run(airflow: AirflowProcess, sandbox: SandboxClient, data: Path, chat: str) 
 
 
 Run = Callable[[str], DagRun]
+
+
+def test_it_is_the_installed_package() -> None:
+    assert Path(airflow_provider_campaigns.__file__).is_relative_to(sys.prefix)
 
 
 def test_each_recipe_has_a_test() -> None:
