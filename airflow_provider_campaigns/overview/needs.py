@@ -51,7 +51,8 @@ def need_of(view: DeliveryView) -> Need | None:
             "unknown",
             f"Of {_contacts(unknown)} it is unknown whether they were reached: the vendor's answer never came",
             "Ask the vendor who was contacted. Then let the task run again: it does not send to them, unless "
-            "on_unknown='resend' is chosen for it; on_unknown='skip' accepts that nobody knows.",
+            "on_unknown='resend' is chosen for it; on_unknown='skip' accepts that nobody knows. "
+            "On the command line: unknown --ask, resend, skip.",
         )
     if view.state == "incomplete":
         many = f"{_contacts(unsent)} not sent to" if unsent else "not all contacts were sent to"
