@@ -314,6 +314,7 @@ def get_provider_info() -> dict[str, Any]:
             {"name": name, "class-name": f"airflow_provider_campaigns.decorators.{module}.{name}_task"}
             for name, module in _DECORATORS.items()
         ],
+        "cli": ["airflow_provider_campaigns.commands.definition.get_campaigns_commands"],
         "plugins": [
             {"name": "campaigns", "plugin-class": "airflow_provider_campaigns.plugins.campaigns.CampaignsPlugin"}
         ],

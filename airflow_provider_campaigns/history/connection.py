@@ -60,16 +60,21 @@ class History:
     hasher: Hasher
 
 
-def open_history(conn_id: str, again: Callable[[Callable[[], Any]], Any] | None = None) -> History:
+def open_history(
+    conn_id: str,
+    again: Callable[[Callable[[], Any]], Any] | None = None,
+    connection: Connection | None = None,
+) -> History:
     """
     Return the history database, with the tables of this release.
 
     :param conn_id: id of an Airflow connection to PostgreSQL, MySQL or SQLite.
     :param again: waits for the database, now and later, given what raises what SQLAlchemy does.
+    :param connection: the connection itself; default: it is looked up as a task does.
     :raises InputError: the connection cannot be used.
     :raises HistoryError: the database cannot be reached, or the tables not be made.
     """
-    settings = ConnectionSettings(conn_id, _connection(conn_id))
+    settings = ConnectionSettings(conn_id, connection or _connection(conn_id))
     hasher = settings.hasher
     engine = make_engine(settings.url)
     try:
@@ -89,14 +94,30 @@ def open_for_reading(conn_id: str, connection: Connection) -> Engine | None:
     :raises InputError: the connection cannot be used.
     :raises HistoryError: the database cannot be reached.
     """
+    return _readable(conn_id, connection)[0]
+
+
+def tables_version(conn_id: str, connection: Connection) -> str | None:
+    """
+    Return the version of the tables of the history database, None while it has none.
+
+    :param connection: the Airflow connection.
+    :raises InputError: the connection cannot be used.
+    :raises HistoryError: the database cannot be reached.
+    """
+    return _readable(conn_id, connection)[1]
+
+
+def _readable(conn_id: str, connection: Connection) -> tuple[Engine | None, str | None]:
     url = ConnectionSettings(conn_id, connection).url
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
-        return None
+        return None, None
     engine = _reading_engine(url)
     try:
-        return engine if schema.version(engine) else None
+        version = schema.version(engine)
     except SQLAlchemyError as error:
         raise HistoryError(conn_id, error) from None
+    return (engine if version else None), version
 
 
 def _connection(conn_id: str) -> Connection:

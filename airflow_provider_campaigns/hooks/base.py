@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from airflow_provider_campaigns.identity import AllowList, Kind, UnreadableError
 from airflow_provider_campaigns.protocol.dialect import Dialect
 from airflow_provider_campaigns.protocol.messages import Conversation, T
 from airflow_provider_campaigns.protocol.pace import Pace, paced
+from airflow_provider_campaigns.protocol.reading import Seen, read_only
 from airflow_provider_campaigns.protocol.retry import call
 
 if TYPE_CHECKING:
@@ -230,6 +232,18 @@ class CampaignHook(BaseHook):
             self.refuse_unchecked(f"{method.upper()} {path}")
         return self.run(call(self.dialect, method, path, json=json, params=params))
 
+    def look_up(self, campaign: str, key: str, since: datetime) -> str | None:
+        """
+        Ask what the vendor knows of a contact of whom it is not known whether it was contacted; nothing is changed.
+
+        :param campaign: as a receipt names it.
+        :param key: the contact's, as its outcome names it.
+        :param since: when the delivery began.
+        :return: a sentence; None: this vendor cannot be asked.
+        :raises VendorError: the call failed.
+        """
+        return None
+
     async def async_transport(self) -> AsyncTransport:
         """
         Return a transport for triggers: ``async with await hook.async_transport() as transport``.
@@ -261,16 +275,30 @@ class CampaignHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Check the connection with a read-only call (the Test button); no one is contacted, and no task signed out."""
         try:
-            # What no read-only call would need: a misspelt region or pattern.
-            _ = self.region, self.only_recipients
-            self.tokens.must_share = True
-            return True, self.run(self.check())
-        except CallRefusedError as error:
-            return False, f"{str(error).rstrip('.')}. Check {self._credentials()} and extras of the connection"
-        except VendorUnavailableError as error:
-            return False, f"{error}. Check host, port and proxy of the connection"
+            return True, self.examine()
         except CampaignError as error:
-            return False, str(error)
+            return False, self.advice(error)
+
+    def examine(self, note: Callable[[Seen], object] | None = None) -> str:
+        """
+        Prove the credentials, without a request that could change anything, and return what was proved.
+
+        :param note: is given each reply.
+        :raises InputError: a field of the connection is wrong.
+        :raises VendorError: they are not taken, or the vendor cannot be reached.
+        """
+        # What no read-only call would need: a misspelt region or pattern.
+        _ = self.region, self.only_recipients
+        self.tokens.must_share = True
+        return self.run(read_only(self.check(), note))
+
+    def advice(self, error: CampaignError) -> str:
+        """Return what a failed ``examine`` means for whoever entered the connection."""
+        if isinstance(error, CallRefusedError):
+            return f"{str(error).rstrip('.')}. Check {self._credentials()} and extras of the connection"
+        if isinstance(error, VendorUnavailableError):
+            return f"{error}. Check host, port and proxy of the connection"
+        return str(error)
 
     def _credentials(self) -> str:
         """Return what the form calls login and password, with their names in the connection."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Unpack
 
 from airflow_provider_campaigns.hooks.base import CampaignHook
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
 from airflow_provider_campaigns.protocol.messages import Conversation
+from airflow_provider_campaigns.protocol.reading import read_only
 from airflow_provider_campaigns.vendors.collect.changes import RequestChanges
 from airflow_provider_campaigns.vendors.collect.dialect import Collect
 
@@ -116,3 +117,15 @@ class CollectHook(CampaignHook):
     def find_requests(self, campaign_id: str, email: str, since: datetime) -> list[dict[str, Any]]:
         """Return the requests of a campaign that were sent to ``email`` at ``since`` or later."""
         return self.run(self.dialect.find_requests(campaign_id, email, since))
+
+    def look_up(self, campaign: str, key: str, since: datetime) -> str | None:
+        """Return which requests the campaign has to a contact; one that is given by its id cannot be searched for."""
+        if "@" not in key:
+            return None
+        # A clock may differ from Collect's by as much.
+        since -= timedelta(minutes=1)
+        found = self.run(read_only(self.dialect.find_requests(campaign, key, since)))
+        if not found:
+            return "no request found since then (among those that are neither cancelled nor archived)"
+        states = ", ".join(sorted(str(request.get("status")) for request in found))
+        return f"{len(found)} request{'' if len(found) == 1 else 's'} sent since then: {states}"

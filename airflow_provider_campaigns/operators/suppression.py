@@ -156,24 +156,10 @@ class UpdateSuppressionListOperator(TemplatedOperator):
         known_region(self.region)
 
     def _people(self, source: Source) -> Iterator[Person]:
+        from airflow_provider_campaigns.delivery.plan.sources.one_column import values_of
         from airflow_provider_campaigns.history.suppression import read_people
 
-        return read_people(self._values(source), self.kind, known_region(self.region), source.name)
-
-    def _values(self, source: Source) -> Iterator[Any]:
-        from airflow_provider_campaigns.delivery.plan.sources.rows import PLAIN
-
-        for row in source.read():
-            if row.problem:
-                raise InputError(source.name, "rows that can be read", f"row {row.number}: {row.problem}")
-            if PLAIN in row.fields:
-                yield row.fields[PLAIN]
-                continue
-            column = self.column or (next(iter(row.fields)) if len(row.fields) == 1 else None)
-            if column is None or column not in row.fields:
-                expected = f"a column {self.column!r}" if self.column else "one column, or the parameter column"
-                raise InputError(source.name, expected, f"row {row.number} with {len(row.fields)} columns")
-            yield row.fields[column]
+        return read_people(values_of(source, self.column), self.kind, known_region(self.region), source.name)
 
 
 def _open(contacts: Any) -> Source:

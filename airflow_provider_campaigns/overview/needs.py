@@ -51,7 +51,8 @@ def need_of(view: DeliveryView) -> Need | None:
             "unknown",
             f"Of {_contacts(unknown)} it is unknown whether they were reached: the vendor's answer never came",
             "Ask the vendor who was contacted, choose for this task to send to them again (on_unknown='resend') or to "
-            "accept that nobody knows (on_unknown='skip'), and clear it: without a choice they stay unknown.",
+            "accept that nobody knows (on_unknown='skip'), and clear it: without a choice they stay unknown. "
+            "On the command line: unknown --ask, resend, skip.",
         )
     if view.state == "incomplete":
         many = f"{_contacts(unsent)} not sent to" if unsent else "not all contacts were sent to"

@@ -83,10 +83,24 @@ def read_sample(view: DeliveryView, metadata: MetadataSource, status: str = "") 
     wanted = (line for line in lines if status in {"", line["status"]})
     return Sample(
         [Reason(*key, count) for key, count in reasons.most_common(MOST_REASONS)],
-        [_masked(line) for line in islice(wanted, MOST_SHOWN)],
+        [masked(line) for line in islice(wanted, MOST_SHOWN)],
         len(lines),
         sum(view.counts.values()) <= len(lines) < MOST_READ,
     )
+
+
+def read_outcomes(view: DeliveryView, metadata: MetadataSource, status: str, most: int) -> list[Outcome]:
+    """
+    Return the first outcomes with a status, in clear: they name people, and are for who asks the vendor.
+
+    :param most: how many, of those that are read.
+    :raises CampaignError: they could not be read.
+    """
+    try:
+        found = [line for line in islice(_lines(view, metadata), MOST_READ) if line["status"] == status]
+    except (ImportError, OSError, ValueError) as error:
+        raise CampaignError(shown(f"{type(error).__name__}: {error}")) from None
+    return sorted(found, key=lambda line: line["row"])[:most]
 
 
 def _lines(view: DeliveryView, metadata: MetadataSource) -> Iterator[Outcome]:
@@ -108,7 +122,8 @@ def _in_xcom(text: str | None) -> Iterator[Outcome]:
     return (cast("Outcome", line) for line in lines if is_outcome(line))
 
 
-def _masked(line: Outcome) -> MaskedOutcome:
+def masked(line: Outcome) -> MaskedOutcome:
+    """Return an outcome so that nobody is named by it."""
     known = [line["key"]] if line["key"] else []
     return MaskedOutcome(
         row=line["row"],

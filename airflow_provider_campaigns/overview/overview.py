@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
+from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.overview.delivery import DeliveryView, Moment, Page, Source, TaskId, Wanted
 from airflow_provider_campaigns.overview.metadata import Link, MetadataSource
 from airflow_provider_campaigns.overview.needs import Need, need_of, needs
-from airflow_provider_campaigns.overview.outcomes import Sample, read_sample
+from airflow_provider_campaigns.overview.outcomes import Sample, read_outcomes, read_sample
 from airflow_provider_campaigns.overview.waiting import WaitingTask, waiting
 from airflow_provider_campaigns.state.metadata import find_connection, reading_session
 
@@ -44,6 +45,10 @@ class Overview:
         """Return the latest delivery of a task instance, None when there is none."""
         return self._source.delivery(task)
 
+    def knows(self, task: TaskId) -> bool:
+        """Whether Airflow has a task instance, whatever it noted."""
+        return task in self._metadata.live([task])
+
     def by_time(self, task: TaskId) -> Sequence[Moment]:
         """Return what became of a delivery's contacts over time, empty when it is not known."""
         return self._source.by_time(task)
@@ -55,6 +60,14 @@ class Overview:
         :param status: which outcomes are shown; default all.
         """
         return read_sample(view, self._metadata, status)
+
+    def outcomes(self, view: DeliveryView, status: str, most: int) -> Sequence[Outcome]:
+        """
+        Return the first outcomes with a status, in clear: they name people, and are for who asks the vendor.
+
+        :raises CampaignError: they could not be read.
+        """
+        return read_outcomes(view, self._metadata, status, most)
 
     def needs(self, wanted: Wanted) -> Sequence[Need]:
         """Return the deliveries that need somebody, the latest first, and what to do."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from functools import cached_property
@@ -50,6 +50,20 @@ class VendorMessage(NamedTuple):
 
     code: str | int | None
     message: str
+
+
+class AccountFact(NamedTuple):
+    """
+    What a reply says of the account, or of something that the vendor's pages leave open.
+
+    :param name: what it is about.
+    :param value: what the reply says.
+    :param holds: whether that is what this package assumes; None: it is no assumption.
+    """
+
+    name: str
+    value: str
+    holds: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +115,14 @@ class Dialect(ABC):
         """
         raise TypeError(f"{self.vendor} has no tokens")
         yield
+
+    def facts(self, reply: Response) -> Sequence[AccountFact]:
+        """
+        Return what a reply to the call that proves the credentials says of the account; no secrets.
+
+        :param reply: of that call, or an earlier one of the same conversation.
+        """
+        return ()
 
     def verdict(self, response: Response) -> Verdict:
         """

@@ -6,6 +6,7 @@ Tasks of Airflow 3 may not, and nothing here is for them. What differs between r
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -16,6 +17,8 @@ import sqlalchemy as sa
 if TYPE_CHECKING:
     from airflow.models.connection import Connection
     from sqlalchemy.orm import Session
+
+CONN_ENV_PREFIX = "AIRFLOW_CONN_"
 
 # The columns that name a task instance, in every table that is about one.
 TASK_COLUMNS = ("dag_id", "run_id", "task_id", "map_index")
@@ -75,6 +78,28 @@ def find_connection(conn_id: str) -> Connection:
     from airflow.models.connection import Connection
 
     return Connection.get_connection_from_secrets(conn_id)
+
+
+def connection_types() -> dict[str, str]:
+    """
+    Return the type of each connection in the metadata database and in the environment, by id.
+
+    Those in other secrets backends cannot be listed; ``find_connection`` finds them.
+    """
+    from airflow.models.connection import Connection
+
+    table: Any = _table_of(Connection)
+    with reading_session() as session:
+        found = {
+            conn_id: conn_type or ""
+            for conn_id, conn_type in session.execute(sa.select(table.c.conn_id, table.c.conn_type))
+        }
+    # As Airflow finds them: the environment counts first.
+    for name in os.environ:
+        if name.startswith(CONN_ENV_PREFIX):
+            conn_id = name.removeprefix(CONN_ENV_PREFIX).lower()
+            found[conn_id] = find_connection(conn_id).conn_type or ""
+    return found
 
 
 def _state_model() -> Any:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,6 +97,20 @@ def with_override(ti: Any, clearing: Clearing, consumed: Collection[str]) -> tup
     return chosen, [*consumed, *override.consumed]
 
 
+def add_override(ti: Any, choices: Mapping[str, str], note: str) -> None:
+    """
+    Make choices for a task instance, in place of earlier ones for the same; entries for other tasks stay.
+
+    :param choices: parameters by name.
+    :param note: makes it a new entry: one that was applied before is ignored.
+    :raises InputError: the Variable holds something else than ``EXPECTED``, or there is no such choice.
+    """
+    entry = {**_entry(ti), **choices, "note": note}
+    _names(entry, ti)
+    others = [one for one in _entries() if _task_in(one) != _task_in(entry)]
+    variables.write(VARIABLE, json.dumps([*others, entry]), "choices for single task instances, applied once")
+
+
 def remove_override(ti: Any) -> bool:
     """
     Delete the Variable, if all it has is one entry for this task instance alone; return whether it was deleted.
@@ -111,13 +126,32 @@ def remove_override(ti: Any) -> bool:
 
 def instructions(ti: Any, choices: Mapping[str, str]) -> str:
     """Return how a person makes these choices for a task instance without editing the DAG."""
+    entry = _entry(ti)
+    return (
+        f"Without editing the DAG: set the Airflow Variable {VARIABLE} to {json.dumps([{**entry, **choices}])}, "
+        f"then clear the task; it is applied once (`{_command(entry, choices)}` sets it)"
+    )
+
+
+def _command(entry: Mapping[str, Any], choices: Mapping[str, str]) -> str:
+    """Return the command that makes choices for a task instance."""
+    words = ["python", "-m", "airflow_provider_campaigns", "skip" if "skip" in choices.values() else "resend"]
+    words += [entry[name] for name in _TASK]
+    words += ["--map-index", str(entry["map_index"])] if "map_index" in entry else []
+    words += ["--everybody"] if "on_cleared" in choices else []
+    return shlex.join(words)
+
+
+def _entry(ti: Any) -> dict[str, Any]:
+    """Return what names a task instance in an entry."""
     entry: dict[str, Any] = {name: getattr(ti, name) for name in _TASK}
     if (index := _index(ti)) is not None:
         entry["map_index"] = index
-    return (
-        f"Without editing the DAG: set the Airflow Variable {VARIABLE} to {json.dumps([{**entry, **choices}])}, then "
-        f"clear the task; it is applied once"
-    )
+    return entry
+
+
+def _task_in(entry: Mapping[str, Any]) -> list[Any]:
+    return [entry.get(name) for name in (*_TASK, "map_index")]
 
 
 def _entries() -> list[dict[str, Any]]:

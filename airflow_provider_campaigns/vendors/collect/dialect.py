@@ -23,7 +23,7 @@ from airflow_provider_campaigns.exceptions import (
     RequestRejectedError,
 )
 from airflow_provider_campaigns.parameters import parse_timestamp
-from airflow_provider_campaigns.protocol.dialect import Dialect, VendorMessage, json_object
+from airflow_provider_campaigns.protocol.dialect import AccountFact, Dialect, VendorMessage, json_object
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response
 from airflow_provider_campaigns.protocol.polling import PollResult
 from airflow_provider_campaigns.protocol.retry import exchange
@@ -203,6 +203,19 @@ class Collect(Dialect):
                 self.vendor, "the reply holds no team; check the connection's host", status=response.status
             )
         return f"Collect takes the API key (team {text(team.get('name')) or team['_id']})"
+
+    def facts(self, reply: Response) -> Sequence[AccountFact]:
+        """Return which team and plan the key belongs to (-get-team-information)."""
+        team = json_object(reply)
+        plan = mapping(team.get("plan"))
+        named = {
+            "team": team.get("name"),
+            "time zone": team.get("tz"),
+            "plan": plan.get("name"),
+            "plan ends": plan.get("end"),
+        }
+        basic = AccountFact("API key as password of HTTP Basic, without a user name", "taken", holds=True)
+        return [basic, *(AccountFact(name, said) for name, value in named.items() if (said := text(value)))]
 
     def _list(self, campaign_id: str, page: int, status: str | None, search: str | None) -> Conversation[list[Any]]:
         query: dict[str, str | int | None] = {

@@ -19,8 +19,8 @@ from airflow_provider_campaigns.exceptions import (
     RequestRejectedError,
     VendorUnavailableError,
 )
-from airflow_provider_campaigns.protocol.dialect import json_object
-from airflow_provider_campaigns.protocol.messages import Conversation, Request
+from airflow_provider_campaigns.protocol.dialect import AccountFact, json_object
+from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response
 from airflow_provider_campaigns.protocol.polling import PollResult
 from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.vendors.common.reply_values import mapping, text
@@ -59,6 +59,17 @@ class Exotel(ExotelContacts):
         """
         yield from self._page(self._path("campaigns"), {}, 0, 1)
         return f"Exotel takes the API key and token (account {self.account_sid})"
+
+    def facts(self, reply: Response) -> Sequence[AccountFact]:
+        """Return what a list looks like here; whether its HTTP status is 200 or 207 no page says."""
+        body = json_object(reply)
+        total = mapping(body.get("metadata")).get("total")
+        return [
+            AccountFact("account SID", self.account_sid),
+            AccountFact("API key and token of this region's host", "taken", holds=True),
+            AccountFact("a list of campaigns", f"HTTP {reply.status}, http_code {body.get('http_code')}"),
+            *([AccountFact("campaigns", str(total))] if isinstance(total, int) else ()),
+        ]
 
     def list_campaigns(
         self,

@@ -22,7 +22,14 @@ from airflow_provider_campaigns.exceptions import (
     RequestRejectedError,
     VendorUnavailableError,
 )
-from airflow_provider_campaigns.protocol.dialect import Dialect, RetryPolicy, VendorMessage, Verdict, json_object
+from airflow_provider_campaigns.protocol.dialect import (
+    AccountFact,
+    Dialect,
+    RetryPolicy,
+    VendorMessage,
+    Verdict,
+    json_object,
+)
 from airflow_provider_campaigns.protocol.messages import Conversation, Keep, Page, Request, Response
 from airflow_provider_campaigns.protocol.polling import PollResult
 from airflow_provider_campaigns.protocol.retry import exchange
@@ -202,6 +209,18 @@ class Ozonetel(Dialect):
             if "no record found" not in refusal.message.casefold():
                 raise
         return f"Ozonetel takes the API key and user name (auth_mode {self.auth_mode})"
+
+    def facts(self, reply: Response) -> Sequence[AccountFact]:
+        """Return the account's setting, and how it answers for a campaign that there is not, which no page says."""
+        listed = reply_object(reply).get("message")
+        others = f"{len(listed)} others are listed" if isinstance(listed, list) else "no others are listed"
+        return [
+            AccountFact(
+                "API Authentication", {"token": "TOKEN_AUTH", "basic": "BASIC_AUTH"}[self.auth_mode], holds=True
+            ),
+            AccountFact("campaignStatus is a GET with a JSON body", f"HTTP {reply.status}", holds=True),
+            AccountFact("campaignStatus of an unknown campaign", f"HTTP {reply.status}, {others}"),
+        ]
 
     def set_campaign_status(self, campaign_name: str, action: str, *, process: bool = True) -> Conversation[str]:
         """

@@ -24,7 +24,7 @@ from airflow_provider_campaigns.exceptions import (
     shown,
 )
 from airflow_provider_campaigns.parameters import parse_date_or_datetime
-from airflow_provider_campaigns.protocol.dialect import Dialect, VendorMessage, Verdict, json_object
+from airflow_provider_campaigns.protocol.dialect import AccountFact, Dialect, VendorMessage, Verdict, json_object
 from airflow_provider_campaigns.protocol.messages import Conversation, Keep, Recall, Request, Response
 from airflow_provider_campaigns.protocol.polling import PollResult
 from airflow_provider_campaigns.protocol.retry import exchange
@@ -216,6 +216,16 @@ class Xebo(Dialect):
             if not is_answer or refusal.code is None:
                 raise
         return "Xebo takes the API key"
+
+    def facts(self, reply: Response) -> Sequence[AccountFact]:
+        """Return in which form the login answered, or how Xebo refuses a survey that there is not."""
+        if self.api_key:
+            return [AccountFact("export of an unknown survey", f"HTTP {reply.status}")]
+        whole = json_object(reply)
+        body = mapping(whole.get("data")) or whole
+        forms = {"expires_at": "current form (expires_at)", "expires_in": "old form (expires_in)"}
+        form = next((form for name, form in forms.items() if body.get(name)), "no time at which the token ends")
+        return [AccountFact("the login's reply", form, holds="expires_at" in form)]
 
     def _responses(self, body: Mapping[str, Any], page: int, page_size: int) -> Conversation[list[Any]]:
         path = "/api/v1/export/responses/json"

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from airflow_provider_campaigns.exceptions import CallRefusedError, InputError
-from airflow_provider_campaigns.protocol.dialect import Dialect, VendorMessage, Verdict, json_object
+from airflow_provider_campaigns.protocol.dialect import AccountFact, Dialect, VendorMessage, Verdict, json_object
 from airflow_provider_campaigns.protocol.messages import Conversation, Request, Response
 from airflow_provider_campaigns.protocol.polling import PollResult
 from airflow_provider_campaigns.protocol.retry import exchange
@@ -146,6 +146,20 @@ class Xtremepush(Dialect):
         if reply.get("success") is not True:
             raise CallRefusedError(self.vendor, "the reply is not Xtremepush's; check the connection's host")
         return "Xtremepush takes the app token"
+
+    def facts(self, reply: Response) -> Sequence[AccountFact]:
+        """Return whether the HTTP status is the ``code`` of the body, as newer copies of the overview say."""
+        body = json_object(reply)
+        projects = {text(mapping(one).get("project_id")) for one in items(body.get("data"))} - {None}
+        return [
+            AccountFact("app token in the body", "taken", holds=True),
+            AccountFact(
+                "HTTP status is the code of the body",
+                f"HTTP {reply.status}, code {body.get('code')}",
+                holds=body.get("code") == reply.status,
+            ),
+            *(AccountFact("project", str(project)) for project in projects),
+        ]
 
     def _list(self, method: str, **filters: Sequence[Any]) -> Conversation[int]:
         """Yield a list page by page and return how many there are in it."""

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import os
+import socket
 from collections import Counter
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
@@ -76,6 +82,69 @@ def test_a_campaign_counts_its_numbers_when_it_is_created(
     assert counted == expected("exotel", accepted=2, requests=1)
 
 
-def test_airflows_own_metrics_take_them() -> None:
-    for tags in (None, {"vendor": "acme"}):
-        assert compat.Stats.incr("campaigns.accepted", 2, tags=tags) is None
+class StatsdClient:
+    """
+    What Airflow's logger needs of the package statsd, which is an extra of Airflow's.
+
+    :param port: of the server on this machine.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    def incr(self, stat: str, count: int = 1, rate: float = 1) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
+            sending.sendto(f"{stat}:{count}|c".encode(), ("127.0.0.1", self._port))
+
+
+@pytest.fixture
+def statsd() -> Iterator[socket.socket]:
+    """A statsd server's socket."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(10)
+        yield server
+
+
+def use_statsd(monkeypatch: pytest.MonkeyPatch, server: socket.socket, *, tags: bool) -> None:
+    """Let Airflow's metrics go to a server, as with ``[metrics] statsd_on``."""
+    places = ("airflow.sdk._shared.observability.metrics", "airflow._shared.observability.metrics", "airflow.metrics")
+    found = next(place for place in places if find_spec_of(place))
+    kind = import_module(f"{found}.statsd_logger").SafeStatsdLogger
+    # Releases differ in how many options there are for one thing.
+    options = {"influxdb_tags_enabled", "statsd_influxdb_enabled"} & set(inspect.signature(kind).parameters)
+    logger = kind(StatsdClient(server.getsockname()[1]), **dict.fromkeys(options, tags))
+    home = import_module(f"{found}.stats") if found != "airflow.metrics" else compat.Stats
+    if home is compat.Stats:
+        monkeypatch.setattr(home, "instance", logger)
+        monkeypatch.setattr(home, "_instance_pid", os.getpid(), raising=False)
+    else:
+        monkeypatch.setattr(home, "_backend", logger)
+
+
+def find_spec_of(place: str) -> bool:
+    try:
+        return find_spec(f"{place}.statsd_logger") is not None
+    except ImportError:
+        return False
+
+
+@pytest.mark.parametrize("tags", [True, False])
+def test_airflows_statsd_logger_sends_them(
+    world: World,
+    acme: MakeAcme,
+    make_context: MakeContext,
+    statsd: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    tags: bool,
+) -> None:
+    use_statsd(monkeypatch, statsd, tags=tags)
+    acme(contacts=[*PEOPLE, PEOPLE[0], {"phone": "", "name": "Jo"}]).execute(make_context())
+
+    expected = [
+        f"campaigns.{name}{end}:{number}|c"
+        for name, number in {"accepted": 5, "duplicate": 1, "invalid": 1, "requests": 2}.items()
+        for end in (",vendor=acme" if tags else "", ".acme")
+    ]
+    assert [statsd.recv(1_000).decode() for _ in expected] == expected
