@@ -32,8 +32,8 @@ _SHARED_FIELDS: dict[str, Any] = {
     },
     "requests_per_minute": {
         "label": "Requests per minute",
-        "description": "A limit for every call, in place of the vendor's own. Tasks that run at the same time do not "
-        "share it: divide the account's limit.",
+        "description": "A limit for every call, in place of the vendor's own. Tasks that run at the same time share it "
+        "only with a history database: without one, divide the account's limit.",
         "schema": {"type": _NUMBER},
     },
     "only_recipients": {
