@@ -72,12 +72,16 @@ def _asker(view: DeliveryView, args: Namespace) -> Ask:
     if not conn_id:
         return lambda _: "not asked: --conn-id names the connection, which no history knows"
     hook = open_hook(conn_id, view.vendor)
+    failed: list[str] = []
 
     def ask(line: Outcome) -> str:
-        try:
-            said = hook.look_up(view.campaign, line["key"] or "", view.began)
-        except (VendorError, InputError) as error:
-            return f"not known: {written(str(error))}"
-        return written(said) if said else "cannot be asked for one contact"
+        if not failed:
+            try:
+                said = hook.look_up(view.campaign, line["key"] or "", view.began)
+                return written(said) if said else "cannot be asked for one contact"
+            except (VendorError, InputError) as error:
+                # The others would meet the same, each after some repeats.
+                failed.append(f"not known: {written(str(error))}")
+        return failed[0]
 
     return ask
