@@ -53,7 +53,7 @@ def _examined(conn_id: str, conn_type: str | None) -> Iterator[dict[str, Any]]:
 
 
 def _rows(conn_id: str, conn_type: str, found: list[Finding]) -> Iterator[dict[str, Any]]:
-    return ({"connection": written(conn_id), "type": conn_type, **asdict(one)} for one in found)
+    return ({"connection": conn_id, "type": conn_type, **asdict(one)} for one in found)
 
 
 def _rows_of_history() -> Iterator[dict[str, Any]]:

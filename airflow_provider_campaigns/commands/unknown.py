@@ -60,7 +60,7 @@ def _contacts(overview: Overview, view: DeliveryView, args: Namespace, limit: in
 
 def _row(view: DeliveryView, args: Namespace, *, reason: str, **of: Any) -> dict[str, Any]:
     """Return a line; ``of`` says more of one contact."""
-    about = {**named(view.task), "vendor": written(view.vendor), "campaign": written(view.campaign, 60)}
+    about = {**named(view.task), "vendor": view.vendor, "campaign": view.campaign}
     contact = {"row": of.get("row"), "contact": of.get("contact", ""), "reason": reason}
     said = {"vendor_says": of.get("said", "")} if args.ask else {}
     return {**about, "began": view.began, **contact, **said}
