@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Any, Literal
@@ -173,6 +173,17 @@ def parse_object(name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise InputError(name, "an object", "text" if isinstance(value, str) else type(value).__name__)
     return dict(value)
+
+
+def refuse_overrides(taken: Collection[str], value: Any) -> None:
+    """
+    Refuse ``overrides`` of what other parameters set.
+
+    :param taken: what these are.
+    :raises InputError: there is one, or it is no object.
+    """
+    if refused := sorted(parse_object("overrides", value).keys() & taken):
+        raise InputError("overrides", "fields that no other parameter sets", ", ".join(refused))
 
 
 def parse_timestamp(text: str) -> datetime:

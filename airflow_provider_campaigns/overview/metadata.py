@@ -246,12 +246,11 @@ class MetadataSource:
         if wanted.until:
             yield ti.c.start_date < wanted.until
         if wanted.vendor:
-            yield text.like(f'{_ANY}"vendor": "{_in_json(wanted.vendor)}"{_ANY}', escape="/")
+            yield _has(text, '"vendor": "', wanted.vendor, '"')
         if wanted.search:
             part = f"{_ANY}{escaped(wanted.search)}{_ANY}"
             names = [noted.c[name].ilike(part, escape="/") for name in ("dag_id", "run_id", "task_id")]
-            campaign = f'{_ANY}"campaign": "{_ANY}{_in_json(wanted.search)}{_ANY}'
-            yield sa.or_(*names, text.ilike(campaign, escape="/"))
+            yield sa.or_(*names, _has(text, f'"campaign": "{_ANY}', wanted.search))
 
     def _views(self, found: Any, first: int, most: int) -> list[DeliveryView]:
         order = [found.c.began.desc(), *(found.c[name].desc() for name in TASK_COLUMNS)]
@@ -295,9 +294,15 @@ def escaped(text: str) -> str:
     return text
 
 
-def _in_json(text: str) -> str:
-    """Return a text for a pattern, as it is written in JSON."""
-    return escaped(json.dumps(text)[1:-1])
+def _has(text: Any, before: str, value: str, after: str = "") -> Any:
+    """
+    Return the condition that a note has a value, as it is written in JSON: in ASCII, but by PostgreSQL's JSONB.
+
+    :param before: part of a pattern.
+    """
+    written = {json.dumps(value, ensure_ascii=in_ascii)[1:-1] for in_ascii in (True, False)}
+    patterns = (f"{_ANY}{before}{escaped(one)}{after}{_ANY}" for one in sorted(written))
+    return sa.or_(*(text.ilike(pattern, escape="/") for pattern in patterns))
 
 
 def _view(row: Any) -> DeliveryView:

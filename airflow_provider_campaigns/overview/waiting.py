@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from airflow_provider_campaigns.exceptions import shown
 from airflow_provider_campaigns.overview.delivery import TaskId
 from airflow_provider_campaigns.overview.metadata import MetadataSource
 from airflow_provider_campaigns.overview.notes import in_utc, name_of, parse_note, time_of
@@ -48,18 +49,21 @@ def waiting(metadata: MetadataSource, dag_ids: Collection[str] | None) -> Sequen
 
 def _waiting(row: Any) -> WaitingTask:
     note = parse_note(row["note"])
-    facts = note.get("facts")
-    shown = {
-        str(name)[:LONGEST_FACT]: str(value)[:LONGEST_FACT]
-        for name, value in (facts if isinstance(facts, dict) else {}).items()
-        if isinstance(value, (str, int, float))
-    }
     return WaitingTask(
         task=TaskId(*(row[name] for name in TASK_COLUMNS)),
         task_state=row["state"],
         vendor=name_of(note, "waits_for"),
-        status=name_of(note, "status"),
-        facts=dict(list(shown.items())[:MOST_FACTS]),
+        status=shown(name_of(note, "status"), LONGEST_FACT),
+        facts=_facts(note.get("facts")),
         since=in_utc(row["start_date"]) if row["start_date"] else None,
         updated=time_of(note, "updated"),
     )
+
+
+def _facts(facts: object) -> dict[str, str]:
+    """Return what the vendor named, counts first."""
+    if not isinstance(facts, dict):
+        return {}
+    known = [(name, value) for name, value in facts.items() if isinstance(value, (int, float, str)) and value != ""]
+    known.sort(key=lambda fact: isinstance(fact[1], str))
+    return {shown(name, LONGEST_FACT): shown(str(value), LONGEST_FACT) for name, value in known[:MOST_FACTS]}

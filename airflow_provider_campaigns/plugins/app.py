@@ -27,6 +27,7 @@ from airflow_provider_campaigns.delivery.record.outcome import STATUSES
 from airflow_provider_campaigns.exceptions import CampaignError
 from airflow_provider_campaigns.get_provider_info import get_provider_info
 from airflow_provider_campaigns.overview.delivery import STATES, State, TaskId, Wanted
+from airflow_provider_campaigns.overview.needs import MOST_NEEDS
 from airflow_provider_campaigns.overview.overview import open_overview
 from airflow_provider_campaigns.plugins.rendering import render
 
@@ -113,6 +114,7 @@ def deliveries(request: Request, wanted: Filters, page: Number = 1) -> Response:
         size=PAGE_SIZE,
         wanted=wanted,
         needs=many,
+        needs_are_cut=many == MOST_NEEDS,
         states=STATES,
         vendors=VENDORS,
         dags=sorted(wanted.dag_ids or ())[:MOST_NAMES],

@@ -42,6 +42,7 @@ class Fault:
 FAULTS = (
     Fault("429 too many requests", forwarded=False, status=429, headers={"Retry-After": "0"}, refused=True),
     Fault("425 too early", forwarded=False, status=425, headers={"Retry-After": "0"}, refused=True),
+    Fault("422 refused for what it holds", forwarded=False, status=422),
     Fault("reset before the vendor got it", forwarded=False),
     Fault("reset after the vendor got it", forwarded=True),
     Fault("500 after the vendor got it", forwarded=True, status=500),

@@ -129,6 +129,24 @@ def test_a_task_that_is_killed_keeps_or_gives_back(
     assert noted(history)[0]["state"] == "complete"
 
 
+def test_whom_an_earlier_try_reserved_and_a_later_one_does_not_ring_is_free(
+    history: History, make_context: MakeContext, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state: dict[str, str] = {}
+    operator = create(**DAILY)
+    monkeypatch.setattr(operator.hook, "find_campaigns", killed)
+    with monkeypatch.context() as patch:
+        # As if it was killed at once.
+        patch.setattr(reservation.Reservation, "__exit__", lambda *_: None)
+        with pytest.raises(KeyboardInterrupt):
+            operator.execute(make_context(state=state))
+    assert statuses(history) == {"intended": 2}
+
+    create(numbers=MORE[2:], **DAILY).execute(make_context(2, 1, state=state))
+    assert statuses(history) == {"unsent": 2, "accepted": 1}
+    assert create(**DAILY).execute(make_context(run_id="other"))["capped"] == 0
+
+
 def test_what_a_later_process_may_ring_is_not_given_back(
     sandbox: SandboxClient, history: History, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:

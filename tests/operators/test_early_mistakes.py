@@ -154,6 +154,7 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     (EXOTEL, {"name": "Hi"}, "name: expected more than 3 characters, got Hi"),
     (EXOTEL, {"on_cleared": "again"}, "on_cleared: expected resume or resend, got 'again'"),
     (EXOTEL, {"max_age": "1 day"}, "max_age: expected a timedelta above zero, got '1 day'"),
+    (EXOTEL, {"overrides": {"from": []}}, "overrides: expected fields that no other parameter sets, got from"),
     (EXOTEL, {"throttle": 0}, "throttle: expected a whole number from 1, got 0"),
     (
         EXOTEL,

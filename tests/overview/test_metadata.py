@@ -16,6 +16,14 @@ from tests.overview.metadata import NOW, Noted, progress, put, receipt
 PREFIX = f"overview_{uuid4().hex[:8]}"
 MINE, OTHER = f"{PREFIX}_mine", f"{PREFIX}_other"
 
+# What a vendor says may name somebody, and be of any form.
+WAITS = {
+    "waits_for": "exotel",
+    "status": "InProgress",
+    "facts": {"name": "for +447700900001", "completed": 3, "list": [1], "empty": ""},
+    "updated": NOW.isoformat(),
+}
+
 NOTED = [
     Noted(MINE, "new", xcoms={"receipt": receipt("xebo", "spring", accepted=90, invalid=10)}, minutes_ago=10),
     Noted(MINE, "unknown", xcoms={"receipt": receipt("collect", "50% off", accepted=9, unknown=1)}, minutes_ago=20),
@@ -36,7 +44,7 @@ NOTED = [
     Noted(MINE, "mapped", map_index=2, xcoms={"receipt": receipt(accepted=1)}, minutes_ago=70),
     # Airflow 3.3 keeps both.
     Noted(MINE, "both", xcoms={"receipt": receipt(accepted=3)}, progress=progress(accepted=2), minutes_ago=80),
-    Noted(MINE, "sensor", state="deferred", progress={"waits_for": "exotel", "status": "InProgress"}, minutes=None),
+    Noted(MINE, "sensor", state="deferred", minutes=None, progress=WAITS),
     Noted(MINE, "odd", xcoms={"receipt": "no receipt"}, minutes_ago=90),
     Noted(MINE, "none", xcoms={"return_value": receipt(accepted=1)}),
     Noted(OTHER, "new", xcoms={"receipt": receipt(accepted=1)}, minutes_ago=15),
@@ -150,5 +158,6 @@ def test_those_that_need_somebody(overview: Overview) -> None:
 def test_those_that_wait(overview: Overview) -> None:
     (task,) = overview.waiting({MINE})
 
-    assert (task.task.run_id, task.vendor, task.status) == ("sensor", "exotel", "InProgress")
+    assert (task.task.run_id, task.vendor, task.status, task.updated) == ("sensor", "exotel", "InProgress", NOW)
+    assert list(task.facts.items()) == [("completed", "3"), ("name", "for +44***01")]
     assert overview.waiting({OTHER}) == []

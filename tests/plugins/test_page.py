@@ -25,6 +25,7 @@ from starlette.routing import Mount
 
 from airflow_provider_campaigns.overview.delivery import TaskId
 from airflow_provider_campaigns.plugins import app as page_app
+from airflow_provider_campaigns.plugins.campaigns import LazyApp
 from airflow_provider_campaigns.plugins.rendering import segments, task_address
 from tests.overview.metadata import Noted, progress, put, receipt
 
@@ -360,6 +361,15 @@ def test_it_works_below_a_path_and_runs_nothing_but_its_own(manager: Manager) ->
     assert not re.search(r"<script(?! src=)|\son\w+=", reply.text)
     assert "default-src 'none'; script-src 'self'" in reply.headers["Content-Security-Policy"]
     assert reply.headers["Cache-Control"] == "no-store"
+
+
+def test_airflow_mounts_what_is_made_with_the_first_request() -> None:
+    root = FastAPI()
+    root.mount("/campaigns", LazyApp())
+    client = TestClient(root)
+
+    assert client.get("/campaigns/static/campaigns.css").headers["content-type"].startswith("text/css")
+    assert client.get("/campaigns/").status_code == 401
 
 
 @pytest.mark.parametrize(

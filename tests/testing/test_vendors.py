@@ -33,7 +33,6 @@ class SandboxContract(VendorContract):
     def __init_subclass__(cls) -> None:
         cls.hook_class = hook_class(cls.kind.vendor)
         cls.contacts = [{cls.kind.column: person} for person in cls.kind.people(6)]
-        cls.batch_size = min(2, cls.kind.batch_size)
 
     @pytest.fixture
     def vendor(self, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> SandboxClient:
@@ -45,8 +44,7 @@ class SandboxContract(VendorContract):
 
     def connection(self, url: str) -> Mapping[str, Any]:
         vendor = self.kind.vendor
-        login = {"login_url": url} if vendor == "xebo" else {}
-        extra = {"requests_per_minute": 60_000, "timeout": 10, **login}
+        extra = {"login_url": url} if vendor == "xebo" else {}
         return {"conn_type": vendor, "host": url, **CREDENTIALS[vendor], "extra": extra}
 
     def is_send(self, method: str, path: str) -> bool:

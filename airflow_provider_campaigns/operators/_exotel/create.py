@@ -266,6 +266,7 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
         return {
             **TIMING,
             "name": checks.check_name,
+            "overrides": checks.check_overrides,
             "region": partial(check_country, "region"),
             "send_at": partial(checks.check_time, "send_at"),
             "end_at": partial(checks.check_time, "end_at"),

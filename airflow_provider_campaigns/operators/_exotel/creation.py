@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_campaigns.delivery.plan.sources.options import parse_options
 from airflow_provider_campaigns.delivery.record.receipt import make_receipt
-from airflow_provider_campaigns.exceptions import RESEND_ALL, InputError
+from airflow_provider_campaigns.exceptions import RESEND_ALL
 from airflow_provider_campaigns.operators._exotel.lists import ContactLists
 from airflow_provider_campaigns.operators._exotel.recipients import CampaignRecipients, recipients
 from airflow_provider_campaigns.operators._exotel.reservation import Reservation
@@ -36,7 +36,7 @@ from airflow_provider_campaigns.state.overrides import instructions, with_overri
 from airflow_provider_campaigns.state.patience import Patience, PatientStore
 from airflow_provider_campaigns.templating.hidden_field import unwrap
 from airflow_provider_campaigns.vendors.exotel.campaign import MOST_NUMBERS, CreateCampaign
-from airflow_provider_campaigns.vendors.exotel.checks import check_name
+from airflow_provider_campaigns.vendors.exotel.checks import check_name, check_overrides
 from airflow_provider_campaigns.vendors.exotel.status import created_at
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.operators._exotel.create import CreateExotelCampaignOperator
     from airflow_provider_campaigns.protocol.store import Store
 
-# What ``overrides`` must not change: the recipients are checked, and by its name a campaign is found again.
-FIXED = frozenset({"from", "lists", "name"})
 # What is created: start of the keys of its record.
 NOUN = "campaign"
 
@@ -213,8 +211,7 @@ class CampaignCreation:
     def _campaign(self, name: str, lists: Sequence[str], overrides: Mapping[str, Any]) -> CreateCampaign:
         operator = self.operator
         check_name(operator.name)
-        if taken := FIXED & overrides.keys():
-            raise InputError("overrides", "fields that have no parameter of their own", ", ".join(sorted(taken)))
+        check_overrides(overrides)
         return CreateCampaign(
             name=name,
             caller_id=operator.caller_id,

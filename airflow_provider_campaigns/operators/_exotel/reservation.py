@@ -83,6 +83,7 @@ class Reservation:
         :param repeat: as often as they are given.
         :raises InputError: a parameter is wrong, or they are on lists at Exotel and there is a cap.
         :raises HistoryError: the database cannot be used.
+        :raises LedgerError: a later process of the task has begun.
         """
         history = self._open(record, send_at)
         if history is None:
@@ -91,6 +92,8 @@ class Reservation:
         if whom.lists:
             self._check_lists()
             return whom
+        # Nobody was rung yet: what an earlier try reserved, perhaps of other people, is void.
+        history.settle_intended("unsent", check=record.check_latest)
         held_back: dict[int, HeldBack] = {}
         people = whom.people(repeat=repeat)
         while part := [(row, _contact(person)) for row, person in islice(people, MOST_AT_A_TIME)]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from airflow_provider_campaigns.exceptions import InputError
-from airflow_provider_campaigns.parameters import check_id, parse_object
+from airflow_provider_campaigns.parameters import check_id, parse_object, refuse_overrides
 
 # What the other parameters set.
 NO_OVERRIDES = frozenset(
@@ -58,12 +59,4 @@ def check_object_or_list(name: str, value: object) -> None:
         raise InputError(name, "an object or a list", type(value).__name__)
 
 
-def check_overrides(value: object) -> None:
-    """
-    Refuse overrides of what other parameters set.
-
-    :raises InputError: there is one, or it is no object.
-    """
-    taken = sorted(NO_OVERRIDES & parse_object("overrides", value).keys())
-    if taken:
-        raise InputError("overrides", "fields that no other parameter sets", ", ".join(taken))
+check_overrides = partial(refuse_overrides, NO_OVERRIDES)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from airflow_provider_campaigns.exceptions import InputError
-from airflow_provider_campaigns.parameters import parse_datetime
+from airflow_provider_campaigns.parameters import parse_datetime, refuse_overrides
 
 # "Campaign name should be more than 3 characters" (developer.exotel.com/api/campaigns).
 NAME_LONGER_THAN = 3
+# The recipients are checked, and by its name a campaign is found again.
+NO_OVERRIDES = frozenset({"from", "lists", "name"})
 ACTIONS = ("pause", "resume", "complete", "archive")
 
 
@@ -40,3 +43,6 @@ def check_action(value: object) -> None:
     """
     if value not in ACTIONS:
         raise InputError("action", ", ".join(ACTIONS), value)
+
+
+check_overrides = partial(refuse_overrides, NO_OVERRIDES)

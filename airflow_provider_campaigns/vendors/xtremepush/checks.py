@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_provider_campaigns.exceptions import InputError
-from airflow_provider_campaigns.parameters import check_id, parse_datetime, parse_object
+from functools import partial
+
+from airflow_provider_campaigns.parameters import check_id, parse_datetime, parse_object, refuse_overrides
 
 # What the other parameters set; also the credentials.
 NO_OVERRIDES = frozenset({"apptoken", "id", "target", "target_with_params", "target_by", "params", "time"})
@@ -46,12 +47,4 @@ def check_send_at(value: object) -> None:
         parse_datetime("send_at", value)
 
 
-def check_overrides(value: object) -> None:
-    """
-    Refuse overrides of what other parameters set.
-
-    :raises InputError: there is one, or it is no object.
-    """
-    taken = sorted(NO_OVERRIDES & parse_object("overrides", value).keys())
-    if taken:
-        raise InputError("overrides", "fields that no other parameter sets", ", ".join(taken))
+check_overrides = partial(refuse_overrides, NO_OVERRIDES)

@@ -79,6 +79,7 @@ def test_how_far_it_came_is_shown_in_the_ui(acme: MakeAcme, make_context: MakeCo
 
     note = context["task_state_store"].get("progress")
     assert (note["contacts"], note["done"], note["accepted"], note["invalid"]) == (6, 6, 5, 1)
+    assert (note["vendor"], note["campaign"]) == ("acme", "spring")
 
 
 def test_without_a_place_for_it_the_delivery_continues(
