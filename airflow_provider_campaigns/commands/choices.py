@@ -6,9 +6,10 @@ import sys
 from argparse import Namespace
 from datetime import UTC, datetime
 
-from airflow_provider_campaigns.commands.output import FAILED, Table, command, confirm, emit, written
+from airflow_provider_campaigns.commands.output import FAILED, Table, command, confirm, emit
 from airflow_provider_campaigns.commands.tasks import named, task_of
 from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.masking import one_line
 from airflow_provider_campaigns.overview.delivery import DeliveryView, TaskId
 from airflow_provider_campaigns.overview.overview import open_overview
 from airflow_provider_campaigns.state.overrides import VARIABLE, add_override
@@ -53,11 +54,11 @@ def _choose(args: Namespace, choices: dict[str, str], what: str) -> int | None:
 
 
 def _described(task: TaskId, view: DeliveryView | None) -> str:
-    where = " ".join(str(value) for value in named(task).values() if value is not None)
+    where = one_line(" ".join(str(value) for value in named(task).values() if value is not None))
     if view is None:
         return f"{where}: no delivery is known"
     counts = ", ".join(f"{number:,} {status}" for status, number in view.counts.items() if number)
-    return f"{where}: {written(view.campaign)} at {view.vendor}, {view.state}; {counts or 'no counts'}"
+    return f"{where}: {one_line(view.campaign)} at {view.vendor}, {view.state}; {counts or 'no counts'}"
 
 
 def _number(view: DeliveryView | None, status: str | None) -> str:

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_campaigns.commands.output import Table, command, emit, written
+from airflow_provider_campaigns.commands.output import Table, command, emit
 from airflow_provider_campaigns.commands.tasks import delivery_of, limit_of, named, wanted_of
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES
 from airflow_provider_campaigns.exceptions import InputError
@@ -72,8 +72,8 @@ def _row(view: DeliveryView) -> dict[str, Any]:
     return {
         "began": view.began,
         **named(view.task),
-        "vendor": written(view.vendor),
-        "campaign": written(view.campaign, 60),
+        "vendor": view.vendor,
+        "campaign": view.campaign,
         "state": view.state,
         "contacts": view.contacts,
         "counts": counts,
@@ -83,10 +83,10 @@ def _row(view: DeliveryView) -> dict[str, Any]:
 def _about(view: DeliveryView) -> dict[str, Any]:
     return {
         **named(view.task),
-        "vendor": written(view.vendor),
-        "campaign": written(view.campaign),
-        "account": written(view.account),
-        "channel": written(view.channel),
+        "vendor": view.vendor,
+        "campaign": view.campaign,
+        "account": view.account,
+        "channel": view.channel,
         "state": view.state,
         "task_state": view.task_state,
         "began": view.began,
@@ -95,7 +95,7 @@ def _about(view: DeliveryView) -> dict[str, Any]:
         "requests": view.requests,
         "per_second": view.per_second,
         "minutes_left": view.minutes_left,
-        "outcomes_path": written(view.outcomes_path),
+        "outcomes_path": view.outcomes_path,
     }
 
 

@@ -39,16 +39,21 @@ def _chosen(args: Namespace) -> list[str]:
 
 
 def _examined(conn_id: str, conn_type: str | None) -> Iterator[dict[str, Any]]:
+    from airflow.providers.common.compat.sdk import AirflowException
+
     hook = open_hook(conn_id, conn_type)
     try:
         return _rows(conn_id, hook.conn_type, examine(hook))
+    except AirflowException as error:
+        # A password that cannot be decrypted, say.
+        return _rows(conn_id, hook.conn_type, [Finding("fields", "failed", written(str(error), 500))])
     finally:
         if "transport" in hook.__dict__:
             hook.transport.close()
 
 
 def _rows(conn_id: str, conn_type: str, found: list[Finding]) -> Iterator[dict[str, Any]]:
-    return ({"connection": written(conn_id), "type": conn_type, **asdict(one)} for one in found)
+    return ({"connection": conn_id, "type": conn_type, **asdict(one)} for one in found)
 
 
 def _rows_of_history() -> Iterator[dict[str, Any]]:

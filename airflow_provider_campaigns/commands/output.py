@@ -124,7 +124,7 @@ def _cell(value: Any) -> str:
 
 
 def written(text: str | None, longest: int = 200) -> str:
-    """Return a stranger's text as it may be shown."""
+    """Return a stranger's text as it may be shown, with addresses masked; names and ids are shown as they are."""
     return shown(text or "", longest)
 
 

@@ -6,7 +6,6 @@ import re
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
 
-from airflow_provider_campaigns.commands.output import written
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.overview.delivery import MOST_AT_A_TIME, DeliveryView, TaskId, Wanted
 from airflow_provider_campaigns.overview.notes import in_utc
@@ -80,10 +79,10 @@ def limit_of(args: Namespace) -> int:
 
 
 def named(task: TaskId) -> dict[str, str | int | None]:
-    """Return the columns that name a task instance."""
+    """Return the columns that name a task instance, as they have to be given to other commands."""
     return {
-        "dag": written(task.dag_id),
-        "run": written(task.run_id),
-        "task": written(task.task_id),
+        "dag": task.dag_id,
+        "run": task.run_id,
+        "task": task.task_id,
         "map_index": task.map_index if task.map_index >= 0 else None,
     }

@@ -60,7 +60,7 @@ def _contacts(overview: Overview, view: DeliveryView, args: Namespace, limit: in
 
 def _row(view: DeliveryView, args: Namespace, *, reason: str, **of: Any) -> dict[str, Any]:
     """Return a line; ``of`` says more of one contact."""
-    about = {**named(view.task), "vendor": written(view.vendor), "campaign": written(view.campaign, 60)}
+    about = {**named(view.task), "vendor": view.vendor, "campaign": view.campaign}
     contact = {"row": of.get("row"), "contact": of.get("contact", ""), "reason": reason}
     said = {"vendor_says": of.get("said", "")} if args.ask else {}
     return {**about, "began": view.began, **contact, **said}
@@ -72,12 +72,16 @@ def _asker(view: DeliveryView, args: Namespace) -> Ask:
     if not conn_id:
         return lambda _: "not asked: --conn-id names the connection, which no history knows"
     hook = open_hook(conn_id, view.vendor)
+    failed: list[str] = []
 
     def ask(line: Outcome) -> str:
-        try:
-            said = hook.look_up(view.campaign, line["key"] or "", view.began)
-        except (VendorError, InputError) as error:
-            return f"not known: {written(str(error))}"
-        return written(said) if said else "cannot be asked for one contact"
+        if not failed:
+            try:
+                said = hook.look_up(view.campaign, line["key"] or "", view.began)
+                return written(said) if said else "cannot be asked for one contact"
+            except (VendorError, InputError) as error:
+                # The others would meet the same, each after some repeats.
+                failed.append(f"not known: {written(str(error))}")
+        return failed[0]
 
     return ask

@@ -17,7 +17,7 @@ from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.commands.conftest import Run
 from tests.commands.noted import STATES, deliveries
 from tests.connections import connect
-from tests.overview.metadata import put
+from tests.overview.metadata import Noted, put, receipt
 from tests.overview.test_history import deliver
 
 DAG = f"commands_{uuid4().hex[:8]}"
@@ -64,6 +64,16 @@ def test_a_table_is_for_people(run: Run) -> None:
     assert run("deliveries", "--dag-id", "none").out == "No deliveries\n"
 
 
+def test_names_are_shown_as_other_commands_take_them(run: Run) -> None:
+    dag, run_id = f"{DAG}_9000000001", "manual__+447700900001\x1b[2J"
+    put([Noted(dag, run_id, xcoms={"receipt": receipt("xtremepush", "1234567890", accepted=1)})])
+
+    (found,) = run("deliveries", "--dag-id", dag, "-o", "json").json["deliveries"]
+    assert (found["dag"], found["run"], found["campaign"]) == (dag, run_id, "1234567890")
+    assert run("show", found["dag"], found["run"], found["task"]).code == 0
+    assert "\x1b" not in run("deliveries", "--dag-id", dag).out
+
+
 def test_yaml(run: Run) -> None:
     found = yaml.safe_load(run("deliveries", "--dag-id", DAG, "-o", "yaml").out)
     assert found["deliveries"][2]["counts"]["accepted"] == 90
@@ -89,6 +99,14 @@ def test_outcomes_are_masked_and_never_markup(run: Run) -> None:
     found = run("show", DAG, "unknown", "send", "--status", "unknown", "-o", "json").json
     assert [one["row"] for one in found["outcomes"]] == [2, 3]
     assert found["reasons"][0] == {"status": "unknown", "text": "no reply within 30 s", "count": 2}
+
+
+def test_outcomes_that_cannot_be_read(run: Run) -> None:
+    dag = f"{DAG}_lost"
+    put([Noted(dag, "lost", xcoms={"receipt": receipt(accepted=1, outcomes_path=f"/no/such/{dag}/lost/send")})])
+    ran = run("show", dag, "lost", "send")
+    assert (ran.code, "The outcomes cannot be read: FileNotFoundError" in ran.out) == (0, True)
+    assert "on another machine" in run("show", dag, "lost", "send", "-o", "json").json["outcomes_problem"]
 
 
 def test_unknown_contacts(run: Run) -> None:

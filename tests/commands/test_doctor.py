@@ -264,6 +264,7 @@ def test_all_connections_of_the_vendors_types(
         session.add(Connection(conn_id=stored, conn_type="collect", host=f"{sandbox.url}/collect", password="wrong"))
     connect(monkeypatch, sandbox, "collect")
     monkeypatch.setenv("AIRFLOW_CONN_WEB", json.dumps({"conn_type": "http", "host": "example.com"}))
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN", "{no connection")
 
     ran = run("doctor", "--vendor", "collect", "-o", "json")
 
@@ -274,6 +275,33 @@ def test_all_connections_of_the_vendors_types(
     with reading_session() as session:
         session.query(Connection).filter(Connection.conn_id == stored).delete()
     assert run("doctor", "--vendor", "xebo").out.startswith("No connection of type xebo")
+
+
+def test_a_password_that_cannot_be_decrypted(check: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.providers.common.compat.sdk import AirflowException
+
+    def fail(hook: CampaignHook) -> None:
+        raise AirflowException("Can't decrypt encrypted password for login=None")
+
+    monkeypatch.setattr(CampaignHook, "dialect", property(fail))
+    ran = check("collect")
+    assert (ran.code, texts(ran, "fields")) == (1, ["Can't decrypt encrypted password for login=None"])
+
+
+def test_a_vendor_of_another_package(run: Run, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.models.connection import Connection
+
+    from airflow_provider_campaigns.hooks.collect import CollectHook
+
+    hooks = {"acme": CollectHook("acme"), "web": object()}
+    monkeypatch.setattr(Connection, "get_hook", lambda connection: hooks[connection.conn_type])
+    fields = {"host": f"{sandbox.url}/collect", **CREDENTIALS["collect"]}
+    for kind in hooks:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{kind.upper()}", json.dumps({"conn_type": kind, **fields}))
+
+    ran = run("doctor", "acme", "-o", "json")
+    assert (ran.code, results(ran)["credentials"]) == (0, "ok")
+    assert run("doctor", "web").code == 2
 
 
 def test_the_history_is_checked_too(

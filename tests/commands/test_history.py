@@ -79,7 +79,7 @@ def test_an_empty_list(run: Run, history: History) -> None:
         ("phone,name\n+447700900001,Jo\n", ["--column", "mobile"], "a column 'mobile'"),
         ("phone\n07700900001\n", [], "+ and country code"),
         ("phone\n+447700900001\n", ["--region", "XX"], "--region"),
-        (None, [], "file"),
+        (None, [], "people.csv"),
     ],
 )
 def test_a_file_that_is_not_understood_changes_nothing(
@@ -102,6 +102,7 @@ def test_a_file_that_is_not_understood_changes_nothing(
         (["history", "init", "--history-conn-id", "web"], "a connection of type postgres, mysql or sqlite", 2),
         (["history", "init", "--history-conn-id", "nowhere"], "history database 'nowhere'", 1),
         (["suppress", "list", "--limit", "0"], "--limit", 2),
+        (["suppress", "add", "+447700900001", "--kind", "phone"], "file: expected", 2),
     ],
 )
 def test_errors_are_one_line(
