@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -96,10 +96,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_frozen_garbage() -> Iterator[None]:
-    """Leave the garbage collector alone: what is frozen by each of thousands of deliveries is never collected."""
+    """Freeze nothing: what each of thousands of deliveries in one process freezes would never be collected."""
+    from airflow_provider_campaigns.delivery.run import process
+
     with pytest.MonkeyPatch.context() as patched:
-        for name in ("freeze", "unfreeze"):
-            patched.setattr(gc, name, lambda: None)
+        patched.setattr(process, "gc", SimpleNamespace(freeze=lambda: None, unfreeze=lambda: None))
         yield
 
 

@@ -202,7 +202,7 @@ SLOW = {
 @pytest.mark.parametrize("behaviour", SLOW.values(), ids=SLOW)
 def test_the_time_out_covers_all_of_a_request(driver: Driver, impatient: AcmeDialect, behaviour: Behaviour) -> None:
     with FaultyServer(behaviour) as server:
-        wire = TransportSettings(server.url, timeout=0.3)
+        wire = TransportSettings(server.url, timeout=1)
         # A library may find a fault of its own in what drips before that.
         with pytest.raises(OutcomeUnknownError):
             driver.run(wire, impatient, exchange(impatient, WRITE))

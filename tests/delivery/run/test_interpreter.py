@@ -7,8 +7,15 @@ import sys
 
 import pytest
 
+from airflow_provider_campaigns.delivery.run import process
 from airflow_provider_campaigns.protocol.messages import Response
 from tests.delivery.world import Crash, Plan, World, phones, run_try
+
+
+@pytest.fixture(autouse=True)
+def _garbage_is_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what tests/conftest.py does."""
+    monkeypatch.setattr(process, "gc", gc)
 
 
 def test_the_interpreter_is_set_up_while_something_is_sent() -> None:
