@@ -76,7 +76,7 @@ def connections(sandbox_url: str, echo_url: str) -> dict[str, str]:
         for vendor, credentials in CREDENTIALS.items():
             host = f"{url}/{vendor}"
             fields: dict[str, Any] = {"conn_type": vendor, "host": host, **credentials}
-            fields["extra"] = {"retry_limit": 0, "timeout": 1, **EXTRAS.get(vendor, {})}
+            fields["extra"] = {"retry_limit": 0, "timeout": 10, **EXTRAS.get(vendor, {})}
             if vendor == "xebo":
                 fields["extra"] |= {"login_url": host} if kind in {"sandbox", "sign_in"} else {"api_key": xebo.API_KEY}
             if vendor == "ozonetel" and kind in ECHOES:
