@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 # Slots that are taken at a time last so many seconds: one that takes more keeps others from taking theirs.
 SECONDS_AT_A_TIME = 0.5
+# Where the limit is high, so many last for so long: a transaction for each request would cost more than it does.
+SECONDS_AT_LEAST, FEW = 0.05, 64
 # Seconds between two look-ups whether another task was asked to pause.
 LOOK_UP_EVERY = 1.0
 
@@ -139,6 +141,7 @@ class AccountPace(Pace):
         super().__init__(per_minute, clock, closes_in)
         self._row = row
         self._most = max(1, int(SECONDS_AT_A_TIME / self._interval))
+        self._least = max(1, min(FEW, int(SECONDS_AT_LEAST / self._interval)))
         self._slots: deque[float] = deque()
         self._taking = False
         self._used = 0
@@ -153,7 +156,7 @@ class AccountPace(Pace):
         if not self._taking and 2 * len(self._slots) <= self._used:
             # As many as were used since the last ones were taken: the next ones are there before they are needed.
             self._taking = True
-            number = min(self._most, max(1, self.waiting, self._used))
+            number = min(self._most, max(self._least, self.waiting, self._used))
             self._used = 0
             self._order(lambda: self._take(number))
         return slot
@@ -185,7 +188,7 @@ class AccountPace(Pace):
         try:
             asked = self._clock()
             slots = self._row.take(number)
-            self._pause_until(asked + slots.paused)
+            self._pause_from(asked, slots.paused)
             now = self._clock()
             self._slots.extend(now + slots.first + position * self._interval for position in range(number))
         finally:
@@ -193,16 +196,17 @@ class AccountPace(Pace):
 
     def _look_up(self) -> None:
         asked = self._clock()
-        self._pause_until(asked + self._row.paused())
+        self._pause_from(asked, self._row.paused())
 
-    def _pause_until(self, end: float) -> None:
+    def _pause_from(self, asked: float, seconds: float) -> None:
         """
-        Note when a pause of the account ends.
+        Note when a pause of the account ends, if there is one.
 
         No slot after it may seem to be within it, or it is given away, and the next one, too. So a slot counts from
         when the answer came, and the pause from when it was asked for, less what the database's clock leaves off.
         """
-        self._paused_until = max(self._paused_until, end - CLOCK_STEP)
+        if seconds > 0:
+            self._paused_until = max(self._paused_until, asked + seconds - CLOCK_STEP)
 
     def _order(self, order: Callable[[], None]) -> None:
         """Have something done in the thread, which alone waits for the database."""

@@ -199,6 +199,15 @@ def test_slots_that_are_over_or_within_a_pause_are_not_used(pace: AccountPace, a
     assert pace.reserve() == pytest.approx(106)
 
 
+def test_slots_that_are_made_up_for_are_used(pace: AccountPace, asked: Row) -> None:
+    asked.slots = [Slots(-0.2, 0)]
+    pace.reserve()
+    carry_out(pace)
+    carry_out(pace)
+
+    assert pace.reserve() == pytest.approx(99.8), "there is no pause"
+
+
 def test_slots_after_a_pause_are_kept_while_it_lasts(
     pace: AccountPace, asked: Row, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
