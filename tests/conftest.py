@@ -22,6 +22,15 @@ SHARED_AIRFLOWS = ("ScheduledAirflow", "AirflowProcess")
 # What a module imports whose tests start processes.
 PROCESSES = {"multiprocessing", "subprocess"}
 FOLDERS_OF_PROCESSES = ("tests/browser/", "tests/integration/", "tests/packaging/", "tests/postgres/", "tests/recipes/")
+# Thousands of deliveries that all take the same way: to count which lines they reach takes as long again.
+NOT_COUNTED = tuple(
+    f"tests/{name}.py"
+    for name in (
+        *("delivery/run/test_crashes", "delivery/run/test_random_crashes", "delivery/run/test_recovery"),
+        *("delivery/run/test_counts", "delivery/run/test_held", "delivery/record/test_damages"),
+        *("history/test_random_crashes", "history/test_senders_at_once"),
+    )
+)
 # Here an Airflow's version makes a difference only to those who read through its object storage.
 WITHOUT_AIRFLOW = tuple(
     f"tests/{name}"
@@ -67,6 +76,8 @@ def _mark(item: pytest.Item, *, first: bool) -> None:
     names = vars(getattr(item, "module", None) or object)
     if item.nodeid.startswith(FOLDERS_OF_PROCESSES) or not PROCESSES.isdisjoint(names):
         item.add_marker("slow")
+    if item.nodeid.startswith(NOT_COUNTED):
+        item.add_marker("no_cover")
     storage = "ObjectStoragePath" in names or "bucket" in getattr(item, "fixturenames", ())
     if item.nodeid.startswith(WITHOUT_AIRFLOW) and not first and not storage:
         item.add_marker("newest_airflow")

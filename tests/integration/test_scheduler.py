@@ -60,7 +60,7 @@ def test_a_task_that_is_killed_again_and_again_contacts_nobody_twice_and_loses_n
 def test_a_task_that_is_cleared_half_way_resumes(
     scheduled: ScheduledAirflow, sandbox: SandboxClient, marked: bool
 ) -> None:
-    send = Send.begin(scheduled, sandbox, "ozonetel", 600)
+    send = Send.begin(scheduled, sandbox, "ozonetel", 300)
     send.wait_for_requests(send.requests_before + 60)
 
     if marked:
@@ -77,7 +77,7 @@ def test_a_task_that_is_cleared_half_way_resumes(
 def test_a_task_that_is_disturbed_contacts_nobody_twice_and_loses_nobody(
     scheduled: ScheduledAirflow, sandbox: SandboxClient, disturb: Callable[[Send, random.Random], None]
 ) -> None:
-    send = Send.begin(scheduled, sandbox, "ozonetel", 600)
+    send = Send.begin(scheduled, sandbox, "ozonetel", 300)
 
     disturb(send, random.Random(7))
 
