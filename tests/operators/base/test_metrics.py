@@ -114,12 +114,13 @@ def use_statsd(monkeypatch: pytest.MonkeyPatch, server: socket.socket, *, tags: 
     # Releases differ in how many options there are for one thing.
     options = {"influxdb_tags_enabled", "statsd_influxdb_enabled"} & set(inspect.signature(kind).parameters)
     logger = kind(StatsdClient(server.getsockname()[1]), **dict.fromkeys(options, tags))
-    home = import_module(f"{found}.stats") if found != "airflow.metrics" else compat.Stats
-    if home is compat.Stats:
-        monkeypatch.setattr(home, "instance", logger)
-        monkeypatch.setattr(home, "_instance_pid", os.getpid(), raising=False)
-    else:
+    home = import_module(f"{found}.stats") if found != "airflow.metrics" else None
+    if hasattr(home, "_backend"):
         monkeypatch.setattr(home, "_backend", logger)
+    else:
+        # Before 3.3 the logger is kept by a class.
+        monkeypatch.setattr(compat.Stats, "instance", logger)
+        monkeypatch.setattr(compat.Stats, "_instance_pid", os.getpid(), raising=False)
 
 
 def find_spec_of(place: str) -> bool:
