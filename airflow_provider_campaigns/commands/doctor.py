@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_campaigns.commands.connections import connection_of, hook_classes, open_hook
 from airflow_provider_campaigns.commands.examination import Finding, examine
 from airflow_provider_campaigns.commands.output import FAILED, Table, command, emit, written
+from airflow_provider_campaigns.configuration import setting
 from airflow_provider_campaigns.exceptions import CampaignError
 
 
@@ -58,10 +59,7 @@ def _rows(conn_id: str, conn_type: str, found: list[Finding]) -> Iterator[dict[s
 
 def _rows_of_history() -> Iterator[dict[str, Any]]:
     """Yield what there is to say of the history database, nothing where none is configured."""
-    from airflow.providers.common.compat.sdk import conf
-
-    conn_id = (conf.get("campaigns", "history_conn_id", fallback="") or "").strip()
-    if conn_id:
+    if conn_id := setting("history_conn_id"):
         yield from _rows(conn_id, "history", [_history(conn_id)])
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_campaigns.commands.connections import connection_of
 from airflow_provider_campaigns.commands.output import Table, command, confirm, emit
+from airflow_provider_campaigns.configuration import setting
 from airflow_provider_campaigns.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -83,10 +84,7 @@ def history_conn_id(args: Namespace) -> str:
 
     :raises InputError: none is named.
     """
-    from airflow.providers.common.compat.sdk import conf
-
-    configured: str = conf.get("campaigns", "history_conn_id", fallback="") or ""
-    conn_id: str = (args.history_conn_id or configured).strip()
+    conn_id: str = (args.history_conn_id or setting("history_conn_id")).strip()
     if not conn_id:
         raise InputError("--history-conn-id", "it, or [campaigns] history_conn_id", "neither")
     return conn_id

@@ -16,6 +16,7 @@ from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote
 
+from airflow_provider_campaigns.configuration import setting
 from airflow_provider_campaigns.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def check_root(path: str | os.PathLike[str], field: str) -> None:
     :param field: what the path was given as, for the message.
     :raises InputError: it is below none of the setting's paths and URLs.
     """
-    roots = [root.strip() for root in _setting("contacts_roots").split(",") if root.strip()]
+    roots = [root.strip() for root in setting("contacts_roots").split(",") if root.strip()]
     if roots and not any(_is_below(str(path), root) for root in roots):
         raise InputError(field, "a path or URL below one of [campaigns] contacts_roots", path)
 
@@ -175,14 +176,7 @@ def _umask() -> int:
 
     :raises InputError: the setting is no such number, or takes the owner's rights.
     """
-    value = _setting("outcomes_umask") or DEFAULT_UMASK
+    value = setting("outcomes_umask") or DEFAULT_UMASK
     if not re.fullmatch("[0-7]{1,4}", value) or int(value, 8) & 0o7700:
         raise InputError("[campaigns] outcomes_umask", "an octal number from 000 to 077, e.g. 027", repr(value))
     return int(value, 8)
-
-
-def _setting(name: str) -> str:
-    """Return an option of Airflow's configuration, section ``campaigns``; empty when it is not set."""
-    from airflow.providers.common.compat.sdk import conf
-
-    return (conf.get("campaigns", name, fallback="") or "").strip()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from airflow_provider_campaigns.configuration import setting
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.history.database import now
 from airflow_provider_campaigns.history.tables import contacts, deliveries, ledger, pace, people
@@ -30,10 +31,7 @@ def history_days() -> int:
 
     :raises InputError: it is no positive number.
     """
-    from airflow.providers.common.compat.sdk import conf
-
-    text = (conf.get("campaigns", "history_days", fallback="") or "").strip()
-    return parse_positive_int("[campaigns] history_days", text) or DEFAULT_DAYS
+    return parse_positive_int("[campaigns] history_days", setting("history_days")) or DEFAULT_DAYS
 
 
 def prune(history: History, days: int) -> dict[str, int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
+from airflow_provider_campaigns.configuration import setting
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.overview.delivery import DeliveryView, Moment, Page, Source, TaskId, Wanted
 from airflow_provider_campaigns.overview.metadata import Link, MetadataSource
-from airflow_provider_campaigns.overview.needs import Need, need_of, needs
+from airflow_provider_campaigns.overview.needs import Need, needs
 from airflow_provider_campaigns.overview.outcomes import Sample, read_outcomes, read_sample
 from airflow_provider_campaigns.overview.waiting import WaitingTask, waiting
 from airflow_provider_campaigns.state.metadata import find_connection, reading_session
@@ -73,10 +74,6 @@ class Overview:
         """Return the deliveries that need somebody, the latest first, and what to do."""
         return needs(self._source, wanted)
 
-    def need_of(self, view: DeliveryView) -> Need | None:
-        """Return why a delivery needs somebody, None when it does not."""
-        return need_of(view)
-
     def links(self, task: TaskId) -> Sequence[Link]:
         """Return the links that a task stored: to its campaign at the vendor, and the like."""
         return self._metadata.links(task)
@@ -105,11 +102,11 @@ def open_overview() -> Iterator[Overview]:
 
 def _history(metadata: MetadataSource) -> Source | None:
     """Return the history, None where none is configured, or it has no tables yet."""
-    from airflow.providers.common.compat.sdk import AirflowException, conf
-
-    conn_id = (conf.get("campaigns", "history_conn_id", fallback="") or "").strip()
+    conn_id = setting("history_conn_id")
     if not conn_id:
         return None
+    from airflow.providers.common.compat.sdk import AirflowException
+
     from airflow_provider_campaigns.history.connection import open_for_reading
     from airflow_provider_campaigns.overview.history import HistorySource
 

@@ -26,9 +26,9 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES
 from airflow_provider_campaigns.exceptions import CampaignError
 from airflow_provider_campaigns.get_provider_info import get_provider_info
-from airflow_provider_campaigns.overview.delivery import STATES, State, TaskId, Wanted
-from airflow_provider_campaigns.overview.needs import MOST_NEEDS
-from airflow_provider_campaigns.overview.overview import open_overview
+from airflow_provider_campaigns.overview.delivery import STATES, DeliveryView, State, TaskId, Wanted
+from airflow_provider_campaigns.overview.needs import MOST_NEEDS, need_of
+from airflow_provider_campaigns.overview.overview import Overview, open_overview
 from airflow_provider_campaigns.plugins.rendering import render
 
 log = logging.getLogger(__name__)
@@ -142,7 +142,9 @@ def delivery(
     request: Request, *, dag_id: Given, run_id: Given, task_id: Given, map_index: int = -1, status: Name = ""
 ) -> Response:
     """Show one delivery."""
-    return _show(request, TaskId(dag_id, run_id, task_id, map_index), status if status in STATUSES else "")
+    task = TaskId(dag_id, run_id, task_id, map_index)
+    with open_overview() as overview:
+        return _show(request, overview, task, overview.delivery(task), status if status in STATUSES else "")
 
 
 @router.get("/run/{dag_id}/{run_id:path}", dependencies=[may_read_run])
@@ -159,8 +161,8 @@ def of_task(
     task = TaskId(dag_id, run_id, task_id, int(map_index) if map_index.isdecimal() else -1)
     with open_overview() as overview:
         view = overview.delivery(task)
-    if view or map_index.isdecimal():
-        return _show(request, task)
+        if view or map_index.isdecimal():
+            return _show(request, overview, task, view)
     return _list(request, Wanted(dag_ids=readable, dag_id=dag_id, run_id=run_id, task_id=task_id))
 
 
@@ -171,25 +173,23 @@ def _list(request: Request, wanted: Wanted) -> Response:
     return render(request, "tab.html", found=found)
 
 
-def _show(request: Request, task: TaskId, status: str = "") -> Response:
+def _show(request: Request, overview: Overview, task: TaskId, view: DeliveryView | None, status: str = "") -> Response:
     """Show one delivery."""
-    with open_overview() as overview:
-        view = overview.delivery(task)
-        if view is None:
-            return render(request, "problem.html", HTTPStatus.NOT_FOUND, problem="This task has delivered nothing.")
-        earlier = overview.deliveries(Wanted(dag_id=task.dag_id, task_id=task.task_id), 0, MOST_EARLIER)
-        return render(
-            request,
-            "delivery.html",
-            view=view,
-            need=overview.need_of(view),
-            sample=overview.sample(view, status),
-            moments=(moments := overview.by_time(task)),
-            most_at_once=max((sum(one.counts.values()) for one in moments), default=0),
-            links=overview.links(task),
-            earlier=[one for one in earlier.rows if one.task != task],
-            status=status,
-        )
+    if view is None:
+        return render(request, "problem.html", HTTPStatus.NOT_FOUND, problem="This task has delivered nothing.")
+    earlier = overview.deliveries(Wanted(dag_id=task.dag_id, task_id=task.task_id), 0, MOST_EARLIER)
+    return render(
+        request,
+        "delivery.html",
+        view=view,
+        need=need_of(view),
+        sample=overview.sample(view, status),
+        moments=(moments := overview.by_time(task)),
+        most_at_once=max((sum(one.counts.values()) for one in moments), default=0),
+        links=overview.links(task),
+        earlier=[one for one in earlier.rows if one.task != task],
+        status=status,
+    )
 
 
 def _state(text: str) -> State | None:

@@ -12,8 +12,8 @@ import pytest
 
 from airflow_provider_campaigns.operators.base.send_window import SendWindow
 from airflow_provider_campaigns.protocol import retry
+from airflow_provider_campaigns.state import patience, variables
 from airflow_provider_campaigns.state import task_state as operator_state
-from airflow_provider_campaigns.state import variables
 from tests.operators.hours import OPEN
 from tests.versions import AIRFLOW_V_3_3_PLUS
 
@@ -116,3 +116,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     clock = SimpleNamespace(now=OPEN)
     monkeypatch.setattr(SendWindow, "now", staticmethod(lambda: clock.now))
     return clock
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts to reach an Airflow that is away follow each other at once."""
+    monkeypatch.setattr(patience, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(patience, "LONGEST_WAIT", 0.02)

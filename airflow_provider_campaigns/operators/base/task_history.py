@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
-from airflow.providers.common.compat.sdk import conf
-
+from airflow_provider_campaigns.configuration import setting
 from airflow_provider_campaigns.exceptions import CampaignError, InputError, LedgerError
 from airflow_provider_campaigns.operators.base.delivery_parameters import LedgerPlace
 
@@ -197,7 +196,7 @@ class NamesHistory(Protocol):
 
 def history_conn_id_of(operator: NamesHistory) -> str:
     """Return the id of the connection to the history database, empty when there is none."""
-    return _setting("history_conn_id") if operator.history_conn_id is None else operator.history_conn_id
+    return setting("history_conn_id") if operator.history_conn_id is None else operator.history_conn_id
 
 
 def _check_ledger(operator: UsesHistory) -> None:
@@ -216,7 +215,7 @@ def _caps(operator: UsesHistory, *, configured: bool) -> tuple[Sequence[Cap], bo
     """
     field, value = "frequency_cap", operator.frequency_cap
     if value is None:
-        field, value = "[campaigns] frequency_cap", _setting("frequency_cap")
+        field, value = "[campaigns] frequency_cap", setting("frequency_cap")
     if not value:
         return (), False
     from airflow_provider_campaigns.history.caps import parse_caps
@@ -249,7 +248,3 @@ def _task_key(ti: Any) -> TaskKey:
         return TaskKey("", uuid.uuid4().hex, "", -1)
     index = ti.map_index
     return TaskKey(ti.dag_id, ti.run_id, ti.task_id, -1 if index is None else index)
-
-
-def _setting(name: str) -> str:
-    return (conf.get("campaigns", name, fallback="") or "").strip()

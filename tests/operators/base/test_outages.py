@@ -18,7 +18,6 @@ from sqlalchemy.exc import OperationalError
 from airflow_provider_campaigns.delivery import read_outcomes
 from airflow_provider_campaigns.exceptions import DeliveryError, InputError
 from airflow_provider_campaigns.operators.base.delivery_task import DeliveryTask
-from airflow_provider_campaigns.state import patience
 from tests.delivery.world import World, phones
 from tests.operators.base.acme import make_acme
 from tests.operators.contexts import MakeContext
@@ -26,10 +25,7 @@ from tests.operators.contexts import MakeContext
 CONTACTS = [{"phone": phone} for phone in phones(30)]
 
 
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(patience, "LONGEST_WAIT", 0.02)
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 class Airflow:

@@ -9,15 +9,10 @@ from sqlalchemy.exc import OperationalError
 
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
-from airflow_provider_campaigns.state import patience
 from tests.operators.contexts import MakeContext
 from tests.operators.exotel.campaigns import campaigns, create, posts
 
-
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(patience, "LONGEST_WAIT", 0.02)
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 class Outage:
