@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
-from collections.abc import Callable, Iterator
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,15 +25,6 @@ SHARED_AIRFLOWS = ("ScheduledAirflow", "AirflowProcess")
 # What a module imports whose tests start processes.
 PROCESSES = {"multiprocessing", "subprocess"}
 FOLDERS_OF_PROCESSES = ("tests/browser/", "tests/integration/", "tests/packaging/", "tests/postgres/", "tests/recipes/")
-# Thousands of deliveries that all take the same way: to count which lines they reach takes as long again.
-NOT_COUNTED = tuple(
-    f"tests/{name}.py"
-    for name in (
-        *("delivery/run/test_crashes", "delivery/run/test_random_crashes", "delivery/run/test_recovery"),
-        *("delivery/run/test_counts", "delivery/run/test_held", "delivery/record/test_damages"),
-        *("history/test_random_crashes", "history/test_senders_at_once"),
-    )
-)
 # Here an Airflow's version makes a difference only to those who read through its object storage.
 WITHOUT_AIRFLOW = tuple(
     f"tests/{name}"
@@ -76,8 +70,6 @@ def _mark(item: pytest.Item, *, first: bool) -> None:
     names = vars(getattr(item, "module", None) or object)
     if item.nodeid.startswith(FOLDERS_OF_PROCESSES) or not PROCESSES.isdisjoint(names):
         item.add_marker("slow")
-    if item.nodeid.startswith(NOT_COUNTED):
-        item.add_marker("no_cover")
     storage = "ObjectStoragePath" in names or "bucket" in getattr(item, "fixturenames", ())
     if item.nodeid.startswith(WITHOUT_AIRFLOW) and not first and not storage:
         item.add_marker("newest_airflow")
@@ -91,6 +83,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         _mark(item, first=_file(item.nodeid) != file)
         file = _file(item.nodeid)
     items.sort(key=_rank)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from what lasts as long as the process: Airflow's modules and ten thousand tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Count coverage in the quick tests only: the others take the same ways thousands of times, or other processes."""
+    if not item.get_closest_marker("slow"):
+        return (yield)
+    # Not with coverage's own pause: after it, threads that run on, such as the sandbox's, are not counted.
+    tracer, of_threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
+        threading.settrace(of_threads)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Keep the hundred thousand characters of a value out of the name of its test."""
+    return f"{val[:40]!a}..." if isinstance(val, str) and len(val) > 200 else None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -113,6 +137,24 @@ def _no_frozen_garbage() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(process, "gc", SimpleNamespace(freeze=lambda: None, unfreeze=lambda: None))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_fsync() -> Iterator[None]:
+    """A killed process loses nothing it wrote; flushing to the disk only matters when the machine dies."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_secrets_of_other_tests() -> Iterator[None]:
+    """Let Airflow's log mask forget: for each new secret it compiles one pattern of all, those of every test so far."""
+    yield
+    for module in [module for name, module in sys.modules.items() if name.endswith(".secrets_masker")]:
+        if masker := getattr(module, "_secrets_masker", None):
+            masker().patterns.clear()
+            masker().replacer = None
 
 
 @pytest.fixture(scope="session")

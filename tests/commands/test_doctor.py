@@ -179,6 +179,7 @@ def test_a_time_out(check: Callable[..., Ran], sandbox: SandboxClient) -> None:
     assert "0.2 s" in texts(ran, "host")[0]
 
 
+@pytest.mark.slow
 def test_one_that_asked_to_wait_and_then_answered(check: Callable[..., Ran], sandbox: SandboxClient) -> None:
     sandbox.fault("429", times=1, retry_after=0)
     ran = check("collect")

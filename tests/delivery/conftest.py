@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import fsspec
@@ -13,12 +12,6 @@ from airflow_provider_campaigns.delivery.run import engine, write_buffer
 
 # What the ledger holds at the most with ``small_parts``.
 FEW_HELD = 3
-
-
-@pytest.fixture
-def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A killed process loses nothing it wrote; flushing to the disk only matters when the machine dies."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture

@@ -153,7 +153,6 @@ def empty(engine: Engine) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.no_cover  # other tests take the same lines
 @pytest.mark.parametrize("seed", range(SEEDS // 2))
 @pytest.mark.parametrize("troubled", [False, True])
 def test_killed_between_any_two_statements_nobody_is_contacted_twice_and_nobody_is_lost(
@@ -173,7 +172,6 @@ def test_killed_between_any_two_statements_nobody_is_contacted_twice_and_nobody_
 
 
 @pytest.mark.slow
-@pytest.mark.no_cover  # other tests take the same lines
 @pytest.mark.parametrize("seed", range(SEEDS // 2))
 def test_deliveries_that_share_a_cap_reach_nobody_twice_and_lose_nobody(seed: int, engine: Engine) -> None:
     dice = random.Random(f"caps {seed}")

@@ -203,6 +203,7 @@ class TestPace:
         assert add(contacts=leads(2), bulk=bulk).execute(make_context())["accepted"] == 2
         assert kept == [expected]
 
+    @pytest.mark.slow
     def test_leads_leave_evenly_from_the_first(
         self, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
     ) -> None:

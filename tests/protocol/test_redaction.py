@@ -28,7 +28,7 @@ WIRE = TransportSettings("http://vendor.example.com", proxy="http://me:proxy-pas
 
 
 @given(secret=SECRETS, before=st.text(max_size=8), after=st.text(max_size=8))
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @pytest.mark.parametrize("form", FORMS)
 def test_no_form_of_a_secret_is_left_in_a_text(form: str, secret: str, before: str, after: str) -> None:
     hidden = Redactor([secret, ""])(f"{before} {FORMS[form](secret)} {after}")
@@ -185,6 +185,7 @@ CONVERSATIONS: list[tuple[str, Callable[[Echo, Request], Conversation[Any]]]] = 
 ]
 
 
+@pytest.mark.slow
 @given(
     secrets=st.lists(SECRETS, min_size=4, max_size=4, unique=True),
     form=st.sampled_from(sorted(FORMS)),

@@ -142,6 +142,7 @@ def test_reset_breaks_the_connection_off(sandbox: SandboxClient) -> None:
     assert last_request(sandbox)["status"] is None
 
 
+@pytest.mark.slow
 def test_a_client_that_left_before_the_reset_is_no_error(
     sandbox: SandboxClient, caplog: pytest.LogCaptureFixture
 ) -> None:

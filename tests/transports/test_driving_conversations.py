@@ -90,6 +90,7 @@ def test_a_reply_comes_whole(driver: Driver, acme: AcmeDialect) -> None:
     assert response.headers["x-request-id"] == "abc"
 
 
+@pytest.mark.slow
 def test_a_failure_is_reported_in_words_that_hold_no_request(driver: Driver, acme: AcmeDialect) -> None:
     def conversation() -> Generator[Any, Any, Any]:
         try:
@@ -323,6 +324,7 @@ def test_tokens_may_ask_what_belongs_to_the_event_loop(acme: AcmeDialect) -> Non
     assert asyncio.run(main()) == "shared"
 
 
+@pytest.mark.slow
 def test_the_time_out_does_not_run_while_a_request_waits_for_its_turn(acme: AcmeDialect) -> None:
     async def main(settings: TransportSettings) -> Any:
         async with AsyncTransport(acme, settings, connections=1) as transport:

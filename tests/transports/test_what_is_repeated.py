@@ -169,10 +169,10 @@ CASES = [
     Case("500 for ever", READS, [failed] * 9, VendorUnavailableError, arrived=3, waits=(FIRST, SECOND)),
     Case("500 for ever", SAFE_WRITES, [failed] * 9, OutcomeUnknownError, arrived=3, waits=(FIRST, SECOND)),
     # (These take their time-out: few of them.)
-    Case("no answer", [READS[0], SAFE_WRITES[0]], [hang], ANSWERED, arrived=2, waits=(FIRST,), timeout=0.3),
-    Case("no answer", WRITES[:1], [hang], OutcomeUnknownError, arrived=1, timeout=0.3),
-    Case("an endless answer", [READS[0], SAFE_WRITES[0]], [drip], ANSWERED, arrived=2, waits=(FIRST,), timeout=0.3),
-    Case("an endless answer", WRITES[:1], [drip], OutcomeUnknownError, arrived=1, timeout=0.3),
+    Case("no answer", [READS[0], SAFE_WRITES[0]], [hang], ANSWERED, arrived=2, waits=(FIRST,), timeout=1),
+    Case("no answer", WRITES[:1], [hang], OutcomeUnknownError, arrived=1, timeout=1),
+    Case("an endless answer", [READS[0], SAFE_WRITES[0]], [drip], ANSWERED, arrived=2, waits=(FIRST,), timeout=1),
+    Case("an endless answer", WRITES[:1], [drip], OutcomeUnknownError, arrived=1, timeout=1),
     # Once unanswered, no later failure makes a write anything but unknown.
     Case("500, then 400", READS, [failed, refused], RequestRejectedError, arrived=2, waits=(FIRST,)),
     Case("500, then 400", SAFE_WRITES, [failed, refused], OutcomeUnknownError, arrived=2, waits=(FIRST,)),
@@ -185,7 +185,7 @@ CASES = [
 
 
 def params(case: Case) -> Iterator[Any]:
-    marks = [pytest.mark.slow] if case.timeout < 1 else []
+    marks = [pytest.mark.slow] if case.timeout == 1 else []
     return (pytest.param(case, call, id=f"{case.name}-{call}", marks=marks) for call in case.calls)
 
 

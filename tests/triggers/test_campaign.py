@@ -145,6 +145,7 @@ def test_new_credentials_are_found_in_the_connection(
     assert [session.closed for session in sessions] == [True, True]
 
 
+@pytest.mark.slow
 def test_it_polls_first_when_it_was_asked_to(sandbox: SandboxClient) -> None:
     identifier, at = create(), time.time() + 0.3
 

@@ -149,6 +149,7 @@ def send_once(store: Any) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_rows_are_sent_by_one_process_at_most_in_whatever_order_they_run() -> None:
     for seed in range(300):
         dice = random.Random(seed)

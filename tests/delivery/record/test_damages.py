@@ -23,8 +23,6 @@ from airflow_provider_campaigns.delivery.record.outcome import count
 from airflow_provider_campaigns.exceptions import DeliveryError, LedgerError
 from tests.delivery.world import Crash, Plan, World, phones, run_try
 
-pytestmark = pytest.mark.usefixtures("no_fsync")
-
 ROWS = ["no number", *phones(13), phones(1)[0]]
 KILLED_AT = (3, 5)
 """The requests at which two tries are killed."""
@@ -99,6 +97,7 @@ def check_next_try(world: World, plan: Plan) -> None:
     assert world.most_often <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_folder", [True, False])
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())

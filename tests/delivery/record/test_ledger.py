@@ -20,8 +20,6 @@ from airflow_provider_campaigns.delivery.record.receipt import make_receipt
 from airflow_provider_campaigns.exceptions import LedgerError
 from tests.delivery.world import Crash, JsonStore, Plan, World, new_try, phones, run_try
 
-pytestmark = pytest.mark.usefixtures("no_fsync")
-
 HEADER = {"campaign": "spring", "host": "https://api.example.com"}
 COUNTS = {"accepted": 3}
 

@@ -14,8 +14,6 @@ from airflow_provider_campaigns.protocol.messages import Conversation, NoReplyEr
 from airflow_provider_campaigns.protocol.send import Concludes
 from tests.delivery.world import HEADER, AcmeSend, Crash, Plan, World, new_try, phones
 
-pytestmark = pytest.mark.usefixtures("no_fsync")
-
 
 class Starting(AcmeSend):
     """Writes down what it is asked for."""

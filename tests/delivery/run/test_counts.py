@@ -19,8 +19,6 @@ from airflow_provider_campaigns.protocol.messages import NoReplyError, Response
 from tests.delivery.tries import ends, fail_try, statuses
 from tests.delivery.world import Crash, Plan, World, new_try, phones, run_try
 
-pytestmark = pytest.mark.usefixtures("no_fsync")
-
 
 def most_sent(world: World) -> int:
     return max(Counter(key for keys in world.requests for key in keys).values())
@@ -43,7 +41,7 @@ def test_a_contact_is_sent_to_again_as_often_as_allowed_over_all_tries(
     assert new_try(world, plan).ledger.most_resends == most
 
 
-@pytest.mark.parametrize("most", [1, 2])
+@pytest.mark.parametrize("most", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_resends_are_counted_whatever_step_a_process_is_killed_at(kept: Path | None, most: int) -> None:
     for step in count(1):
         world = World()

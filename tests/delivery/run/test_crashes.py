@@ -22,7 +22,7 @@ from airflow_provider_campaigns.delivery.run.rounds import AHEAD
 from airflow_provider_campaigns.parameters import OnUnknown
 from tests.delivery.world import Crash, Plan, World, phones, run_try
 
-pytestmark = [pytest.mark.usefixtures("no_fsync", "small_parts"), pytest.mark.slow]
+pytestmark = [pytest.mark.usefixtures("small_parts"), pytest.mark.slow]
 
 # Between those to be contacted: no number, a repeat in another spelling, an opt-out.
 FEW = [*phones(2), "no number", "447700900000", *phones(3, first=2), "+447700900099", *phones(1, first=5)]

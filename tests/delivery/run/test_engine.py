@@ -26,8 +26,6 @@ from tests.delivery.run.test_senders import Transport
 from tests.delivery.tries import answers, ends, fail_try, refuse, statuses
 from tests.delivery.world import AcmeSend, Crash, Plan, World, new_try, phones, run_try
 
-pytestmark = pytest.mark.usefixtures("no_fsync")
-
 
 def test_each_row_ends_as_what_became_of_it(kept: Path | None) -> None:
     world = World(answer=lambda number, keys: statuses("accepted", "duplicate", "rejected"))

@@ -32,8 +32,6 @@ from airflow_provider_campaigns.protocol.messages import NoReplyError
 from tests.delivery.tries import ends
 from tests.delivery.world import Crash, Plan, World, WorldSenders, new_try, phones, run_try
 
-pytestmark = pytest.mark.usefixtures("no_fsync")
-
 
 class Requests(Counter[str]):
     """How often parts were written to, and files read from, an object storage."""
@@ -90,6 +88,7 @@ def deliver_paced(world: World, plan: Plan, seconds: float, concurrency: int = 1
     return senders
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("contacts", "seconds", "concurrency"),
     [
@@ -112,6 +111,7 @@ def test_a_part_is_written_every_five_seconds_or_thousand_contacts(
     assert requests.gets <= contacts / 1_000 + 1
 
 
+@pytest.mark.slow
 def test_ten_thousand_outcomes_of_several_tries_are_read_in_twenty_requests(bucket: str, requests: Requests) -> None:
     world = World()
     plan = Plan(phones(10_000), ObjectStoragePath(bucket), True, batch_size=100, max_concurrency=2, on_unknown="skip")

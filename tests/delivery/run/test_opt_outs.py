@@ -11,8 +11,6 @@ from airflow_provider_campaigns.parameters import OnUnknown
 from tests.delivery.tries import answers, ends, fail_try, refuse
 from tests.delivery.world import Crash, Plan, World, phones, run_try
 
-pytestmark = pytest.mark.usefixtures("no_fsync")
-
 UNKNOWN, ACCEPTED = ("unknown", "a try ended while it was being sent"), ("accepted", None)
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.delivery.world import Crash, Plan, World, new_try, phones
 
-pytestmark = [pytest.mark.usefixtures("no_fsync", "small_parts"), pytest.mark.slow]
+pytestmark = [pytest.mark.usefixtures("small_parts"), pytest.mark.slow]
 
 
 class UnreachableError(Exception):

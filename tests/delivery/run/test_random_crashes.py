@@ -396,7 +396,6 @@ class Campaign:
 
 
 @pytest.mark.slow
-@pytest.mark.no_cover  # other tests take the same lines
 @pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("troubled", [False, True])

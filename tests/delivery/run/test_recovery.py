@@ -22,7 +22,7 @@ from tests.delivery.conftest import FEW_HELD
 from tests.delivery.tries import answers, fail_try, refuse
 from tests.delivery.world import Crash, Plan, World, new_try, phones, run_try
 
-pytestmark = pytest.mark.usefixtures("no_fsync", "small_parts")
+pytestmark = pytest.mark.usefixtures("small_parts")
 
 ROWS = ["no number", *phones(11), phones(1)[0], *phones(4, first=11)]
 PEOPLE = phones(15)
@@ -52,7 +52,10 @@ def recover(world: World, plan: Plan) -> None:
 
 
 @pytest.mark.parametrize("remote", [False, True])
-@pytest.mark.parametrize(("batch_size", "concurrency"), [(1, 1), (1, 2), (2, 2), (4, 2)])
+@pytest.mark.parametrize(
+    ("batch_size", "concurrency"),
+    [*(pytest.param(size, most, marks=pytest.mark.slow) for size, most in [(1, 1), (1, 2), (2, 2)]), (4, 2)],
+)
 def test_killed_at_any_step_nobody_is_contacted_twice_and_nobody_is_lost(
     tmp_path: Path, batch_size: int, concurrency: int, remote: bool
 ) -> None:

@@ -17,8 +17,6 @@ from airflow_provider_campaigns.protocol.messages import NoReplyError
 from tests.delivery.tries import answers, fail_try, refuse, statuses
 from tests.delivery.world import Plan, Reaction, World, phones, run_try
 
-pytestmark = pytest.mark.usefixtures("no_fsync")
-
 
 def reject(share: Callable[[int], bool]) -> Reaction:
     return lambda number, keys: statuses(*("rejected" if share(int(key[-3:])) else "accepted" for key in keys))

@@ -30,8 +30,6 @@ from airflow_provider_campaigns.vendors.xtremepush.dialect import Xtremepush
 from airflow_provider_campaigns.vendors.xtremepush.send import ExecuteCampaign
 from tests.connections import calls, contacted
 
-pytestmark = pytest.mark.usefixtures("no_fsync")
-
 USERS = [{"user_id": f"user-{number}"} for number in range(40)]
 HEADER = {"campaign": "7345"}
 CONCURRENCY = 4

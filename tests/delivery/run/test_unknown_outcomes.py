@@ -19,8 +19,6 @@ from airflow_provider_campaigns.protocol.send import Contact, ContactReply
 from tests.delivery.tries import answers, ends, fail_try, refuse, statuses
 from tests.delivery.world import AcmeSend, Crash, Plan, World, phones, run_try
 
-pytestmark = pytest.mark.usefixtures("no_fsync")
-
 
 @pytest.mark.parametrize("answer", [NoReplyError("nothing within 30 s"), refuse(500, "oops"), Response(200, b"<html>")])
 @pytest.mark.parametrize("on_unknown", ["fail", "skip"])

@@ -89,6 +89,7 @@ def test_the_receipt_is_waited_for(make_context: MakeContext, tmp_path: Path) ->
     assert (airflow.lasts, receipt["accepted"]) == (0, 30)
 
 
+@pytest.mark.slow
 def test_what_an_outage_that_is_too_long_leaves_is_sent_by_the_next_try(
     make_context: MakeContext, tmp_path: Path
 ) -> None:
@@ -115,6 +116,7 @@ def test_what_an_outage_that_is_too_long_leaves_is_sent_by_the_next_try(
     assert (receipt["accepted"], world.most_often) == (30, 1)
 
 
+@pytest.mark.slow
 def test_the_receipt_of_a_try_that_gave_up_is_stored_when_airflow_is_back(
     make_context: MakeContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,8 +43,6 @@ from airflow_provider_campaigns.exceptions import CallRefusedError, InputError, 
 from airflow_provider_campaigns.protocol.messages import Response
 from tests.delivery.world import HEADER, Crash, Plan, World, new_try, phones
 
-pytestmark = pytest.mark.usefixtures("no_fsync")
-
 Result = tuple[Receipt, list[Outcome]]
 MakeCopies = Callable[[World], Copies]
 

@@ -89,7 +89,6 @@ def test_an_object_that_takes_another_one_s_place(bucket: str) -> None:
         next(source.read())
 
 
-@pytest.mark.usefixtures("no_fsync")
 def test_a_delivery_stops_and_a_retry_continues_when_the_file_is_there_again(tmp_path: Path) -> None:
     path = tmp_path / "contacts.csv"
     whole = lines("csv", phones(5_000))

@@ -132,6 +132,7 @@ def test_a_part_that_is_changed_between_tries_has_another_fingerprint(tmp_path: 
 # -- many
 
 
+@pytest.mark.slow
 def test_many_packed_rows_in_one_file_and_in_forty_in_flat_memory(tmp_path: Path) -> None:
     """``make integration`` reads a million."""
     parts, rows = 40, MANY_ROWS // 40
