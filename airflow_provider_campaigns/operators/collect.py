@@ -35,8 +35,8 @@ class SendCollectRequestOperator(CampaignDeliveryOperator["CollectHook"]):
     Send a request for documents or forms to each contact, up to 50 per call.
 
     Row fields: ``email`` (required), ``firstName``, ``lastName``, ``company``, ``data`` (an object); other columns go
-    into the contact's ``data``. A row with nothing but ``contact`` (also ``contactId``, ``_id``) names a contact that
-    Collect has already. The address of each contact's portal is the ``url`` of its outcome, the request's id its
+    into the contact's ``data``. A row with only ``contact`` (also ``contactId``, ``_id``) is the id of a contact that
+    Collect already has. The URL of each contact's portal is the ``url`` of its outcome, the request's id its
     ``vendor_id``. A task with one contact links to its portal.
 
     .. seealso:: https://developers.usecollect.com/operation/operation-send-multiple-requests
@@ -265,8 +265,8 @@ class CollectResultsOperator(CampaignResultsOperator["CollectHook"]):
     failed, cancelled or archived) or ``pending``.
 
     The campaign's requests are listed, 100 at a time. An accepted contact's request is known by its id; for a contact
-    whose outcome is unknown, a request to its address that was made since the delivery began is taken for its own. When
-    a request was completed does Collect not report.
+    whose outcome is unknown, a request to its address that was created since the delivery began is taken as its own.
+    Collect does not report when a request was completed.
 
     .. seealso:: https://developers.usecollect.com/operation/operation-list-all-the-requests-of-a-campaign
 

@@ -34,15 +34,15 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator["OzonetelHook"]):
 
     The action is carried out once: with the first lead that is added. A campaign that somebody stops meanwhile stays
     stopped, and the receipt has a ``warning``; one that has dialled all leads before the last ones came is started once
-    more at the end. These need one or two more requests (campaign status).
+    more at the end. This takes up to two more requests (campaign status).
 
     .. seealso:: https://docs.ozonetel.com/reference/post_ca-apis-addcampaigndata
 
     :param campaign_name: name of an outbound campaign (templated)
     :param action: ``"START"`` also starts the campaign, ``"STOP"`` also stops it, once; default None: neither
         (templated)
-    :param check_duplicate: do not add a number that the campaign has already; default True. Without it, a lead whose
-        fate is unknown cannot be sent again safely.
+    :param check_duplicate: do not add a number that the campaign already has; default True. False makes the calls
+        unsafe to resend: leads without a reply end as ``unknown``.
     :param skill: skill of rows without one, for skillwise campaigns (templated)
     :param priority: priority of rows without one, 1 to 99; the higher, the sooner dialled (templated)
     :param agent_id: agent of rows without one, for agentwise campaigns (templated)
