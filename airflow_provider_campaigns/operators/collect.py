@@ -177,16 +177,16 @@ class SendCollectRequestOperator(CampaignDeliveryOperator["CollectHook"]):
 
 class UpdateCollectRequestOperator(WithHook["CollectHook"], TemplatedOperator):
     """
-    Modify a request; what is not given stays as it is.
+    Modify a request; parameters that are not given change nothing.
 
-    A change of ``status`` may send the contact a message. When it is unknown whether it was carried out (a time-out, a
-    cut reply), the task fails for good, as a retry could send that message twice; other changes are safe to make again,
-    and are made again by the task's retries. A retry after the worker died always makes the change again.
+    A change of ``status`` may send the contact a message. If it is unknown whether it was carried out (a time-out, a
+    cut reply), the task fails without a retry, which could send that message twice; other changes are repeated by the
+    task's retries. A retry after the worker died always repeats the change.
 
     .. seealso:: https://developers.usecollect.com/operation/operation-modify-a-request
 
     :param request_id: id of the request: ``vendor_id`` of an outcome (templated)
-    :param status: ``pending``, ``completed``, ``waiting``, ``canceled``, ``archived``, or a status of the account's own
+    :param status: ``pending``, ``completed``, ``waiting``, ``canceled``, ``archived``, or a custom status of the account
         (templated)
     :param due_date: a date, a datetime with a time zone, or ISO 8601 text (templated)
     :param data: custom data of the request. Shown as it is in the Rendered Templates view (templated)
