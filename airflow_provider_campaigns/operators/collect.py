@@ -186,8 +186,8 @@ class UpdateCollectRequestOperator(WithHook["CollectHook"], TemplatedOperator):
     .. seealso:: https://developers.usecollect.com/operation/operation-modify-a-request
 
     :param request_id: id of the request: ``vendor_id`` of an outcome (templated)
-    :param status: ``pending``, ``completed``, ``waiting``, ``canceled``, ``archived``, or a custom status of the account
-        (templated)
+    :param status: ``pending``, ``completed``, ``waiting``, ``canceled``, ``archived``, or a custom status
+        of the account (templated)
     :param due_date: a date, a datetime with a time zone, or ISO 8601 text (templated)
     :param data: custom data of the request. Shown as it is in the Rendered Templates view (templated)
     :param assigned_to: id or e-mail address of a team member; ``"unset"`` removes the assignment (templated)
