@@ -1,4 +1,4 @@
-"""What the five hooks share: reading the connection, driving conversations, the connection form, the Test button."""
+"""Base of the vendors' hooks: reads the connection, drives conversations, makes the form and the Test button."""
 
 from __future__ import annotations
 

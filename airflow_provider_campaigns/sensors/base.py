@@ -1,4 +1,4 @@
-"""What the sensors share: one poll of the vendor, in poke, reschedule and deferrable mode."""
+"""Base of the sensors: one poll of the vendor, in poke, reschedule and deferrable mode."""
 
 from __future__ import annotations
 

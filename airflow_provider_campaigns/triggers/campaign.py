@@ -1,4 +1,4 @@
-"""Polls a campaign from the triggerer: reads only, carries ids only."""
+"""Trigger that polls a campaign; it only reads, and its arguments hold no secrets and no recipients."""
 
 from __future__ import annotations
 

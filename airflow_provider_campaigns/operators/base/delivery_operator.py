@@ -1,4 +1,4 @@
-"""What the delivering operators share: contacts in, every one sent at most once, a receipt out."""
+"""Base of the operators that deliver contacts: each is sent at most once, and a receipt is returned."""
 
 from __future__ import annotations
 
