@@ -1,4 +1,4 @@
-"""What a task asks of the contact history; where none is configured, nothing, and nothing of it is imported."""
+"""How a task uses the contact history; without one, nothing of it is imported."""
 
 from __future__ import annotations
 
