@@ -15,11 +15,18 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_campaigns.exceptions import CampaignError
 from airflow_provider_campaigns.links.exotel import ExotelCampaignLink, ExotelReportLink, store_links
-from airflow_provider_campaigns.operators.base.choices import TIMING
+from airflow_provider_campaigns.operators.base.choices import TIMING, check_frequency_cap
 from airflow_provider_campaigns.operators.base.contacts import check_on_empty
-from airflow_provider_campaigns.operators.base.delivery_parameters import DEFAULT_MAX_OUTAGE, LedgerPlace
+from airflow_provider_campaigns.operators.base.delivery_parameters import DEFAULT_MAX_OUTAGE
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt, push_receipt
-from airflow_provider_campaigns.parameters import check_country, only_one, parse_bool, parse_count, parse_positive_int
+from airflow_provider_campaigns.parameters import (
+    LedgerPlace,
+    check_country,
+    only_one,
+    parse_bool,
+    parse_count,
+    parse_positive_int,
+)
 from airflow_provider_campaigns.protocol.polling import MAX_POLL_FAILURES
 from airflow_provider_campaigns.sensors.wait import (
     CampaignWait,
@@ -276,6 +283,7 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
             "on_cleared": check_on_cleared,
             "on_empty": check_on_empty,
             "max_outage": partial(parse_count, "max_outage", default=0),
+            "frequency_cap": check_frequency_cap,
         }
 
     def execute(self, context: Context) -> Any:

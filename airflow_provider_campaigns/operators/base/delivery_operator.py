@@ -14,11 +14,11 @@ from airflow_provider_campaigns.operators.base.choices import DELIVERY
 from airflow_provider_campaigns.operators.base.contacts import check_given
 from airflow_provider_campaigns.operators.base.delivery_parameters import (
     DEFAULT_MAX_OUTAGE,
-    LedgerPlace,
 )
 from airflow_provider_campaigns.parameters import (
     DEFAULT_MAX_INVALID,
     DEFAULT_MAX_RESENDS,
+    LedgerPlace,
     OnUnknown,
     parse_bool,
 )
