@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NEEDED = "history_conn_id, or [campaigns] history_conn_id, with it"
-# Key in Airflow's state of a task: where its ledger is, if not there.
+# Key in Airflow's state of a task: where its ledger is, if not there; stored once it holds a record.
 PLACE = "ledger"
 # Seconds for which the pace is asked for in one go: meanwhile no request is sent.
 PACE_PATIENCE = 5.0
@@ -79,10 +79,10 @@ class TaskHistory:
             )
         if self.history is None or self.task is None or outside:
             return state
-        if there != "history":
-            if self.place == "airflow" or state.get(KEYS.latest) is not None or state.get(KEYS.record(1)) is not None:
-                return state
-            state.set(PLACE, "history")
+        if there != "history" and (
+            self.place == "airflow" or state.get(KEYS.latest) is not None or state.get(KEYS.record(1)) is not None
+        ):
+            return state
         from airflow_provider_campaigns.history.ledger_store import LedgerStore
 
         return LedgerStore(self.history, self.task)
