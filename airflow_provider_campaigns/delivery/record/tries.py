@@ -61,8 +61,8 @@ class Tries:
 
     @property
     def may_have_reached(self) -> bool:
-        """Whether tries that count, this one included, reached anybody, or may have."""
-        return any(one.may_have_reached for one in self._all())
+        """Whether tries that count, this one included, reached anybody, or may have; so do those without a record."""
+        return bool(self.recovers) or any(one.may_have_reached for one in self._all())
 
     @property
     def began_at(self) -> float:

@@ -36,8 +36,10 @@ from airflow_provider_campaigns.delivery.plan.sources.copies import (
 from airflow_provider_campaigns.delivery.plan.sources.query import Query
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
+from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
 from airflow_provider_campaigns.delivery.run.engine import Delivery
+from airflow_provider_campaigns.delivery.run.recovery import Description
 from airflow_provider_campaigns.delivery.storage import locate
 from airflow_provider_campaigns.exceptions import CallRefusedError, InputError, LedgerError
 from airflow_provider_campaigns.protocol.messages import Response
@@ -202,6 +204,17 @@ class Campaign:
         delivery.source = copied(delivery.ledger, self.make_copies(self.world), query or self.database.query())
         return delivery
 
+    def recovering_try(self, query: Query) -> Delivery:
+        """Lose the ledger, and return a try that is to resume from the outcomes."""
+        self.world.values.clear()
+        self.world.start_process()
+        description = Description.read(OutcomeFolder(self.plan.folder))
+        assert description
+        delivery = new_try(self.world, self.plan, recovers=description.number)
+        delivery.ledger.copy = description.copy
+        delivery.source = copied(delivery.ledger, self.make_copies(self.world), query)
+        return delivery
+
     def run(self, number: int, crash_at: int | None = None) -> Result:
         """Run a try in a process of its own."""
         self.world.start_process(crash_at)
@@ -255,6 +268,23 @@ def test_killed_at_any_step_nobody_is_contacted_twice_and_nobody_is_lost(tmp_pat
         if not campaign.world.crashes:
             break
     assert runs == {1, 2}
+
+
+def test_a_try_whose_ledger_is_gone_reads_the_copy_whatever_the_query_is_now(tmp_path: Path) -> None:
+    """Those who were on their way have no outcome: only the copy says where they stand."""
+    for step in count(1):
+        campaign = campaign_in(tmp_path / str(step), seed=step)
+        world = campaign.world
+        with suppress(Crash):
+            campaign.run(1, crash_at=step)
+        if world.contacted:
+            other = Database(world, [*phones(9, first=20), *phones(8)])
+
+            check(world, result(campaign.recovering_try(other.query("SELECT phone FROM others"))))
+
+            assert other.runs == 0
+        if not world.crashes:
+            break
 
 
 @pytest.mark.parametrize("seed", range(20))
