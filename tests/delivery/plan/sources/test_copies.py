@@ -182,6 +182,18 @@ def test_without_a_folder_a_copy_is_read_before_its_first_row_is_sent(world: Wor
     assert len(list(reading)) == len(rows) - 1
 
 
+@pytest.mark.parametrize("lost", range(4))
+def test_a_copy_of_which_a_part_is_gone_is_no_shorter_copy(world: World, lost: int) -> None:
+    rows = [f"+44770090{number:04}" for number in range(2 * ROWS_IN_VALUE + 1)]
+    source = CopyRecords(world, MOST).make(Database(world, rows).query())
+    assert len(world.values) == 4
+
+    del world.values[f"contacts-1-{lost}"]
+
+    with pytest.raises(LedgerError, match=f"contacts-1-{lost} is missing"):
+        list(source.read())
+
+
 # -- tries
 
 
