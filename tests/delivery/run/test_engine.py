@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
+from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
 from airflow_provider_campaigns.delivery.run.limits import Limits
 from airflow_provider_campaigns.delivery.run.senders import ThreadedSenders
@@ -300,6 +301,34 @@ def test_requests_of_a_try_in_which_one_write_failed_are_counted(tmp_path: Path,
     receipt, _ = run_try(world, plan.changed(on_unknown="skip"), 2)
 
     assert receipt["requests"] == len(world.requests)
+    assert world.most_often == 1
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_list_of_unsent_contacts_that_cannot_be_removed_does_no_harm_to_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remote: bool
+) -> None:
+    """It fails right after a write of the ledger, such as where nothing may be deleted: that write counts once."""
+    world = World()
+    plan = Plan(phones(15), tmp_path, remote=remote, max_concurrency=1, on_unknown="skip")
+    world.answer = lambda number, keys: world.accept_and_die(number, keys) if number == 2 else world.accept(keys)
+    with suppress(Crash):
+        run_try(world, plan)
+    world.answer = None
+
+    def fail(self: OutcomeFolder) -> None:
+        raise PermissionError("nothing may be deleted here")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(OutcomeFolder, "forget_earlier", fail)
+        _, receipt, _ = fail_try(world, plan, PermissionError)
+    assert (receipt["contacts"], receipt["accepted"], receipt["unknown"], receipt["unsent"]) == (15, 3, 6, 6)
+
+    receipt, lines = run_try(world, plan)
+
+    assert (receipt["contacts"], receipt["accepted"], receipt["unknown"]) == (15, 9, 6)
+    assert [line["row"] for line in lines] == list(range(1, 16))
+    assert receipt["requests"] == len(world.requests) - 1, "but for the one in which the process was killed"
     assert world.most_often == 1
 
 
