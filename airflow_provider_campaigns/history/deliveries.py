@@ -175,14 +175,15 @@ class DeliveryHistory:
         if self._caps:
             held |= self._over_caps(connection, delivery, [(row, contact) for row, contact in pairs if row not in held])
         at = self._at
+        noted = [(row, contact) for row, contact in pairs if row not in held or row not in again]
         rows = [
             _row(delivery, row, identity, at, held.get(row, _FREE))
-            for row, contact in pairs
-            if row not in held or row not in again
+            for row, contact in noted
             for identity in self._identities(contact)
         ]
         # The time of an earlier try's intent is left behind: it is sent now.
         self._database.upsert(connection, contacts, rows, ["status", "reason", "at"])
+        self._delete_older(connection, delivery, noted)
         return held
 
     def _settle(self, connection: Connection, ends: Sequence[ContactEnd]) -> None:
@@ -192,6 +193,20 @@ class DeliveryHistory:
             _row(delivery, end.row, identity, at, end) for end in ends for identity in self._identities(end.contact)
         ]
         self._database.upsert(connection, contacts, rows, ["status", "reason", "vendor_id"])
+        self._delete_older(connection, delivery, [(end.row, end.contact) for end in ends])
+
+    def _delete_older(self, connection: Connection, delivery: int, pairs: Sequence[tuple[int, Contact]]) -> None:
+        """Delete what earlier tries noted of contacts under a key that was replaced since; it would count as well."""
+        older = [
+            {"of_row": row, "of_person": written}
+            for row, contact in pairs
+            for person in contact.persons
+            for written in self._history.hasher.all_written(person.key)[1:]
+        ]
+        if older:
+            row, identity = sa.bindparam("of_row"), sa.bindparam("of_person")
+            own = (contacts.c.delivery == delivery, contacts.c.source_row == row, contacts.c.identity == identity)
+            connection.execute(sa.delete(contacts).where(*own), older)
 
     def _identities(self, contact: Contact) -> list[str]:
         """Return how the people of a contact are written."""

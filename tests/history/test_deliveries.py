@@ -147,6 +147,23 @@ def test_a_key_that_was_replaced_is_still_counted_by(history: History) -> None:
     assert not delivery(forgotten, "third", [CAP]).reserve(numbered(1))
 
 
+@pytest.mark.parametrize("resent", [False, True])
+@pytest.mark.parametrize(("status", "holds"), [("accepted", True), ("unknown", True), ("rejected", False)])
+def test_a_key_that_is_replaced_between_two_tries_counts_nobody_twice(
+    history: History, status: str, holds: bool, resent: bool
+) -> None:
+    delivery(history, "first").reserve(numbered(1, 2))
+    rotated = History(history.database, Hasher(("the next secret", *history.hasher.keys)))
+    retry = delivery(rotated, "first")
+    if resent:
+        assert not retry.reserve(numbered(1, 2), again={1, 2})
+    end(retry, numbered(1, 2), status)
+
+    assert statuses(history) == [status] * 2
+    assert not delivery(rotated, "second", ["2 per 7 days"]).reserve(numbered(1))
+    assert bool(delivery(rotated, "third", [CAP]).reserve(numbered(2))) is holds
+
+
 def test_the_tables_name_nobody(history: History) -> None:
     one = delivery(history, "first")
     one.reserve([(1, with_email(person(1), "one@example.com"))])
