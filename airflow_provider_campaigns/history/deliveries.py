@@ -12,7 +12,8 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import sqlalchemy as sa
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_campaigns.history.connection import History
     from airflow_provider_campaigns.protocol.send import Contact
+
+# Seconds by which the clocks of two workers may differ.
+CLOCKS_DIFFER = 1.0
 
 # Statuses of contacts that hold a place under a cap.
 INTENDED = "intended"
@@ -91,6 +95,8 @@ class DeliveryHistory:
     :param about: what is delivered where.
     :param caps: how often a person may be contacted.
     :param generation: number of the first try that counts: of those before, people may be sent to again.
+    :param began: when the first try that counts began, seconds since the epoch; 0: that is not known. What was noted
+        before it under the same names is of a run that was deleted, and counts as that of any other delivery.
     :param sends_at: when the vendor sends what it is given, in UTC without a zone; None: at once.
     """
 
@@ -102,6 +108,7 @@ class DeliveryHistory:
         caps: Sequence[Cap] = (),
         *,
         generation: Callable[[], int] = lambda: 0,
+        began: Callable[[], float] = lambda: 0.0,
         sends_at: datetime | None = None,
     ) -> None:
         self._history = history
@@ -110,13 +117,29 @@ class DeliveryHistory:
         self._about = about
         self._caps = caps if about.channel else ()
         self._generation = generation
+        self._began = began
+        self._id: tuple[int, int] | None = None
         self._sends_at = sends_at
         self._noted: object = None
 
     @property
     def id(self) -> int:
         """What the delivery is called in the tables."""
-        return int.from_bytes(self._task.digest(self._generation())[:8], "big") >> 1
+        generation = self._generation()
+        if self._id is None or self._id[0] != generation:
+            self._id = generation, self._database.run(lambda connection: self._find_id(connection, generation))
+        return self._id[1]
+
+    def _find_id(self, connection: Connection, generation: int) -> int:
+        """Return the first id that is this delivery's, or nobody's."""
+        began = self._began()
+        for number in count():
+            digest = self._task.digest(generation, *([number] if number else []))
+            found = int.from_bytes(digest[:8], "big") >> 1
+            begun = connection.execute(sa.select(deliveries.c.begun).where(deliveries.c.id == found)).scalar()
+            if begun is None or begun.replace(tzinfo=UTC).timestamp() > began - CLOCKS_DIFFER:
+                break
+        return found
 
     # --- contacts
 

@@ -58,6 +58,25 @@ def test_what_a_delivery_reserved_is_its_own(history: History) -> None:
     assert statuses(history) == ["intended"] * 2
 
 
+@pytest.mark.parametrize("later", [60.0, 86_400.0])
+def test_what_a_run_of_the_same_id_reserved_that_was_deleted_is_anothers(history: History, later: float) -> None:
+    begins = datetime.now(UTC).timestamp()
+    first = delivery(history, "again", began=begins - later)
+    first.reserve(numbered(1, 2))
+    end(first, numbered(1, 2), "accepted")
+    with history.database.engine.begin() as connection:
+        begun = datetime.fromtimestamp(begins - later, UTC).replace(tzinfo=None)
+        connection.execute(sa.update(deliveries).values(begun=begun))
+
+    for _ in range(2):
+        held = delivery(history, "again", [CAP], began=begins).reserve(numbered(1, 3))
+        assert held.keys() == {1}
+
+    assert statuses(history).count("accepted") == 2
+    assert len(rows(history, deliveries)) == 2
+    assert not delivery(history, "again", [CAP], began=begins - later).reserve(numbered(1, 2))
+
+
 def test_a_delivery_that_repeats_a_person_is_capped_too(history: History) -> None:
     assert delivery(history, "first", ["2 per day"]).reserve(numbered(1, 1, 1, 2)).keys() == {3}
 

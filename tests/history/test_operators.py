@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +159,20 @@ def test_a_run_that_was_deleted_and_run_again_sends_to_nobody_again(
     assert len(world.requests) == 2
 
 
+def test_a_run_that_was_deleted_with_its_ledger_counts_when_it_runs_again(
+    world: World, history: History, make_context: MakeContext, tmp_path: Path
+) -> None:
+    parameters = {"ledger": "airflow", "frequency_cap": "1 per 7 days", "outcomes_path": str(tmp_path)}
+    send(world, **parameters).execute(make_context(state={}))
+    with history.database.engine.begin() as connection:
+        connection.execute(sa.update(deliveries).values(begun=datetime.now(UTC).replace(tzinfo=None) - timedelta(1)))
+
+    receipt = send(world, **parameters).execute(make_context(state={}))
+
+    assert (receipt["accepted"], receipt["capped"], world.most_often) == (0, 5, 1)
+    assert Counter(row["status"] for row in rows(history, contacts)) == {"accepted": 5, "capped": 5}
+
+
 def test_who_is_to_be_sent_to_again_is_still_under_the_caps(
     world: World, connection: object, make_context: MakeContext
 ) -> None:
@@ -273,9 +289,10 @@ def test_a_try_that_was_killed_before_it_had_a_record_sent_nothing(
     def killed(*_: object, **__: object) -> None:
         raise Crash
 
-    with monkeypatch.context() as patched, pytest.raises(Crash):
+    with monkeypatch.context() as patched:
         patched.setattr(Ledger, "begin", killed)
-        send(world).execute(make_context(state=state))
+        with pytest.raises(Crash):
+            send(world).execute(make_context(state=state))
 
     assert send(world).execute(make_context(2, state=state))["accepted"] == 5
     assert json.loads(state["ledger"]) == "history"

@@ -108,6 +108,7 @@ class TaskHistory:
         return self.of(
             lambda: ledger.generation,
             sends_at,
+            began=lambda: ledger.began_at,
             vendor=send.vendor,
             account=account,
             campaign=send.campaign,
@@ -116,12 +117,15 @@ class TaskHistory:
             region=send.region,
         )
 
-    def of(self, generation: Callable[[], int], sends_at: datetime | None, **about: Any) -> ContactHistory:
+    def of(
+        self, generation: Callable[[], int], sends_at: datetime | None, *, began: Callable[[], float], **about: Any
+    ) -> ContactHistory:
         """
         Return the history of what a task contacts people with.
 
         :param generation: number of the first try that counts.
         :param sends_at: when people are contacted, None: at once.
+        :param began: when that try began, seconds since the epoch; 0: that is not known.
         :param about: what ``history.deliveries.About`` has.
         """
         if self.history is None or self.task is None:
@@ -131,7 +135,9 @@ class TaskHistory:
         from airflow_provider_campaigns.history.deliveries import About, DeliveryHistory
 
         at = sends_at.astimezone(UTC).replace(tzinfo=None) if sends_at else None
-        return DeliveryHistory(self.history, self.task, About(**about), self.caps, generation=generation, sends_at=at)
+        return DeliveryHistory(
+            self.history, self.task, About(**about), self.caps, generation=generation, began=began, sends_at=at
+        )
 
     def pace(self, account: str, per_minute: float | None, closes_in: Callable[[], float]) -> Pace | None:
         """
