@@ -386,7 +386,7 @@ class _Places:
         """Return how many places under a cap others have than a contact of the delivery itself."""
         return sum(
             (place.delivery, place.row) != (self._delivery, row)
-            and place.at > self.at - cap.period
+            and abs(place.at - self.at) < cap.period
             and self._counts(place, cap)
             for place in self._held.get(identity, ())
         )

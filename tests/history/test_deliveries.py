@@ -139,6 +139,14 @@ def test_what_is_sent_later_counts_from_then_on(history: History) -> None:
     assert delivery(history, "later too", [CAP], sends_at=later - timedelta(days=1)).reserve(numbered(1))
 
 
+@pytest.mark.parametrize(("days", "held"), [(6.9, True), (7.1, False)])
+def test_what_is_sent_later_holds_back_within_the_period_before_it(history: History, days: float, held: bool) -> None:
+    later = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=days)
+    delivery(history, "later", sends_at=later).reserve(numbered(1))
+
+    assert bool(delivery(history, "now", [CAP]).reserve(numbered(1))) is held
+
+
 def test_who_was_held_back_is_known_to_a_later_try(history: History) -> None:
     delivery(history, "first").reserve(numbered(1, 2))
     delivery(history, "second", [CAP]).reserve(numbered(3, 2, 4))
