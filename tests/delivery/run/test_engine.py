@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import count
+from dataclasses import replace
+from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from airflow_provider_campaigns.delivery.plan.sources.rows import rows_of
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
@@ -100,6 +102,37 @@ def test_a_refused_call_leaves_the_rest_unsent_and_a_retry_sends_it(
     assert ends(outcomes) == ["accepted"] * 5 + ["invalid"] + ["accepted"] * 3
     assert sorted(world.contacted) == phones(8)
     assert receipt["requests"] == 3 + arrived
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        pytest.param([*phones(3, first=3), *phones(3), *phones(3, first=6)], id="another order"),
+        pytest.param([*phones(2, first=20), *phones(9)], id="some added in front"),
+        pytest.param([*phones(2), *phones(6, first=3)], id="one gone"),
+    ],
+)
+@pytest.mark.parametrize("remote", [False, True])
+def test_contacts_that_are_replaced_after_they_were_checked_are_not_sent_to(
+    tmp_path: Path, then: list[str], remote: bool
+) -> None:
+    """A file may be written again at any moment, and a retry reads it twice."""
+    world = World()
+    world.answer = answers(world, r2=refuse(402))
+    plan = Plan(phones(9), tmp_path, remote=remote, max_concurrency=1)
+    fail_try(world, plan, CallRefusedError)
+    world.answer = None
+    world.start_process()
+    delivery = new_try(world, plan)
+    files = chain([plan.contacts], repeat(plan.changed(rows=then).contacts))
+    delivery.source = replace(delivery.source, read=lambda: rows_of(next(files)), count=None)
+
+    with pytest.raises(InputError, match="expected the same contacts whenever they are read, got others in the first"):
+        delivery.deliver(plan.header)
+
+    assert world.contacted == phones(3)
+    assert run_try(world, plan)[0]["accepted"] == 9
+    assert world.most_often == 1
 
 
 def test_the_unsent_of_an_earlier_try_are_not_reported_while_a_later_one_may_send_them(tmp_path: Path) -> None:
