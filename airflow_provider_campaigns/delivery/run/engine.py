@@ -303,6 +303,7 @@ class Delivery:
             left_out=self.reading.left_out(),
             ahead=AHEAD * self.max_concurrency * self.batch_size + (MOST_HELD if self.outcomes.holds else 0),
             copy=self.ledger.copy,
+            contacts=Checkpoint(self.checked.rows, self.checked.whole) if self.checked.whole else None,
         )
 
     def _batches(self, read: Fingerprint | None = None) -> Iterator[Batch]:
