@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_campaigns.delivery.record.claims import DamagedRecordError, TryClaim, take_number
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
-from airflow_provider_campaigns.delivery.record.tries import PARAMETERS, Tries
+from airflow_provider_campaigns.delivery.record.tries import PARAMETERS, REGION, Tries
 from airflow_provider_campaigns.delivery.record.try_record import (
     KEYS,
     Change,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KEYS",
     "PARAMETERS",
+    "REGION",
     "Change",
     "Checkpoint",
     "Copy",

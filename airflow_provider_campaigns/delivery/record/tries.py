@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PARAMETERS = "parameters"
 """The part of a header that is a digest of what else is sent; it does not identify contacts."""
+REGION = "region"
+"""The part that says of which country phone numbers without ``+`` are: by another one, a person is two."""
 
 
 class Tries:
@@ -186,11 +188,12 @@ class Tries:
         Return in what ``header`` differs from that of the earlier tries, empty when it does not.
 
         Other ``PARAMETERS`` make a difference as long as nobody was reached: then contacts that were rejected because
-        of them are sent again.
+        of them are sent again. A ``REGION`` where there was none makes none: who was two people may be one by it.
         """
         of_no_matter = {PARAMETERS} if self.may_have_reached else set()
         for one in self._tries:
-            for name in sorted({*one.header, *header} - of_no_matter) if one.header and one.active else ():
+            free = of_no_matter if one.header.get(REGION) else {*of_no_matter, REGION}
+            for name in sorted({*one.header, *header} - free) if one.header and one.active else ():
                 if one.header.get(name) != header.get(name):
                     before, now = mask(repr(one.header.get(name))), mask(repr(header.get(name)))
                     return f"{name}: an earlier try of this task used {before}, this one {now}"
