@@ -21,7 +21,7 @@ from airflow_provider_campaigns.history import schema, suppression
 from airflow_provider_campaigns.history.connection import History
 from airflow_provider_campaigns.history.database import HistoryError
 from airflow_provider_campaigns.history.suppression import read_people
-from airflow_provider_campaigns.history.tables import contacts, deliveries, ledger
+from airflow_provider_campaigns.history.tables import VERSION_TABLE, contacts, deliveries, ledger
 from airflow_provider_campaigns.protocol.history import SUPPRESSED
 from airflow_provider_campaigns.protocol.messages import Response
 from airflow_provider_campaigns.state import patience
@@ -228,6 +228,23 @@ def test_a_task_that_failed_at_its_connection_sends_when_it_is_cleared(
     monkeypatch.setenv("AIRFLOW_CONN_HISTORY", json.dumps(connection))
 
     assert send(world).execute(make_context(2, 1, state=state))["accepted"] == 5
+
+
+def test_tables_of_a_later_release_are_an_error_before_anything_is_sent(
+    world: World, history: History, make_context: MakeContext
+) -> None:
+    state: dict[str, str] = {}
+    version = sa.table(VERSION_TABLE, sa.column("version_num"))
+    for number, there, error in ((1, "0002", "tables have the version 0002"), (2, schema.LATEST, None)):
+        with history.database.engine.begin() as connection:
+            connection.execute(sa.update(version).values(version_num=there))
+        operator, context = send(world), make_context(number, number - 1, state=state)
+        if error:
+            with pytest.raises(HistoryError, match=error):
+                operator.execute(context)
+            assert not world.requests
+        else:
+            assert operator.execute(context)["accepted"] == 5
 
 
 def test_a_cleared_task_whose_record_was_pruned(world: World, history: History, make_context: MakeContext) -> None:
