@@ -57,6 +57,19 @@ def test_one_person_in_india_is_one_lead(bulk: bool, sandbox: SandboxClient, mak
     assert contacted(sandbox, "ozonetel") == ["+919000000001"]
 
 
+@pytest.mark.parametrize("region", ["US", "IN"])
+def test_one_person_of_another_country_than_the_region_is_one_lead(
+    sandbox: SandboxClient, make_context: MakeContext, region: str
+) -> None:
+    numbers = ["+447700900211", "447700900211", "00447700900211", "447700900212"]
+    contacts = [{"phoneNumber": number} for number in numbers]
+
+    receipt = add(contacts=contacts, exclude=["+447700900212"], region=region).execute(make_context())
+
+    assert (receipt["accepted"], receipt["duplicate"], receipt["invalid"]) == (1, 2, 1)
+    assert contacted(sandbox, "ozonetel") == ["+447700900211"]
+
+
 def test_the_region_of_the_connection_counts_unless_the_operator_has_one(
     sandbox: SandboxClient, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
