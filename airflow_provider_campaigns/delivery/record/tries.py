@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_campaigns.delivery.record.held import unpack
@@ -103,8 +103,13 @@ class Tries:
 
     @property
     def consumed(self) -> frozenset[str]:
-        """Digests of a person's choices that were applied."""
+        """Digests of a person's choices that earlier tries applied."""
         return frozenset(self._loaded[-1].consumed if self._loaded else ())
+
+    @property
+    def all_consumed(self) -> Sequence[str]:
+        """The same, with those that the running try applied."""
+        return tuple(self._own.consumed)
 
     @property
     def try_numbers(self) -> list[int]:

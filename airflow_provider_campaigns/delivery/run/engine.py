@@ -303,6 +303,7 @@ class Delivery:
             left_out=self.reading.left_out(),
             ahead=AHEAD * self.max_concurrency * self.batch_size + (MOST_HELD if self.outcomes.holds else 0),
             copy=self.ledger.copy,
+            consumed=self.ledger.all_consumed,
             contacts=Checkpoint(self.checked.rows, self.checked.whole) if self.checked.whole else None,
         )
 

@@ -9,7 +9,7 @@ may have ahead: they count as intended.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -38,6 +38,7 @@ class Description:
     :param left_out: a digest of those who are left out.
     :param ahead: how many contacts may be on their way at a time.
     :param copy: the copy of a query's result that it sends from.
+    :param consumed: digests of a person's choices that were applied.
     :param contacts: the last row, and the fingerprint of all contacts; None: they were too many to be checked before.
     """
 
@@ -48,6 +49,7 @@ class Description:
     ahead: int
     copy: Copy | None
     contacts: Checkpoint | None = None
+    consumed: Sequence[str] = ()
 
     @classmethod
     def read(cls, outcomes: OutcomeFolder) -> Self | None:
@@ -68,6 +70,7 @@ class Description:
                 ahead=int(value["ahead"]),
                 copy=Copy(int(value["copy"][0]), str(value["copy"][1])) if value["copy"] else None,
                 contacts=Checkpoint(int(known[0]), str(known[1])) if (known := value.get("contacts")) else None,
+                consumed=tuple(map(str, value.get("consumed", ()))),
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise LedgerError(f"{outcomes.place}: its description is damaged ({type(error).__name__})") from error
@@ -82,6 +85,7 @@ class Description:
             "ahead": self.ahead,
             "copy": list(self.copy) if self.copy else None,
             "contacts": list(self.contacts) if self.contacts else None,
+            "consumed": list(self.consumed),
         }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -99,21 +99,22 @@ def _open_ledger(
     """
     from airflow_provider_campaigns.delivery.record.ledger import Ledger
 
-    override = _override(ti, cleared)
     gone: tuple[OutcomeFolder, Description] | None = None
+    applied: Collection[str] = ()
     if (waited or recorded or cleared.cleared or (ti and ti.try_number > 1)) and not _has_record(store):
         gone = _latest_outcomes(outcomes_path, ti)
-        again = cleared.start_again or override.resend
+        applied = gone[1].consumed if gone else ()
+        again = cleared.start_again or _override(ti, cleared, applied).resend
         _check_gone(gone, ti, cleared, waited=waited, recorded=recorded, resend=again)
         gone = None if again else gone
     ledger = Ledger.open(store, after=gone[1].number if gone else 0)
-    override = _override(ti, cleared, ledger)
+    override = _override(ti, cleared, {*ledger.consumed, *applied})
     resend: Resend = "always" if override.resend else "if_cleared" if cleared.start_again else "no"
     ledger.begin(
         cleared.max_tries,
         resend=resend,
         on_unknown=override.on_unknown,
-        consumed=override.consumed,
+        consumed=[*applied, *override.consumed],
         recovers=gone[1].number if gone else 0,
     )
     if override.consumed:
@@ -121,13 +122,17 @@ def _open_ledger(
     return ledger
 
 
-def _override(ti: Any, cleared: Clearing, ledger: Ledger | None = None) -> Override:
-    """Return what a person chose for this task when it was cleared."""
+def _override(ti: Any, cleared: Clearing, applied: Collection[str]) -> Override:
+    """
+    Return what a person chose for this task when it was cleared.
+
+    :param applied: digests of choices that were applied before.
+    """
     from airflow_provider_campaigns.state.overrides import Override, find_override
 
     if ti is None or not cleared.cleared:
         return Override()
-    return find_override(ti, ledger.consumed if ledger else ())
+    return find_override(ti, applied)
 
 
 def _remove_override(ti: Any, ledger: Ledger) -> None:

@@ -403,6 +403,23 @@ def test_an_entry_that_stays_is_applied_once(
     assert len(world.contacted) == 15
 
 
+def test_an_entry_that_stays_is_applied_once_without_a_ledger(
+    tmp_path: Path, world: World, acme: MakeAcme, make_context: MakeContext, airflow_variables: dict[str, str]
+) -> None:
+    """Airflow 3.4 discards it each time that the task is cleared; the folder of outcomes stays."""
+    acme(outcomes_path=str(tmp_path)).execute(make_context(state={}))
+    choose(airflow_variables, {"on_cleared": "resend"}, {"task_id": "another", "on_cleared": "resend"})
+
+    for number in (2, 3, 4):
+        receipt = acme(outcomes_path=str(tmp_path)).execute(make_context(number, max_tries=number - 1, state={}))
+        assert (receipt["accepted"], len(world.contacted)) == (5, 10)
+
+    noted = {"on_cleared": "resend", "note": "once more"}
+    choose(airflow_variables, noted, {"task_id": "another", "on_cleared": "resend"})
+    acme(outcomes_path=str(tmp_path)).execute(make_context(5, max_tries=4, state={}))
+    assert len(world.contacted) == 15
+
+
 def test_a_choice_is_used_up_by_a_try_that_fails(
     world: World, acme: MakeAcme, make_context: MakeContext, airflow_variables: dict[str, str]
 ) -> None:
