@@ -79,7 +79,7 @@ def open_history(
     engine = make_engine(settings.url)
     try:
         again(lambda: schema.ensure(engine)) if again else schema.ensure(engine)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, schema.NewerTablesError) as error:
         raise HistoryError(conn_id, error) from None
     database = Database(engine, conn_id)
     database.again = again

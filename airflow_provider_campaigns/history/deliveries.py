@@ -12,7 +12,8 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import sqlalchemy as sa
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_campaigns.history.connection import History
     from airflow_provider_campaigns.protocol.send import Contact
+
+# Seconds by which the clocks of two workers may differ.
+CLOCKS_DIFFER = 1.0
 
 # Statuses of contacts that hold a place under a cap.
 INTENDED = "intended"
@@ -91,6 +95,8 @@ class DeliveryHistory:
     :param about: what is delivered where.
     :param caps: how often a person may be contacted.
     :param generation: number of the first try that counts: of those before, people may be sent to again.
+    :param began: when the first try that counts began, seconds since the epoch; 0: that is not known. What was noted
+        before it under the same names is of a run that was deleted, and counts as that of any other delivery.
     :param sends_at: when the vendor sends what it is given, in UTC without a zone; None: at once.
     """
 
@@ -102,6 +108,7 @@ class DeliveryHistory:
         caps: Sequence[Cap] = (),
         *,
         generation: Callable[[], int] = lambda: 0,
+        began: Callable[[], float] = lambda: 0.0,
         sends_at: datetime | None = None,
     ) -> None:
         self._history = history
@@ -110,13 +117,29 @@ class DeliveryHistory:
         self._about = about
         self._caps = caps if about.channel else ()
         self._generation = generation
+        self._began = began
+        self._id: tuple[int, int] | None = None
         self._sends_at = sends_at
         self._noted: object = None
 
     @property
     def id(self) -> int:
         """What the delivery is called in the tables."""
-        return int.from_bytes(self._task.digest(self._generation())[:8], "big") >> 1
+        generation = self._generation()
+        if self._id is None or self._id[0] != generation:
+            self._id = generation, self._database.run(lambda connection: self._find_id(connection, generation))
+        return self._id[1]
+
+    def _find_id(self, connection: Connection, generation: int) -> int:
+        """Return the first id that is this delivery's, or nobody's."""
+        began = self._began()
+        for number in count():
+            digest = self._task.digest(generation, *([number] if number else []))
+            found = int.from_bytes(digest[:8], "big") >> 1
+            begun = connection.execute(sa.select(deliveries.c.begun).where(deliveries.c.id == found)).scalar()
+            if begun is None or begun.replace(tzinfo=UTC).timestamp() > began - CLOCKS_DIFFER:
+                break
+        return found
 
     # --- contacts
 
@@ -175,14 +198,15 @@ class DeliveryHistory:
         if self._caps:
             held |= self._over_caps(connection, delivery, [(row, contact) for row, contact in pairs if row not in held])
         at = self._at
+        noted = [(row, contact) for row, contact in pairs if row not in held or row not in again]
         rows = [
             _row(delivery, row, identity, at, held.get(row, _FREE))
-            for row, contact in pairs
-            if row not in held or row not in again
+            for row, contact in noted
             for identity in self._identities(contact)
         ]
         # The time of an earlier try's intent is left behind: it is sent now.
         self._database.upsert(connection, contacts, rows, ["status", "reason", "at"])
+        self._delete_older(connection, delivery, noted)
         return held
 
     def _settle(self, connection: Connection, ends: Sequence[ContactEnd]) -> None:
@@ -192,6 +216,20 @@ class DeliveryHistory:
             _row(delivery, end.row, identity, at, end) for end in ends for identity in self._identities(end.contact)
         ]
         self._database.upsert(connection, contacts, rows, ["status", "reason", "vendor_id"])
+        self._delete_older(connection, delivery, [(end.row, end.contact) for end in ends])
+
+    def _delete_older(self, connection: Connection, delivery: int, pairs: Sequence[tuple[int, Contact]]) -> None:
+        """Delete what earlier tries noted of contacts under a key that was replaced since; it would count as well."""
+        older = [
+            {"of_row": row, "of_person": written}
+            for row, contact in pairs
+            for person in contact.persons
+            for written in self._history.hasher.all_written(person.key)[1:]
+        ]
+        if older:
+            row, identity = sa.bindparam("of_row"), sa.bindparam("of_person")
+            own = (contacts.c.delivery == delivery, contacts.c.source_row == row, contacts.c.identity == identity)
+            connection.execute(sa.delete(contacts).where(*own), older)
 
     def _identities(self, contact: Contact) -> list[str]:
         """Return how the people of a contact are written."""
@@ -348,7 +386,7 @@ class _Places:
         """Return how many places under a cap others have than a contact of the delivery itself."""
         return sum(
             (place.delivery, place.row) != (self._delivery, row)
-            and place.at > self.at - cap.period
+            and abs(place.at - self.at) < cap.period
             and self._counts(place, cap)
             for place in self._held.get(identity, ())
         )

@@ -24,9 +24,23 @@ _LOCK = 0x63616D70
 _PATIENCE = 60
 
 
+class NewerTablesError(Exception):
+    """The tables are those of a later release, which only that one can use."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(f"its tables have the version {found}, and this release of the package knows {LATEST}")
+
+
 def ensure(engine: Engine) -> None:
-    """Make or upgrade the tables, if they are not those of this release."""
-    if version(engine) != LATEST:
+    """
+    Make or upgrade the tables, if they are not those of this release.
+
+    :raises NewerTablesError: they are those of a later one.
+    """
+    found = version(engine)
+    if found is not None and found > LATEST:
+        raise NewerTablesError(found)
+    if found != LATEST:
         upgrade(engine)
 
 

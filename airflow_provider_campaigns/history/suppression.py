@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from airflow_provider_campaigns.protocol.send import Contact
 
 KINDS: tuple[Kind, ...] = ("phone", "email", "id")
+
+# In place of the person, of a form that two people share, such as a national one: it stays when one is taken off.
+SHARED = "shared"
 
 
 class Entry(NamedTuple):
@@ -82,17 +85,22 @@ def _add(history: History, people: Sequence[Person], reason: str, source: str, c
     for person in people:
         main = _main_key(person)
         for key in opt_out_keys(person):
-            rows[written(key)] = {
-                "identity": written(key),
-                "person": written(main),
+            identity = written(key)
+            owner = rows[identity]["person"] if identity in rows else written(main)
+            rows[identity] = {
+                "identity": identity,
+                "person": owner if owner == written(main) else SHARED,
                 "since": now(),
                 "reason": reason[:LONGEST_TEXT],
                 "source": source[:LONGEST_TEXT],
             }
-    there = _there(connection, rows)
+    there = _owners(connection, rows)
     # Sorted: two that add the same people do not wait for each other.
     new = [rows[identity] for identity in sorted(rows) if identity not in there]
     history.database.upsert(connection, suppressed, new, ["person"])
+    shared = [identity for identity, owner in there.items() if owner not in {rows[identity]["person"], SHARED}]
+    for part in in_parts(sorted(shared)):
+        connection.execute(sa.update(suppressed).where(suppressed.c.identity.in_(part)).values(person=SHARED))
     return len({row["person"] for row in new if row["person"] == row["identity"]})
 
 
@@ -152,10 +160,14 @@ def _main_key(person: Person) -> str:
     return contact_keys(person)[0]
 
 
-def _there(connection: Connection, identities: Iterable[str] | Mapping[str, Any]) -> set[str]:
-    there: set[str] = set()
+def _there(connection: Connection, identities: Iterable[str]) -> set[str]:
+    return {*_owners(connection, identities)}
+
+
+def _owners(connection: Connection, identities: Iterable[str]) -> dict[str, str]:
+    """Return those of some identities that are on the list, and of whom they are a form."""
+    owners: dict[str, str] = {}
     for part in in_parts(identities):
-        there.update(
-            connection.execute(sa.select(suppressed.c.identity).where(suppressed.c.identity.in_(part))).scalars()
-        )
-    return there
+        statement = sa.select(suppressed.c.identity, suppressed.c.person).where(suppressed.c.identity.in_(part))
+        owners.update((identity, owner) for identity, owner in connection.execute(statement))
+    return owners

@@ -98,7 +98,7 @@ def _resolve(text: str, region: str | None) -> tuple[str, Form]:
         own = _in_region(text, region)
         return own if own[1] == "known" else found
     if region is not None:
-        return _in_region(text, region)
+        return _in_region_or_abroad(text, region)
     if len(text) < _INTERNATIONAL_DIGITS:
         return f"+{text}" if _is_abroad(text) else text, "national"
     identity, form = _international(f"+{text}")
@@ -167,6 +167,22 @@ def _in_region(text: str, region: str) -> tuple[str, Form]:
         # What phonenumbers makes of it, too, at a twentieth of the time.
         return f"+{country.code}{text}", "known"
     return _parse(text, region)
+
+
+def _in_region_or_abroad(text: str, region: str) -> tuple[str, Form]:
+    """Return the identity of digits that are a number of a country, or else one of another whose ``+`` is missing."""
+    own = _in_region(text, region)
+    if len(text) < _INTERNATIONAL_DIGITS or _has_form(own[0], region) or not _is_abroad(text):
+        return own
+    identity, form = _international(f"+{text}")
+    return (identity, "assumed") if form == "known" else own
+
+
+def _has_form(identity: str, region: str) -> bool:
+    """Whether an identity has the form of the numbers of a country, and not only their length."""
+    country = _country_of_region(region)
+    code = f"+{country.code}"
+    return identity.startswith(code) and country.numbers.fullmatch(identity.removeprefix(code)) is not None
 
 
 @lru_cache(maxsize=8_192)

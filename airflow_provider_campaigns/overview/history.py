@@ -71,7 +71,7 @@ class HistorySource:
 
     def by_time(self, task: TaskId) -> Sequence[Moment]:
         """Return what became of contacts over time, empty when it is not known."""
-        newest = sa.select(deliveries.c.id).where(_is_of(task)).order_by(deliveries.c.generation.desc()).limit(1)
+        newest = sa.select(deliveries.c.id).where(_is_of(task)).order_by(deliveries.c.begun.desc()).limit(1)
         found = self._ask(newest)
         if not found:
             return ()

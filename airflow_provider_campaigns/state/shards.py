@@ -1,9 +1,10 @@
 """
-Which map index of a mapped task sends which shard: a Variable per shard, named after the shard's fingerprint.
+Which map index of a mapped task sends which shard to which campaign: a Variable per shard, named after a fingerprint of
+both.
 
 A task instance finds its own ledger by its map index; if upstream yields the same shards in another order, that is
-another shard's ledger, or none. So before a shard is sent, its map index is stored under the fingerprint of its
-contacts, and a task that finds another index there does not send it.
+another shard's ledger, or none. So before a shard is sent, its map index is stored under that fingerprint, and a task
+that finds another index there does not send it.
 """
 
 from __future__ import annotations

@@ -39,10 +39,13 @@ def delivery(
     run: str,
     caps: Sequence[str] = (),
     about: About = PHONE,
+    *,
     sends_at: datetime | None = None,
+    began: float = 0.0,
 ) -> DeliveryHistory:
     """Return the history of one delivery."""
-    return DeliveryHistory(history, TaskKey("dag", run, "send", -1), about, parse_caps(caps), sends_at=sends_at)
+    task = TaskKey("dag", run, "send", -1)
+    return DeliveryHistory(history, task, about, parse_caps(caps), began=lambda: began, sends_at=sends_at)
 
 
 def end(one: DeliveryHistory, pairs: Sequence[tuple[int, Contact]], status: str) -> None:

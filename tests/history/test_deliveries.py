@@ -58,6 +58,25 @@ def test_what_a_delivery_reserved_is_its_own(history: History) -> None:
     assert statuses(history) == ["intended"] * 2
 
 
+@pytest.mark.parametrize("later", [60.0, 86_400.0])
+def test_what_a_run_of_the_same_id_reserved_that_was_deleted_is_anothers(history: History, later: float) -> None:
+    begins = datetime.now(UTC).timestamp()
+    first = delivery(history, "again", began=begins - later)
+    first.reserve(numbered(1, 2))
+    end(first, numbered(1, 2), "accepted")
+    with history.database.engine.begin() as connection:
+        begun = datetime.fromtimestamp(begins - later, UTC).replace(tzinfo=None)
+        connection.execute(sa.update(deliveries).values(begun=begun))
+
+    for _ in range(2):
+        held = delivery(history, "again", [CAP], began=begins).reserve(numbered(1, 3))
+        assert held.keys() == {1}
+
+    assert statuses(history).count("accepted") == 2
+    assert len(rows(history, deliveries)) == 2
+    assert not delivery(history, "again", [CAP], began=begins - later).reserve(numbered(1, 2))
+
+
 def test_a_delivery_that_repeats_a_person_is_capped_too(history: History) -> None:
     assert delivery(history, "first", ["2 per day"]).reserve(numbered(1, 1, 1, 2)).keys() == {3}
 
@@ -120,6 +139,14 @@ def test_what_is_sent_later_counts_from_then_on(history: History) -> None:
     assert delivery(history, "later too", [CAP], sends_at=later - timedelta(days=1)).reserve(numbered(1))
 
 
+@pytest.mark.parametrize(("days", "held"), [(6.9, True), (7.1, False)])
+def test_what_is_sent_later_holds_back_within_the_period_before_it(history: History, days: float, held: bool) -> None:
+    later = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=days)
+    delivery(history, "later", sends_at=later).reserve(numbered(1))
+
+    assert bool(delivery(history, "now", [CAP]).reserve(numbered(1))) is held
+
+
 def test_who_was_held_back_is_known_to_a_later_try(history: History) -> None:
     delivery(history, "first").reserve(numbered(1, 2))
     delivery(history, "second", [CAP]).reserve(numbered(3, 2, 4))
@@ -145,6 +172,23 @@ def test_a_key_that_was_replaced_is_still_counted_by(history: History) -> None:
 
     assert delivery(rotated, "second", [CAP]).reserve(numbered(1))
     assert not delivery(forgotten, "third", [CAP]).reserve(numbered(1))
+
+
+@pytest.mark.parametrize("resent", [False, True])
+@pytest.mark.parametrize(("status", "holds"), [("accepted", True), ("unknown", True), ("rejected", False)])
+def test_a_key_that_is_replaced_between_two_tries_counts_nobody_twice(
+    history: History, status: str, holds: bool, resent: bool
+) -> None:
+    delivery(history, "first").reserve(numbered(1, 2))
+    rotated = History(history.database, Hasher(("the next secret", *history.hasher.keys)))
+    retry = delivery(rotated, "first")
+    if resent:
+        assert not retry.reserve(numbered(1, 2), again={1, 2})
+    end(retry, numbered(1, 2), status)
+
+    assert statuses(history) == [status] * 2
+    assert not delivery(rotated, "second", ["2 per 7 days"]).reserve(numbered(1))
+    assert bool(delivery(rotated, "third", [CAP]).reserve(numbered(2))) is holds
 
 
 def test_the_tables_name_nobody(history: History) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,21 @@ def test_who_was_rung_by_another_campaign_is_not_rung(
         ("complete", 3, 1, 2),
     ]
     assert {(row["vendor"], row["channel"], row["campaign"]) for row in rows} == {("exotel", "call", "Spring")}
+
+
+def test_a_run_that_was_deleted_and_runs_again_is_under_the_caps(
+    sandbox: SandboxClient, history: History, make_context: MakeContext
+) -> None:
+    create(**DAILY).execute(make_context(state={}))
+    with history.database.engine.begin() as connection:
+        an_hour_ago = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=1)
+        connection.execute(sa.update(deliveries).values(begun=an_hour_ago))
+
+    with pytest.raises(AirflowSkipException, match="2 numbers are over a frequency cap"):
+        create(**DAILY).execute(make_context(state={}))
+
+    assert [one["from"] for one in campaigns(sandbox)] == [2]
+    assert statuses(history) == {"accepted": 2, "capped": 2}
 
 
 def test_who_is_on_the_suppression_list_is_not_rung(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,17 @@ import sqlalchemy as sa
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_campaigns.delivery import read_outcomes
+from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.exceptions import CallRefusedError, InputError, LedgerError
 from airflow_provider_campaigns.history import schema, suppression
 from airflow_provider_campaigns.history.connection import History
 from airflow_provider_campaigns.history.database import HistoryError
 from airflow_provider_campaigns.history.suppression import read_people
-from airflow_provider_campaigns.history.tables import contacts, deliveries, ledger
+from airflow_provider_campaigns.history.tables import VERSION_TABLE, contacts, deliveries, ledger
 from airflow_provider_campaigns.protocol.history import SUPPRESSED
 from airflow_provider_campaigns.protocol.messages import Response
 from airflow_provider_campaigns.state import patience
-from tests.delivery.world import World, phones
+from tests.delivery.world import Crash, World, phones
 from tests.operators.base.acme import PEOPLE, AcmeOperator, make_acme
 from tests.operators.conftest import airflow_variables, make_context
 
@@ -156,6 +159,20 @@ def test_a_run_that_was_deleted_and_run_again_sends_to_nobody_again(
     assert len(world.requests) == 2
 
 
+def test_a_run_that_was_deleted_with_its_ledger_counts_when_it_runs_again(
+    world: World, history: History, make_context: MakeContext, tmp_path: Path
+) -> None:
+    parameters = {"ledger": "airflow", "frequency_cap": "1 per 7 days", "outcomes_path": str(tmp_path)}
+    send(world, **parameters).execute(make_context(state={}))
+    with history.database.engine.begin() as connection:
+        connection.execute(sa.update(deliveries).values(begun=datetime.now(UTC).replace(tzinfo=None) - timedelta(1)))
+
+    receipt = send(world, **parameters).execute(make_context(state={}))
+
+    assert (receipt["accepted"], receipt["capped"], world.most_often) == (0, 5, 1)
+    assert Counter(row["status"] for row in rows(history, contacts)) == {"accepted": 5, "capped": 5}
+
+
 def test_who_is_to_be_sent_to_again_is_still_under_the_caps(
     world: World, connection: object, make_context: MakeContext
 ) -> None:
@@ -213,6 +230,23 @@ def test_a_task_that_failed_at_its_connection_sends_when_it_is_cleared(
     assert send(world).execute(make_context(2, 1, state=state))["accepted"] == 5
 
 
+def test_tables_of_a_later_release_are_an_error_before_anything_is_sent(
+    world: World, history: History, make_context: MakeContext
+) -> None:
+    state: dict[str, str] = {}
+    version = sa.table(VERSION_TABLE, sa.column("version_num"))
+    for number, there, error in ((1, "0002", "tables have the version 0002"), (2, schema.LATEST, None)):
+        with history.database.engine.begin() as connection:
+            connection.execute(sa.update(version).values(version_num=there))
+        operator, context = send(world), make_context(number, number - 1, state=state)
+        if error:
+            with pytest.raises(HistoryError, match=error):
+                operator.execute(context)
+            assert not world.requests
+        else:
+            assert operator.execute(context)["accepted"] == 5
+
+
 def test_a_cleared_task_whose_record_was_pruned(world: World, history: History, make_context: MakeContext) -> None:
     state: dict[str, str] = {}
     send(world).execute(make_context(state=state))
@@ -221,6 +255,64 @@ def test_a_cleared_task_whose_record_was_pruned(world: World, history: History, 
 
     with pytest.raises(AirflowFailException, match="the record of what its earlier tries sent is gone"):
         send(world).execute(make_context(2, 1, state=state))
+
+
+@pytest.mark.parametrize(
+    ("try_number", "max_tries", "folder"),
+    [
+        pytest.param(2, 1, False, id="a retry"),
+        pytest.param(2, 1, True, id="a retry on a machine without the folder"),
+        pytest.param(1, 0, False, id="the same try, started once more"),
+    ],
+)
+def test_a_record_that_is_not_in_the_database_any_more_is_no_first_try(
+    *,
+    world: World,
+    connection: dict[str, Any],
+    make_context: MakeContext,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    try_number: int,
+    max_tries: int,
+    folder: bool,
+) -> None:
+    """As with a file of SQLite's that each machine has of its own."""
+    state: dict[str, str] = {}
+    parameters = {"retries": 1, "outcomes_path": str(tmp_path / "first") if folder else None}
+    world.answer = lambda number, keys: Response(403) if number == 2 else world.accept(keys)
+    with pytest.raises(CallRefusedError):
+        send(world, max_concurrency=1, **parameters).execute(make_context(1, max_tries, state=state))
+    world.answer = None
+    another = {**connection, "conn_type": "sqlite", "host": str(tmp_path / "another.db")}
+    if folder:
+        (tmp_path / "first").rename(tmp_path / "elsewhere")
+    with monkeypatch.context() as patched:
+        patched.setenv("AIRFLOW_CONN_HISTORY", json.dumps(another))
+        with pytest.raises(LedgerError, match="the history database has no record of the earlier tries"):
+            send(world, **parameters).execute(make_context(try_number, max_tries, state=state))
+    assert world.contacted == phones(3)
+    if folder:
+        (tmp_path / "elsewhere").rename(tmp_path / "first")
+
+    assert send(world, **parameters).execute(make_context(2, max_tries, state=state))["accepted"] == 5
+    assert world.most_often == 1
+
+
+def test_a_try_that_was_killed_before_it_had_a_record_sent_nothing(
+    world: World, history: History, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state: dict[str, str] = {}
+
+    def killed(*_: object, **__: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "begin", killed)
+        with pytest.raises(Crash):
+            send(world).execute(make_context(state=state))
+
+    assert send(world).execute(make_context(2, state=state))["accepted"] == 5
+    assert json.loads(state["ledger"]) == "history"
 
 
 @pytest.mark.usefixtures("connection")

@@ -109,7 +109,9 @@ class SqlCampaign(Campaign):
         # The database must be the ledger's, for one transaction to hold both.
         history = History(ledger._store._database, HASHER)  # type: ignore[attr-defined]
         about = About("fake", "account", "c", "sms", region=self.send.region)
-        return DeliveryHistory(history, self.task, about, self.caps, generation=lambda: ledger.generation)
+        return DeliveryHistory(
+            history, self.task, about, self.caps, generation=lambda: ledger.generation, began=lambda: ledger.began_at
+        )
 
     def record_names(self) -> list[str]:
         with self.engine.begin() as connection:

@@ -71,6 +71,23 @@ def test_a_national_form_may_be_somebody_on_the_list(history: History, region: s
     assert held == ({1: HeldBack("invalid", reason)} if reason else {})
 
 
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("taken_off", [0, 1])
+def test_a_national_form_that_two_people_share_stays_when_one_is_taken_off(
+    history: History, taken_off: int, together: bool
+) -> None:
+    both = ["+447700900001", "+917700900001"]
+    for part in [both] if together else [[one] for one in both]:
+        suppression.add(history, read_people(part, "phone"))
+    found = read_phone("07700900001")
+    contact = Contact(found.text, {}, (found.text,), found.key, (found,))
+
+    assert suppression.remove(history, read_people([both[taken_off]], "phone")) == 1
+
+    assert len(list(suppression.entries(history))) == 1
+    assert delivery(history, "first").reserve([(1, contact)]) == {1: HeldBack("invalid", MAYBE_SUPPRESSED)}
+
+
 def test_who_is_suppressed_takes_no_place_under_a_cap(history: History) -> None:
     suppression.add(history, read_people(["+447700900001"], "phone"))
     delivery(history, "first", ["1 per day"]).reserve(numbered(1))

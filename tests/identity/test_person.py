@@ -240,6 +240,25 @@ def test_how_certain_a_number_is(region: str | None, value: str, form: str) -> N
     assert read_person("phone", value, region).form == form
 
 
+@pytest.mark.parametrize(
+    ("region", "value", "identity", "form"),
+    [
+        ("US", "447700900211", "+447700900211", "assumed"),
+        ("GB", "919000000001", "+919000000001", "assumed"),
+        ("GB", "15550100001", "+15550100001", "assumed"),
+        (IN, "447700900211", "+447700900211", "assumed"),  # as long as some numbers in India
+        (IN, "919000000001", "+919000000001", "known"),
+        (IN, "09000000001", "+919000000001", "known"),
+        ("GB", "07700900211", "+447700900211", "known"),
+        ("US", "123456789012345", "123456789012345", "national"),
+    ],
+)
+def test_a_number_of_another_country_than_the_region(region: str, value: str, identity: str, form: str) -> None:
+    person = read_person("phone", value, region)
+
+    assert (person.identity, person.form, person.text) == (identity, form, value)
+
+
 @pytest.mark.slow
 @settings(deadline=None)
 @given(

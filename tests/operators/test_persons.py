@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.exceptions import InputError
+from airflow_provider_campaigns.exceptions import InputError, LedgerError
 from airflow_provider_campaigns.identity import LOST_DIGITS
 from airflow_provider_campaigns.operators.collect import SendCollectRequestOperator, UpdateCollectRequestOperator
 from airflow_provider_campaigns.operators.exotel import CreateExotelCampaignOperator, UpdateExotelCampaignOperator
@@ -57,6 +57,19 @@ def test_one_person_in_india_is_one_lead(bulk: bool, sandbox: SandboxClient, mak
     assert contacted(sandbox, "ozonetel") == ["+919000000001"]
 
 
+@pytest.mark.parametrize("region", ["US", "IN"])
+def test_one_person_of_another_country_than_the_region_is_one_lead(
+    sandbox: SandboxClient, make_context: MakeContext, region: str
+) -> None:
+    numbers = ["+447700900211", "447700900211", "00447700900211", "447700900212"]
+    contacts = [{"phoneNumber": number} for number in numbers]
+
+    receipt = add(contacts=contacts, exclude=["+447700900212"], region=region).execute(make_context())
+
+    assert (receipt["accepted"], receipt["duplicate"], receipt["invalid"]) == (1, 2, 1)
+    assert contacted(sandbox, "ozonetel") == ["+447700900211"]
+
+
 def test_the_region_of_the_connection_counts_unless_the_operator_has_one(
     sandbox: SandboxClient, make_context: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +78,27 @@ def test_the_region_of_the_connection_counts_unless_the_operator_has_one(
 
     assert add(contacts=contacts, preview=True).execute(make_context())["duplicate"] == 1
     assert add(contacts=contacts, preview=True, region="GB").execute(make_context())["duplicate"] == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "refused"),
+    [("IN", "IN", False), ("IN", None, True), ("IN", "GB", True), (None, "IN", False)],
+)
+def test_a_region_that_changes_between_two_tries_makes_no_two_people_of_one(
+    *, sandbox: SandboxClient, make_context: MakeContext, first: str | None, then: str | None, refused: bool
+) -> None:
+    state: dict[str, str] = {}
+    contacts = [{"phoneNumber": "+919000000001"}, {"phoneNumber": "09000000001"}]
+    add(contacts=contacts[:1], region=first).execute(make_context(state=state))
+    later = add(contacts=contacts, region=then)
+
+    if refused:
+        with pytest.raises(LedgerError, match=r"^region: an earlier try of this task used 'IN', this one "):
+            later.execute(make_context(2, 1, state=state))
+    else:
+        assert later.execute(make_context(2, 1, state=state))["duplicate"] == 1
+
+    assert contacted(sandbox, "ozonetel") == ["+919000000001"]
 
 
 WRITTEN = """phoneNumber,Name

@@ -11,6 +11,8 @@ from airflow_provider_campaigns.delivery.plan.reading import Reading, always_inv
 from airflow_provider_campaigns.delivery.plan.sources import Source
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
+from airflow_provider_campaigns.delivery.record.try_record import Checkpoint
+from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.protocol.send import Contact
 
 # Rows that are not sent are settled with the batch around them; this many close a batch by themselves.
@@ -29,17 +31,50 @@ def key_to_compare(contact: Contact | Outcome) -> str | None:
 
 
 class Fingerprint:
-    """A digest of the contacts that were added so far, different for any other sequence."""
+    """
+    A digest of the contacts that were added so far, different for any other sequence.
 
-    def __init__(self) -> None:
+    :param known: a row, and the digest of the contacts up to it as they were checked; None: any will do.
+    :param source: the name of the contacts, for the error.
+    """
+
+    def __init__(self, known: Checkpoint | None = None, source: str = "contacts") -> None:
         self._hash = hashlib.sha256()
+        self._known = known or Checkpoint(0, "")
+        self._source = source
         self.row = 0
         """The last row that was added."""
+        self.same = known is None
+        """Whether the known row was added, and the contacts up to it are the known ones."""
 
     def add(self, row: int, contact: Contact | Outcome) -> None:
         """Take in the next row."""
         self.row = row
         self._hash.update(f"{row}\0{key_to_compare(contact)}\n".encode())
+        if row == self._known.row:
+            self.same = self.hexdigest() == self._known.fingerprint
+
+    def after_check(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """
+        Yield batches of contacts that are added here, once those up to the known row are the known ones.
+
+        Few are kept until then: those of earlier tries that are not settled.
+
+        :raises InputError: they are others.
+        """
+        waiting: list[Batch] = []
+        for batch in batches:
+            waiting.append(batch)
+            if self.row >= self._known.row:
+                self._check()
+                yield from waiting
+                waiting = []
+        self._check()
+
+    def _check(self) -> None:
+        if not self.same:
+            got = f"others in the first {self._known.row} rows than when they were checked"
+            raise InputError(self._source, "the same contacts whenever they are read", got)
 
     def hexdigest(self) -> str:
         """Return it as text."""

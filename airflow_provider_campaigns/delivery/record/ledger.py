@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_campaigns.delivery.record.claims import DamagedRecordError, TryClaim, take_number
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
-from airflow_provider_campaigns.delivery.record.tries import PARAMETERS, Tries
+from airflow_provider_campaigns.delivery.record.tries import PARAMETERS, REGION, Tries
 from airflow_provider_campaigns.delivery.record.try_record import (
     KEYS,
     Change,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KEYS",
     "PARAMETERS",
+    "REGION",
     "Change",
     "Checkpoint",
     "Copy",
@@ -46,6 +47,10 @@ __all__ = [
 
 Resend = Literal["no", "if_cleared", "always"]
 """Whether earlier tries stop counting: never, if the task was cleared since the latest of them, or at once."""
+
+
+Along = Callable[[bool, Callable[[], bool]], None]
+"""Given whether what is intended is stored, and what returns whether this is the latest try."""
 
 
 class _SupersededError(LedgerError):
@@ -182,13 +187,12 @@ class Ledger(Tries):
         """
         self._own.copy = Copy(self.try_number, query)
 
-    def record(self, change: Change, along: Callable[[bool], None] = lambda intends: None) -> None:
+    def record(self, change: Change, along: Along = lambda intends, is_latest: None) -> None:
         """
         Store what is known and what comes next, in one write.
 
         :param change: nothing of its ``intended`` and ``resent`` rows may be sent before this returns.
-        :param along: stores what belongs to it elsewhere, before it or in the same transaction; given whether what is
-            intended is stored. It may be called twice.
+        :param along: stores what belongs to it elsewhere, before it or in the same transaction. It may be called twice.
         :raises LedgerError: a later try has taken over; nothing may be sent any more.
         """
         # Until all of it is stored nothing of it counts, and it may be tried again.
@@ -196,13 +200,13 @@ class Ledger(Tries):
         intends = bool(change.intended or change.resent)
 
         def store() -> None:
-            along(intends)
+            along(intends, lambda: self._claim.holds)
             self._write(own)
             if intends and not self._claim.holds:
                 raise _SupersededError("a later try of this task has begun; this one sends nothing more")
 
         def store_known() -> None:
-            along(False)
+            along(False, lambda: False)
             self._write(self._own.after(replace(change, intended=(), resent=())))
 
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_campaigns.delivery.record.held import unpack
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PARAMETERS = "parameters"
 """The part of a header that is a digest of what else is sent; it does not identify contacts."""
+REGION = "region"
+"""The part that says of which country phone numbers without ``+`` are: by another one, a person is two."""
 
 
 class Tries:
@@ -61,8 +63,8 @@ class Tries:
 
     @property
     def may_have_reached(self) -> bool:
-        """Whether tries that count, this one included, reached anybody, or may have."""
-        return any(one.may_have_reached for one in self._all())
+        """Whether tries that count, this one included, reached anybody, or may have; so do those without a record."""
+        return bool(self.recovers) or any(one.may_have_reached for one in self._all())
 
     @property
     def began_at(self) -> float:
@@ -101,8 +103,13 @@ class Tries:
 
     @property
     def consumed(self) -> frozenset[str]:
-        """Digests of a person's choices that were applied."""
+        """Digests of a person's choices that earlier tries applied."""
         return frozenset(self._loaded[-1].consumed if self._loaded else ())
+
+    @property
+    def all_consumed(self) -> Sequence[str]:
+        """The same, with those that the running try applied."""
+        return tuple(self._own.consumed)
 
     @property
     def try_numbers(self) -> list[int]:
@@ -186,11 +193,12 @@ class Tries:
         Return in what ``header`` differs from that of the earlier tries, empty when it does not.
 
         Other ``PARAMETERS`` make a difference as long as nobody was reached: then contacts that were rejected because
-        of them are sent again.
+        of them are sent again. A ``REGION`` where there was none makes none: who was two people may be one by it.
         """
         of_no_matter = {PARAMETERS} if self.may_have_reached else set()
         for one in self._tries:
-            for name in sorted({*one.header, *header} - of_no_matter) if one.header and one.active else ():
+            free = of_no_matter if one.header.get(REGION) else {*of_no_matter, REGION}
+            for name in sorted({*one.header, *header} - free) if one.header and one.active else ():
                 if one.header.get(name) != header.get(name):
                     before, now = mask(repr(one.header.get(name))), mask(repr(header.get(name)))
                     return f"{name}: an earlier try of this task used {before}, this one {now}"

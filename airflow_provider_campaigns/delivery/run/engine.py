@@ -28,7 +28,7 @@ from airflow_provider_campaigns.delivery.plan.preflight import PreflightResult, 
 from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import Source
 from airflow_provider_campaigns.delivery.record.held import MOST_HELD
-from airflow_provider_campaigns.delivery.record.ledger import Ledger
+from airflow_provider_campaigns.delivery.record.ledger import Checkpoint, Ledger
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.delivery.record.outcome_parts import Outcomes
 from airflow_provider_campaigns.delivery.record.receipt import Receipt, make_receipt
@@ -202,9 +202,10 @@ class Delivery:
             closes_in=self.closes_in,
             clock=self.clock,
         )
-        read = Fingerprint()
+        # Not only when they were checked: a file may have been replaced since.
+        read = Fingerprint(self._reached, self.source.name)
         with DeferredSignals(self.end) as signals, self.senders, gc_frozen():
-            rounds.send_all(self._batches(read))
+            rounds.send_all(read.after_check(self._batches(read)))
         signals.act()
         error = self._stopping.error
         if isinstance(error, SendWindowClosedError):
@@ -261,7 +262,7 @@ class Delivery:
         return list(self._record.tally.explanations()) if self.begun else []
 
     @property
-    def _reached(self) -> Any:
+    def _reached(self) -> Checkpoint | None:
         """The row up to which contacts must be those of earlier tries, with its fingerprint; None: any will do."""
         return self.ledger.end if self.ledger.receipt else self.ledger.checkpoint
 
@@ -302,6 +303,8 @@ class Delivery:
             left_out=self.reading.left_out(),
             ahead=AHEAD * self.max_concurrency * self.batch_size + (MOST_HELD if self.outcomes.holds else 0),
             copy=self.ledger.copy,
+            consumed=self.ledger.all_consumed,
+            contacts=Checkpoint(self.checked.rows, self.checked.whole) if self.checked.whole else None,
         )
 
     def _batches(self, read: Fingerprint | None = None) -> Iterator[Batch]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from airflow_provider_campaigns.delivery.plan.batches import Batch
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
@@ -11,6 +11,9 @@ from airflow_provider_campaigns.delivery.run.senders import Ticket
 from airflow_provider_campaigns.protocol.history import ContactEnd, ContactHistory, HeldBack
 
 Ended = Sequence[tuple[Batch, Sequence[Outcome]]]
+
+# Statuses of contacts that were reached, or may have been.
+REACHED = ("accepted", "unknown")
 
 
 class HistoryEntries:
@@ -32,15 +35,20 @@ class HistoryEntries:
         self.held_back: Mapping[int, HeldBack] = {}
         """Whom it holds back of those who would be sent to, by row."""
 
-    def store(self, intends: bool) -> None:
+    def store(self, intends: bool, is_latest: Callable[[], bool]) -> None:
         """
         Store it; may be called twice.
 
         :param intends: what is sent next is stored, too.
+        :param is_latest: whether this is the latest try. If not, the latest may be sending to whom this one did not
+            reach, or may have reached them: then it says so.
         """
-        for rows in self._released:
+        released, ends = self._released, list(self._ends())
+        if (released or any(end.status not in REACHED for end in ends)) and not is_latest():
+            released, ends = (), [end for end in ends if end.status in REACHED]
+        for rows in released:
             self._history.release(*rows)
-        self._history.settle(self._ends())
+        self._history.settle(ends)
         self.held_back = self._reserve() if intends else {}
 
     def _ends(self) -> Iterator[ContactEnd]:

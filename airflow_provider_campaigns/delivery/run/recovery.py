@@ -9,7 +9,7 @@ may have ahead: they count as intended.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -38,6 +38,8 @@ class Description:
     :param left_out: a digest of those who are left out.
     :param ahead: how many contacts may be on their way at a time.
     :param copy: the copy of a query's result that it sends from.
+    :param consumed: digests of a person's choices that were applied.
+    :param contacts: the last row, and the fingerprint of all contacts; None: they were too many to be checked before.
     """
 
     number: int
@@ -46,6 +48,8 @@ class Description:
     left_out: str
     ahead: int
     copy: Copy | None
+    contacts: Checkpoint | None = None
+    consumed: Sequence[str] = ()
 
     @classmethod
     def read(cls, outcomes: OutcomeFolder) -> Self | None:
@@ -65,6 +69,8 @@ class Description:
                 left_out=str(value["left_out"]),
                 ahead=int(value["ahead"]),
                 copy=Copy(int(value["copy"][0]), str(value["copy"][1])) if value["copy"] else None,
+                contacts=Checkpoint(int(known[0]), str(known[1])) if (known := value.get("contacts")) else None,
+                consumed=tuple(map(str, value.get("consumed", ()))),
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise LedgerError(f"{outcomes.place}: its description is damaged ({type(error).__name__})") from error
@@ -78,6 +84,8 @@ class Description:
             "left_out": self.left_out,
             "ahead": self.ahead,
             "copy": list(self.copy) if self.copy else None,
+            "contacts": list(self.contacts) if self.contacts else None,
+            "consumed": list(self.consumed),
         }
 
 
@@ -97,7 +105,7 @@ def recovered(number: int, outcomes: Outcomes, reading: Reading, source: Source)
     free, last_known = _not_sent(outcomes)
     in_flight = RowSet()
     ahead = 0 if outcomes.ended_early() else description.ahead
-    fingerprint = Fingerprint()
+    fingerprint = Fingerprint(description.contacts)
     lines = _Lines(outcomes.written())
     for row, contact in reading.entries(source.read()):
         fingerprint.add(row, contact)
@@ -125,6 +133,13 @@ def recovered(number: int, outcomes: Outcomes, reading: Reading, source: Source)
         raise LedgerError(
             f"{source.name}: there is no row {left}, of which an earlier try of this task stored an outcome. Restore "
             f"the contacts, or clear the task with on_cleared='resend' to send to everybody again",
+            remedy=RESEND_ALL,
+        )
+    if in_flight and not fingerprint.same:
+        raise LedgerError(
+            f"{source.name}: the contacts are not those that an earlier try of this task was sending when it was "
+            f"killed; it cannot be known who was on the way. Restore them (more may be added at the end), or clear the "
+            f"task with on_cleared='resend' to send to everybody again",
             remedy=RESEND_ALL,
         )
     record.intended, record.counts = list(in_flight), tally.counts

@@ -149,11 +149,12 @@ class WriteBuffer:
                 self._reach(ticket.batch)
             held_back = self._record(tickets, hold or "")
             self._earlier.settled.update(self._settled)
+        # What is stored is not stored once more, whatever fails from here on.
+        self._stored(hold or "")
         if tickets and self._first_intent:
             # Until now nobody on the lists of unsent contacts was sent to; from now on they may be.
             self._outcomes.forget_earlier()
             self._first_intent = False
-        self._stored(hold or "")
         left = [without(ticket, held_back) for ticket in tickets]
         for ticket in left:
             if not ticket.contacts:

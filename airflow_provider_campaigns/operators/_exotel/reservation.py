@@ -121,6 +121,7 @@ class Reservation:
         return self._opened.of(
             lambda: record.generation,
             send_at,
+            began=lambda: record.began,
             vendor=operator.hook.conn_type,
             account=account_of(operator.hook),
             campaign=operator.name,

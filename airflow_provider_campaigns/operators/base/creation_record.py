@@ -8,6 +8,7 @@ nothing more.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_campaigns.delivery.record.claims import (
@@ -50,6 +51,11 @@ class CreationRecord:
         """What was started again has another generation than what was before; 0: it never was."""
         return int(self.values["generation"])
 
+    @property
+    def began(self) -> float:
+        """When the first try that counts began, seconds since the epoch; 0: that is not known."""
+        return float(self.values.get("began", 0.0))
+
     def claim(self) -> bool:
         """
         Begin a try, and return whether an earlier one did.
@@ -61,7 +67,8 @@ class CreationRecord:
         self._claim = claim = take_number(self._store, self._keys)
         self._number_of(claim.latest)
         self.values = self._known(claim.number - 1)
-        self.save(max_tries=self._max_tries)
+        first = "max_tries" not in self.values
+        self.save(max_tries=self._max_tries, **({"began": time.time()} if first else {}))
         self.check_latest()
         claim.recorded()
         return claim.number > 1

@@ -122,9 +122,15 @@ def header_of(
 
     :param vendor_fields: the parameters of this vendor's operator alone.
     """
-    from airflow_provider_campaigns.delivery.record.ledger import PARAMETERS
+    from airflow_provider_campaigns.delivery.record.ledger import PARAMETERS, REGION
 
     values = {name: unwrap(getattr(operator, name)) for name in ("columns", *sorted(vendor_fields))}
     text = json.dumps(values, sort_keys=True, default=str)
     parameters = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return {**operator.hook.identity, **send.identity, "outcomes_path": outcomes.path, PARAMETERS: parameters}
+    return {
+        **operator.hook.identity,
+        **send.identity,
+        REGION: send.region,
+        "outcomes_path": outcomes.path,
+        PARAMETERS: parameters,
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Callable
 from functools import partial
@@ -203,7 +205,7 @@ class DeliveryTask:
 
     def _claim_shard(self, delivery: Delivery) -> ShardRegister | None:
         """
-        Note that this map index sends these contacts.
+        Note that this map index sends these contacts to this campaign.
 
         :return: the register of shards, None for a task that is not mapped.
         :raises LedgerError: another map index of this run sent them, or is sending them.
@@ -213,10 +215,12 @@ class DeliveryTask:
         register, ledger = shard_register(self._context, cleared=cleared), delivery.ledger
         if register is None:
             return None
-        contacts = delivery.checked.whole
-        if ledger.shard and ledger.shard != contacts and not ledger.may_have_reached:
+        # The same contacts may be sent to several campaigns, or through several connections, a map index each.
+        whom = [delivery.checked.whole, operator.hook.identity, delivery.send.identity]
+        shard = hashlib.sha256(json.dumps(whom, sort_keys=True, default=dict).encode()).hexdigest()
+        if ledger.shard and ledger.shard != shard and not ledger.may_have_reached:
             register.release(ledger.shard)
-        other = None if ledger.resend else register.other_owner(contacts)
+        other = None if ledger.resend else register.other_owner(shard)
         if other is not None:
             raise LedgerError(
                 f"{delivery.source.name}: map index {other} of this task sends, or sent, these contacts. Nothing was "
@@ -224,8 +228,8 @@ class DeliveryTask:
                 f"clear the task with on_cleared='resend' to send to everybody again",
                 remedy=RESEND_ALL,
             )
-        register.claim(contacts)
-        ledger.shard = contacts
+        register.claim(shard)
+        ledger.shard = shard
         return register
 
     def _finish(self, receipt: Receipt, delivery: Delivery) -> Receipt:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NEEDED = "history_conn_id, or [campaigns] history_conn_id, with it"
-# Key in Airflow's state of a task: where its ledger is, if not there.
+# Key in Airflow's state of a task: where its ledger is, if not there; stored once it holds a record.
 PLACE = "ledger"
 # Seconds for which the pace is asked for in one go: meanwhile no request is sent.
 PACE_PATIENCE = 5.0
@@ -80,10 +80,10 @@ class TaskHistory:
             )
         if self.history is None or self.task is None or outside:
             return state
-        if there != "history":
-            if self.place == "airflow" or state.get(KEYS.latest) is not None or state.get(KEYS.record(1)) is not None:
-                return state
-            state.set(PLACE, "history")
+        if there != "history" and (
+            self.place == "airflow" or state.get(KEYS.latest) is not None or state.get(KEYS.record(1)) is not None
+        ):
+            return state
         from airflow_provider_campaigns.history.ledger_store import LedgerStore
 
         return LedgerStore(self.history, self.task)
@@ -109,6 +109,7 @@ class TaskHistory:
         return self.of(
             lambda: ledger.generation,
             sends_at,
+            began=lambda: ledger.began_at,
             vendor=send.vendor,
             account=account,
             campaign=send.campaign,
@@ -117,12 +118,15 @@ class TaskHistory:
             region=send.region,
         )
 
-    def of(self, generation: Callable[[], int], sends_at: datetime | None, **about: Any) -> ContactHistory:
+    def of(
+        self, generation: Callable[[], int], sends_at: datetime | None, *, began: Callable[[], float], **about: Any
+    ) -> ContactHistory:
         """
         Return the history of what a task contacts people with.
 
         :param generation: number of the first try that counts.
         :param sends_at: when people are contacted, None: at once.
+        :param began: when that try began, seconds since the epoch; 0: that is not known.
         :param about: what ``history.deliveries.About`` has.
         """
         if self.history is None or self.task is None:
@@ -132,7 +136,9 @@ class TaskHistory:
         from airflow_provider_campaigns.history.deliveries import About, DeliveryHistory
 
         at = sends_at.astimezone(UTC).replace(tzinfo=None) if sends_at else None
-        return DeliveryHistory(self.history, self.task, About(**about), self.caps, generation=generation, sends_at=at)
+        return DeliveryHistory(
+            self.history, self.task, About(**about), self.caps, generation=generation, began=began, sends_at=at
+        )
 
     def pace(self, account: str, per_minute: float | None, closes_in: Callable[[], float]) -> Pace | None:
         """

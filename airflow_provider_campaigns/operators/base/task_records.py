@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_campaigns.exceptions import RESEND_ALL, CampaignError, InputError, LedgerError
 from airflow_provider_campaigns.operators.base.contacts import MOST_OUTCOMES_IN_XCOM
-from airflow_provider_campaigns.operators.base.task_history import TaskHistory, may_keep_ledger
+from airflow_provider_campaigns.operators.base.task_history import PLACE, TaskHistory, may_keep_ledger
 from airflow_provider_campaigns.state.cleared import Clearing, clearing
 
 if TYPE_CHECKING:
@@ -79,29 +79,42 @@ def open_task_records(
             _open_ledger(state, ti, cleared, outcomes_path, waited=waited)
         raise
     store = history.ledger_store(state, outside=ti is None)
-    ledger = _open_ledger(store, ti, cleared, outcomes_path, waited=waited)
+    elsewhere = store is not state
+    recorded = elsewhere and state.get(PLACE) is not None
+    ledger = _open_ledger(store, ti, cleared, outcomes_path, waited=waited, recorded=recorded)
+    if elsewhere and not recorded:
+        # Before anything is sent: from now on a database without the record is another one.
+        state.set(PLACE, "history")
     # Outcomes and contacts name people, so they are not for the database that names nobody.
     return _records(ledger, state, outcomes_path, ti, history)
 
 
-def _open_ledger(store: Store, ti: Any, cleared: Clearing, outcomes_path: str | None, *, waited: bool) -> Ledger:
-    """Return the ledger of the task instance, in which this try is noted."""
+def _open_ledger(
+    store: Store, ti: Any, cleared: Clearing, outcomes_path: str | None, *, waited: bool, recorded: bool = False
+) -> Ledger:
+    """
+    Return the ledger of the task instance, in which this try is noted.
+
+    :param recorded: it is known elsewhere that an earlier try has a record.
+    """
     from airflow_provider_campaigns.delivery.record.ledger import Ledger
 
-    override = _override(ti, cleared)
     gone: tuple[OutcomeFolder, Description] | None = None
-    if (waited or cleared.cleared or (ti and ti.try_number > 1)) and not _has_record(store):
+    applied: Collection[str] = ()
+    if (waited or recorded or cleared.cleared or (ti and ti.try_number > 1)) and not _has_record(store):
         gone = _latest_outcomes(outcomes_path, ti)
-        _check_gone(gone, ti, cleared, waited=waited, resend=cleared.start_again or override.resend)
-        gone = None if cleared.start_again or override.resend else gone
+        applied = gone[1].consumed if gone else ()
+        again = cleared.start_again or _override(ti, cleared, applied).resend
+        _check_gone(gone, ti, cleared, waited=waited, recorded=recorded, resend=again)
+        gone = None if again else gone
     ledger = Ledger.open(store, after=gone[1].number if gone else 0)
-    override = _override(ti, cleared, ledger)
+    override = _override(ti, cleared, {*ledger.consumed, *applied})
     resend: Resend = "always" if override.resend else "if_cleared" if cleared.start_again else "no"
     ledger.begin(
         cleared.max_tries,
         resend=resend,
         on_unknown=override.on_unknown,
-        consumed=override.consumed,
+        consumed=[*applied, *override.consumed],
         recovers=gone[1].number if gone else 0,
     )
     if override.consumed:
@@ -109,13 +122,17 @@ def _open_ledger(store: Store, ti: Any, cleared: Clearing, outcomes_path: str | 
     return ledger
 
 
-def _override(ti: Any, cleared: Clearing, ledger: Ledger | None = None) -> Override:
-    """Return what a person chose for this task when it was cleared."""
+def _override(ti: Any, cleared: Clearing, applied: Collection[str]) -> Override:
+    """
+    Return what a person chose for this task when it was cleared.
+
+    :param applied: digests of choices that were applied before.
+    """
     from airflow_provider_campaigns.state.overrides import Override, find_override
 
     if ti is None or not cleared.cleared:
         return Override()
-    return find_override(ti, ledger.consumed if ledger else ())
+    return find_override(ti, applied)
 
 
 def _remove_override(ti: Any, ledger: Ledger) -> None:
@@ -133,12 +150,19 @@ def _has_record(store: Store) -> bool:
 
 
 def _check_gone(
-    gone: tuple[OutcomeFolder, Description] | None, ti: Any, cleared: Clearing, *, waited: bool, resend: bool
+    gone: tuple[OutcomeFolder, Description] | None,
+    ti: Any,
+    cleared: Clearing,
+    *,
+    waited: bool,
+    recorded: bool,
+    resend: bool,
 ) -> None:
     """
     Refuse to send when the record of an earlier try is gone, unless its outcomes take its place.
 
     :param gone: outcomes of an earlier try.
+    :param recorded: there was a record in the history database.
     """
     from airflow_provider_campaigns.state.overrides import instructions
 
@@ -153,6 +177,13 @@ def _check_gone(
         raise LedgerError(
             f"the record of earlier tries is gone, but {gone[0].place} has their outcomes. Nothing was sent. Clear the "
             f"task to resume from the outcomes, or with on_cleared='resend' to send to everybody again",
+            remedy=RESEND_ALL,
+        )
+    if not cleared.cleared and recorded:
+        raise LedgerError(
+            "the history database has no record of the earlier tries of this task, which was there (was it deleted, or "
+            "is this another database, such as a file of SQLite's on another machine?). Nothing was sent. Restore it, "
+            "or clear the task with on_cleared='resend' to send to everybody again",
             remedy=RESEND_ALL,
         )
     if cleared.cleared and not gone:

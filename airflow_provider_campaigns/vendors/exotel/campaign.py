@@ -56,7 +56,7 @@ def read_number(number: object, region: str | None = None) -> Person:
     except UnreadableError as error:
         raise InvalidContactError("number", str(error) or A_NUMBER, shown(number)) from None
     in_the_account = region is None and NATIONAL_NUMBER.fullmatch(person.text)
-    if person.form == "national" and not in_the_account:
+    if person.form != "known" and not in_the_account and (region or person.form == "national"):
         raise InvalidContactError("number", A_NUMBER, number)
     return person
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import count
+from dataclasses import replace
+from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from airflow_provider_campaigns.delivery.plan.sources.rows import rows_of
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
+from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
 from airflow_provider_campaigns.delivery.run.limits import Limits
 from airflow_provider_campaigns.delivery.run.senders import ThreadedSenders
@@ -99,6 +102,37 @@ def test_a_refused_call_leaves_the_rest_unsent_and_a_retry_sends_it(
     assert ends(outcomes) == ["accepted"] * 5 + ["invalid"] + ["accepted"] * 3
     assert sorted(world.contacted) == phones(8)
     assert receipt["requests"] == 3 + arrived
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        pytest.param([*phones(3, first=3), *phones(3), *phones(3, first=6)], id="another order"),
+        pytest.param([*phones(2, first=20), *phones(9)], id="some added in front"),
+        pytest.param([*phones(2), *phones(6, first=3)], id="one gone"),
+    ],
+)
+@pytest.mark.parametrize("remote", [False, True])
+def test_contacts_that_are_replaced_after_they_were_checked_are_not_sent_to(
+    tmp_path: Path, then: list[str], remote: bool
+) -> None:
+    """A file may be written again at any moment, and a retry reads it twice."""
+    world = World()
+    world.answer = answers(world, r2=refuse(402))
+    plan = Plan(phones(9), tmp_path, remote=remote, max_concurrency=1)
+    fail_try(world, plan, CallRefusedError)
+    world.answer = None
+    world.start_process()
+    delivery = new_try(world, plan)
+    files = chain([plan.contacts], repeat(plan.changed(rows=then).contacts))
+    delivery.source = replace(delivery.source, read=lambda: rows_of(next(files)), count=None)
+
+    with pytest.raises(InputError, match="expected the same contacts whenever they are read, got others in the first"):
+        delivery.deliver(plan.header)
+
+    assert world.contacted == phones(3)
+    assert run_try(world, plan)[0]["accepted"] == 9
+    assert world.most_often == 1
 
 
 def test_the_unsent_of_an_earlier_try_are_not_reported_while_a_later_one_may_send_them(tmp_path: Path) -> None:
@@ -300,6 +334,34 @@ def test_requests_of_a_try_in_which_one_write_failed_are_counted(tmp_path: Path,
     receipt, _ = run_try(world, plan.changed(on_unknown="skip"), 2)
 
     assert receipt["requests"] == len(world.requests)
+    assert world.most_often == 1
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_list_of_unsent_contacts_that_cannot_be_removed_does_no_harm_to_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remote: bool
+) -> None:
+    """It fails right after a write of the ledger, such as where nothing may be deleted: that write counts once."""
+    world = World()
+    plan = Plan(phones(15), tmp_path, remote=remote, max_concurrency=1, on_unknown="skip")
+    world.answer = lambda number, keys: world.accept_and_die(number, keys) if number == 2 else world.accept(keys)
+    with suppress(Crash):
+        run_try(world, plan)
+    world.answer = None
+
+    def fail(self: OutcomeFolder) -> None:
+        raise PermissionError("nothing may be deleted here")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(OutcomeFolder, "forget_earlier", fail)
+        _, receipt, _ = fail_try(world, plan, PermissionError)
+    assert (receipt["contacts"], receipt["accepted"], receipt["unknown"], receipt["unsent"]) == (15, 3, 6, 6)
+
+    receipt, lines = run_try(world, plan)
+
+    assert (receipt["contacts"], receipt["accepted"], receipt["unknown"]) == (15, 9, 6)
+    assert [line["row"] for line in lines] == list(range(1, 16))
+    assert receipt["requests"] == len(world.requests) - 1, "but for the one in which the process was killed"
     assert world.most_often == 1
 
 

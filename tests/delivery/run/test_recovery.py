@@ -17,7 +17,7 @@ import pytest
 from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
 from airflow_provider_campaigns.delivery.run.recovery import Description
 from airflow_provider_campaigns.delivery.run.rounds import AHEAD
-from airflow_provider_campaigns.exceptions import CallRefusedError
+from airflow_provider_campaigns.exceptions import CallRefusedError, LedgerError
 from tests.delivery.conftest import FEW_HELD
 from tests.delivery.tries import answers, fail_try, refuse
 from tests.delivery.world import Crash, Plan, World, new_try, phones, run_try
@@ -76,6 +76,34 @@ def test_killed_at_any_step_nobody_is_contacted_twice_and_nobody_is_lost(
 
         if not world.crashes:
             return
+
+
+def test_those_who_were_on_their_way_are_not_taken_for_others(tmp_path: Path) -> None:
+    """They have no outcome; only their place says who they are, and the contacts before them are others now."""
+    people, refused = phones(12), 0
+    for step in count(1):
+        world = World()
+        plan = Plan(people, tmp_path / str(step), batch_size=2, max_concurrency=1, on_unknown="skip")
+        with suppress(Crash):
+            run_try(world, plan, crash_at=step)
+        if world.contacted:
+            reached = max((line["row"] for line in OutcomeFolder(plan.folder).written()), default=0)
+            others = plan.changed(rows=[*people[:reached], *phones(20, first=20), *people[reached:]])
+            for one in (others, plan):
+                world.values.clear()
+                world.start_process()
+                description = Description.read(OutcomeFolder(plan.folder))
+                assert description
+                try:
+                    new_try(world, one, recovers=description.number).deliver(plan.header)
+                except LedgerError:
+                    refused += 1
+                else:
+                    break
+            assert world.most_often == 1
+        if not world.crashes:
+            break
+    assert refused
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -206,11 +206,11 @@ def mapped(
     return Mapped(world, acme, make_context, tmp_path if request.param == "folder" else None)
 
 
-def fail(mapped: Mapped, index: int, contacts: Any) -> None:
+def fail(mapped: Mapped, index: int, contacts: Any, **parameters: Any) -> None:
     """Run a task instance whose vendor refuses every call."""
     mapped.world.answer = refuse
     with pytest.raises(CallRefusedError):
-        mapped.execute(index, contacts)
+        mapped.execute(index, contacts, **parameters)
     mapped.world.answer = None
 
 
@@ -250,6 +250,28 @@ def test_shards_that_are_cut_again_from_a_shuffled_source_that_grew_resume(mappe
 
     assert sorted(mapped.world.contacted) == sorted(phones(40))
     assert sum(receipt["accepted"] for receipt in receipts) == 40
+
+
+def test_the_same_contacts_are_sent_to_each_campaign_that_they_are_mapped_over(mapped: Mapped) -> None:
+    fail(mapped, 0, A, campaign="spring")
+    mapped.execute(1, A, campaign="summer")
+
+    assert mapped.execute(0, A, campaign="spring")["accepted"] == 1
+
+    assert mapped.world.contacted == 2 * [A[0]["phone"]]
+
+
+def test_campaigns_that_are_mapped_in_another_order_stop(mapped: Mapped) -> None:
+    fail(mapped, 0, A, campaign="spring")
+    mapped.execute(1, A, campaign="summer")
+    mapped.clear()
+
+    with pytest.raises(LedgerError, match="map index 1 of this task sends, or sent, these contacts"):
+        mapped.execute(0, A, campaign="summer")
+    with pytest.raises(LedgerError, match="campaign: an earlier try of this task used 'summer'"):
+        mapped.execute(1, A, campaign="spring")
+
+    assert mapped.world.contacted == [A[0]["phone"]]
 
 
 def test_swapped_shards_of_which_both_were_sent_stop(mapped: Mapped) -> None:
@@ -378,6 +400,23 @@ def test_an_entry_that_stays_is_applied_once(
     noted = [{**entry, "on_cleared": "resend", "note": "once more"} for entry in entries]
     choose(airflow_variables, *noted)
     acme().execute(make_context(5, max_tries=4, state=state, **index))
+    assert len(world.contacted) == 15
+
+
+def test_an_entry_that_stays_is_applied_once_without_a_ledger(
+    tmp_path: Path, world: World, acme: MakeAcme, make_context: MakeContext, airflow_variables: dict[str, str]
+) -> None:
+    """Airflow 3.4 discards it each time that the task is cleared; the folder of outcomes stays."""
+    acme(outcomes_path=str(tmp_path)).execute(make_context(state={}))
+    choose(airflow_variables, {"on_cleared": "resend"}, {"task_id": "another", "on_cleared": "resend"})
+
+    for number in (2, 3, 4):
+        receipt = acme(outcomes_path=str(tmp_path)).execute(make_context(number, max_tries=number - 1, state={}))
+        assert (receipt["accepted"], len(world.contacted)) == (5, 10)
+
+    noted = {"on_cleared": "resend", "note": "once more"}
+    choose(airflow_variables, noted, {"task_id": "another", "on_cleared": "resend"})
+    acme(outcomes_path=str(tmp_path)).execute(make_context(5, max_tries=4, state={}))
     assert len(world.contacted) == 15
 
 

@@ -21,7 +21,7 @@ from airflow_provider_campaigns.delivery.plan.sources.notes import Notes
 from airflow_provider_campaigns.delivery.plan.sources.rows import Row, Source
 from airflow_provider_campaigns.delivery.record.outcomes import CONTACTS
 from airflow_provider_campaigns.delivery.storage import write_whole
-from airflow_provider_campaigns.exceptions import InputError, LedgerError
+from airflow_provider_campaigns.exceptions import RESEND_ALL, InputError, LedgerError
 
 if TYPE_CHECKING:
     from airflow_provider_campaigns.delivery.record.ledger import Ledger
@@ -31,6 +31,10 @@ log = logging.getLogger(__name__)
 
 # Rows that a value in the ledger's store holds: Airflow 3.3 wants values below 64 KB.
 ROWS_IN_VALUE = 50
+# In the last value of a copy: how many rows it has.
+ROWS = "rows"
+
+RESTORE_COPY = "Restore it, or clear the task with on_cleared='resend' to send to everybody again"
 
 
 class Copied(Protocol):
@@ -146,21 +150,33 @@ class CopyRecords(Copies):
         self._most = most
 
     def write(self, number: int, lines: Iterable[bytes]) -> None:
-        """Store a copy, in values of a size that Airflow takes."""
+        """Store a copy, in values of a size that Airflow takes; the last one says how many rows they have."""
         rows = list(map(json.loads, islice(lines, self._most + 1)))
         if len(rows) > self._most:
             raise InputError("outcomes_path", f"a folder for more than {self._most} contacts", "more rows than that")
-        for part, first in enumerate(range(0, len(rows), ROWS_IN_VALUE)):
-            self._store.set(self._key(number, part), rows[first : first + ROWS_IN_VALUE])
+        parts: list[Any] = [rows[first : first + ROWS_IN_VALUE] for first in range(0, len(rows), ROWS_IN_VALUE)]
+        for part, value in enumerate([*parts, {ROWS: len(rows)}]):
+            self._store.set(self._key(number, part), value)
 
     def has(self, number: int) -> bool:
         """Whether there is a first value."""
         return self._store.get(self._key(number, 0)) is not None
 
     def read(self, number: int) -> Iterator[Row]:
-        """Yield the rows of all values, which are all read at once: the other rows may be wanted by another thread."""
+        """
+        Yield the rows of all values, which are all read at once: the other rows may be wanted by another thread.
+
+        :raises LedgerError: values are missing.
+        """
         values = (self._store.get(self._key(number, part)) for part in count())
-        rows = list(chain.from_iterable(takewhile(bool, values)))
+        parts = list(takewhile(bool, values))
+        rows = list(chain.from_iterable(part for part in parts if isinstance(part, list)))
+        if not parts or parts[-1] != {ROWS: len(rows)}:
+            raise LedgerError(
+                f"the copy of the contacts that this task keeps in its state is damaged: "
+                f"{self._key(number, len(parts))} is missing, or what it has is no copy. {RESTORE_COPY}",
+                remedy=RESEND_ALL,
+            )
         yield from map(_row, count(1), rows)
 
     @staticmethod
@@ -180,8 +196,8 @@ def copied(ledger: Ledger, copies: Copies, query: Copied) -> Source:
     if copy and ledger.may_have_reached and not there:
         raise LedgerError(
             "the copy of the contacts that an earlier try of this task began to send is gone; it is not known who was "
-            "contacted. Restore it, or clear the task with on_cleared='resend' to send to everybody again",
-            remedy={"on_cleared": "resend"},
+            f"contacted. {RESTORE_COPY}",
+            remedy=RESEND_ALL,
         )
     if copy and there and (ledger.may_have_reached or copy.query == query.digest):
         log.info("The contacts are those that %s returned in try %s; it is not run again", query.what, copy.number)

@@ -36,8 +36,10 @@ from airflow_provider_campaigns.delivery.plan.sources.copies import (
 from airflow_provider_campaigns.delivery.plan.sources.query import Query
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
+from airflow_provider_campaigns.delivery.record.outcomes import OutcomeFolder
 from airflow_provider_campaigns.delivery.record.receipt import Receipt
 from airflow_provider_campaigns.delivery.run.engine import Delivery
+from airflow_provider_campaigns.delivery.run.recovery import Description
 from airflow_provider_campaigns.delivery.storage import locate
 from airflow_provider_campaigns.exceptions import CallRefusedError, InputError, LedgerError
 from airflow_provider_campaigns.protocol.messages import Response
@@ -180,6 +182,18 @@ def test_without_a_folder_a_copy_is_read_before_its_first_row_is_sent(world: Wor
     assert len(list(reading)) == len(rows) - 1
 
 
+@pytest.mark.parametrize("lost", range(4))
+def test_a_copy_of_which_a_part_is_gone_is_no_shorter_copy(world: World, lost: int) -> None:
+    rows = [f"+44770090{number:04}" for number in range(2 * ROWS_IN_VALUE + 1)]
+    source = CopyRecords(world, MOST).make(Database(world, rows).query())
+    assert len(world.values) == 4
+
+    del world.values[f"contacts-1-{lost}"]
+
+    with pytest.raises(LedgerError, match=f"contacts-1-{lost} is missing"):
+        list(source.read())
+
+
 # -- tries
 
 
@@ -200,6 +214,17 @@ class Campaign:
         """Return a try, its contacts opened."""
         delivery = new_try(self.world, self.plan)
         delivery.source = copied(delivery.ledger, self.make_copies(self.world), query or self.database.query())
+        return delivery
+
+    def recovering_try(self, query: Query) -> Delivery:
+        """Lose the ledger, and return a try that is to resume from the outcomes."""
+        self.world.values.clear()
+        self.world.start_process()
+        description = Description.read(OutcomeFolder(self.plan.folder))
+        assert description
+        delivery = new_try(self.world, self.plan, recovers=description.number)
+        delivery.ledger.copy = description.copy
+        delivery.source = copied(delivery.ledger, self.make_copies(self.world), query)
         return delivery
 
     def run(self, number: int, crash_at: int | None = None) -> Result:
@@ -255,6 +280,23 @@ def test_killed_at_any_step_nobody_is_contacted_twice_and_nobody_is_lost(tmp_pat
         if not campaign.world.crashes:
             break
     assert runs == {1, 2}
+
+
+def test_a_try_whose_ledger_is_gone_reads_the_copy_whatever_the_query_is_now(tmp_path: Path) -> None:
+    """Those who were on their way have no outcome: only the copy says where they stand."""
+    for step in count(1):
+        campaign = campaign_in(tmp_path / str(step), seed=step)
+        world = campaign.world
+        with suppress(Crash):
+            campaign.run(1, crash_at=step)
+        if world.contacted:
+            other = Database(world, [*phones(9, first=20), *phones(8)])
+
+            check(world, result(campaign.recovering_try(other.query("SELECT phone FROM others"))))
+
+            assert other.runs == 0
+        if not world.crashes:
+            break
 
 
 @pytest.mark.parametrize("seed", range(20))
