@@ -161,12 +161,27 @@ def _is_abroad(digits: str) -> bool:
     return bool(code) and _country_of_code(code).numbers.fullmatch(number) is not None
 
 
+def may_lack_plus(text: str) -> bool:
+    """Whether a number has no ``+``, and could be an international one that lost it, as in a spreadsheet."""
+    return len(text) >= _INTERNATIONAL_DIGITS and not text.startswith(("+", "00")) and _is_abroad(text)
+
+
 def _in_region(text: str, region: str) -> tuple[str, Form]:
     country = _country_of_region(region)
     if country.numbers.fullmatch(text) and not (country.trunk and country.trunk.match(text)):
         # What phonenumbers makes of it, too, at a twentieth of the time.
         return f"+{country.code}{text}", "known"
-    return _parse(text, region)
+    found = _parse(text, region)
+    if may_lack_plus(text) and not _is_of(country, found[0]):
+        # Of the country it would at the most have the length.
+        return f"+{text}", "assumed"
+    return found
+
+
+def _is_of(country: _Country, identity: str) -> bool:
+    """Whether a number has the form of a country's numbers."""
+    number = identity.removeprefix(f"+{country.code}")
+    return number != identity and country.numbers.fullmatch(number) is not None
 
 
 @lru_cache(maxsize=8_192)

@@ -36,7 +36,7 @@ NOT_STORABLE = "a value holds a NUL character or a lone surrogate"
 REPEATED = "the contacts have it more than once"
 REPEATED_PERSON = "an earlier row has the same phone number or e-mail address"
 EXCLUDED = "in exclude"
-MAYBE_EXCLUDED = "may be somebody in exclude: a national form, and no region says of which country"
+MAYBE_EXCLUDED = "may be somebody in exclude: without + and country code the number may be one of several countries"
 NOT_ALLOWED = "not in only_recipients of the connection"
 LEFT_OUT = frozenset({EXCLUDED, MAYBE_EXCLUDED, NOT_ALLOWED, SUPPRESSED, MAYBE_SUPPRESSED})
 """Reasons of contacts that could be sent, but are not to be."""
