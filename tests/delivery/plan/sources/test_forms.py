@@ -8,6 +8,7 @@ import logging
 import tracemalloc
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_LZMA
 
 import pandas as pd
 import polars as pl
@@ -22,6 +23,9 @@ from airflow_provider_campaigns.exceptions import InputError
 from tests.delivery.plan.sources.forms import CSV, ROWS, WRITERS, zipped
 from tests.delivery.plan.sources.reading import fields, file_with, problems
 from tests.delivery.world import AcmeSend, phones
+
+# In UTF-16, none of its letters has a NUL byte.
+HINDI = "\u0928\u092e\u0938\u094d\u0924\u0947" * 20
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -121,6 +125,9 @@ def test_the_delimiter_is_what_gives_rows_as_long_as_the_header(
         ("c.xlsx", CSV.encode(), r"an Excel workbook \(\.xlsx\) without a password"),
         ("c.csv", CSV.encode("utf-16-le"), 'encoding="utf-16-le" reads it'),
         ("c.csv", CSV.encode("utf-16-be"), 'encoding="utf-16-be" reads it'),
+        ("c.csv", f"phone,name\n+919000000001,{HINDI}\n".encode("utf-16-le"), 'encoding="utf-16-le" reads it'),
+        ("c.csv", f"phone,name\n+919000000001,{HINDI}\n".encode("utf-16-be"), 'encoding="utf-16-be" reads it'),
+        ("c.csv", b"\0", "as in UTF-16"),
         ("c.csv", CSV.encode("cp1252"), 'encoding="cp1252" reads'),
         ("c.csv", CSV.replace("é", "\x81\xe9").encode("latin1"), "the parameter encoding names another one"),
         ("c.jsonl", b"\xff\xfe{\x00\x00", "text in the encoding utf-16-le"),
@@ -150,6 +157,12 @@ def test_a_file_that_is_refused_names_the_cure(tmp_path: Path, name: str, conten
     with pytest.raises(InputError, match=message) as caught:
         list(open_source(path).rows_with([("phone",)]))
     assert "+447700900000" not in str(caught.value)
+
+
+def test_an_encoding_that_needs_a_byte_order_mark_is_named(tmp_path: Path) -> None:
+    path = file_with(tmp_path, "contacts.csv", CSV.encode("utf-16-le"))
+    with pytest.raises(InputError, match="expected text in the encoding utf-16, got UTF-16 stream"):
+        open_source(path, options=Options("utf-16"))
 
 
 @pytest.mark.parametrize(
@@ -212,6 +225,35 @@ def test_zip_archives_that_are_refused(tmp_path: Path) -> None:
     (tmp_path / "damaged.zip").write_bytes(content)
     with pytest.raises(InputError, match="a whole zip archive, got one that is damaged"):
         list(open_source(tmp_path / "damaged.zip").read())
+
+
+@pytest.mark.parametrize("odd", [".", "/", "./"])
+def test_members_of_a_zip_archive_without_a_name_are_no_files(tmp_path: Path, odd: str) -> None:
+    zipped(tmp_path / "c.zip", (odd, b""), ("c.csv", CSV.encode()))
+
+    assert fields(open_source(tmp_path / "c.zip")) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("position", "value", "message"),
+    [
+        pytest.param(6, 255, "a zip archive, got another file, or a damaged one", id="of a later version"),
+        pytest.param(10, ZIP_LZMA, "got one packed by another method", id="packed by LZMA"),
+        pytest.param(10, 97, "got one packed by another method", id="packed by a method that nobody has"),
+    ],
+)
+def test_a_zip_archive_that_cannot_be_unpacked(tmp_path: Path, position: int, value: int, message: str) -> None:
+    for name, member, expected in (
+        ("c.zip", "c.csv", message),
+        ("c.xlsx", "[Content_Types].xml", r"an Excel workbook \(\.xlsx\) without a password"),
+    ):
+        zipped(tmp_path / name, (member, CSV.encode()))
+        content = bytearray((tmp_path / name).read_bytes())
+        content[content.index(b"PK\1\2") + position] = value
+        (tmp_path / name).write_bytes(content)
+
+        with pytest.raises(InputError, match=expected):
+            open_source(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["bomb.csv.gz", "bomb.jsonl.gz", "bomb.txt.gz"])
