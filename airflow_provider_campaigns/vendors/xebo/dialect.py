@@ -29,7 +29,7 @@ from airflow_provider_campaigns.protocol.messages import Conversation, Keep, Rec
 from airflow_provider_campaigns.protocol.polling import PollResult
 from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.vendors.common.paging import pages
-from airflow_provider_campaigns.vendors.common.reply_values import mapping, text, words
+from airflow_provider_campaigns.vendors.common.reply_values import mapping, text, whole_number, words
 
 log = logging.getLogger(__name__)
 
@@ -315,8 +315,8 @@ def _said_status(body: Mapping[str, Any]) -> int | None:
     if isinstance(error, Mapping) and (text(error.get("name")) or text(error.get("message"))):
         return _STATUS_BY_NAME.get(str(error.get("name")).casefold(), 400)
     if body.get("success") is False:
-        code = body.get("code")
-        return code if isinstance(code, int) and 400 <= code < 600 else 400
+        code = whole_number(body.get("code"))
+        return code if code and 400 <= code < 600 else 400
     return None
 
 

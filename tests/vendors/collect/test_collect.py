@@ -384,6 +384,26 @@ class TestManyReplies:
         ends = many({"requests": requests, "errors": ["plan limit reached"]}, "jo@example.com", "C-1")
         assert [(end.status, end.message) for end in ends] == [("rejected", "plan limit reached")] * 2
 
+    @pytest.mark.parametrize("errors", [[], ["C-9 is blocked"], ["jo@example.com is blocked"]])
+    def test_a_request_that_fits_two_contacts_decides_neither(self, errors: list[str]) -> None:
+        ends = many({"requests": [made("jo@example.com")], "errors": errors}, "C-9", "jo@example.com", "al@example.com")
+        assert [(end.status, end.vendor_id) for end in ends] == [("unknown", None)] * 3
+        assert ends[0].reason == "the reply names it in a way that fits several contacts"
+
+    @pytest.mark.parametrize(
+        ("errors", "statuses"),
+        [
+            pytest.param(["x" * 1_000_000], ["rejected", "rejected"], id="one word"),
+            pytest.param([f"e{number}" for number in range(100_000)], ["rejected", "rejected"], id="many errors"),
+            pytest.param(["jo@example.com " * 50_000], ["rejected", "unknown"], id="a name again and again"),
+        ],
+    )
+    def test_errors_without_end_take_no_more_time_than_their_length(
+        self, errors: list[str], statuses: list[str]
+    ) -> None:
+        ends = many({"requests": [], "errors": errors}, "jo@example.com", "al@example.com")
+        assert [end.status for end in ends] == statuses
+
     def test_a_malformed_reply_accepts_nobody_it_does_not_name(self) -> None:
         good = {"requests": [made("jo@example.com", 1), made("C-1", 2)], "errors": ["x"]}
         for body in damaged(good):
