@@ -51,7 +51,7 @@ def read_replies(contacts: Sequence[Contact], reply: Mapping[str, Any]) -> list[
     of_all = [none_made and not _names_somebody(contacts, error) for error in errors]
 
     def reply_to(position: int, contact: Contact) -> ContactReply:
-        mine = made[position]
+        mine = made.get(position, [])
         if not mine and position in doubtful:
             return FITS_SEVERAL
         pairs = zip(errors, of_all, strict=True)
@@ -63,7 +63,7 @@ def read_replies(contacts: Sequence[Contact], reply: Mapping[str, Any]) -> list[
 
 def _matched(contacts: Sequence[Contact], requests: Sequence[Any]) -> tuple[Mapping[int, list[Any]], set[int]]:
     """Return the requests of each contact, by its position, and the positions of those whom some fit with others."""
-    positions = defaultdict(set)
+    positions: dict[str, set[int]] = defaultdict(set)
     for position, contact in enumerate(contacts):
         positions[contact.persons[0].identity].add(position)
     made: dict[int, list[Any]] = defaultdict(list)
