@@ -235,6 +235,15 @@ def test_who_did_not_opt_out_is_sent_to(send: Send, contact: Mapping[str, Any], 
     assert reasons(send, [contact], exclude, tmp_path) == [None]
 
 
+@pytest.mark.parametrize("blank", ["\u00a0", "\u202f", "\u2009", "\u200b", "-", "."])
+def test_a_number_that_is_refused_is_not_shown(blank: str, tmp_path: Path) -> None:
+    number = blank.join(["06", "12", "34", "56", "78"])
+    for value in (number, f"{number} or {number}", {"phoneNumber": number}):
+        with pytest.raises(InputError) as caught:
+            reasons(LEADS, [LEAD], [value], tmp_path)
+        assert "34" not in str(caught.value)
+
+
 COUNTRY = "expected phone numbers with \\+ and country code, or region"
 
 
