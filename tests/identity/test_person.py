@@ -141,6 +141,28 @@ def test_spellings_of_an_email_address(value: Any, identity: str, sent: str) -> 
     assert (person.identity, person.text, person.form) == (identity, sent, "known")
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("email", f"a@xn--{'a' * 2_000_000}.com"),
+        ("email", f"{'a@' * 1_000_000}"),
+        ("email", f"a@{'a' * 2_000_000}"),
+        ("email", f"{'<' * 2_000_000}"),
+        ("phone", f"+1{' ' * 2_000_000}5"),
+        ("phone", "1(" * 1_000_000),
+        ("phone", "1 " * 1_000_000),
+        ("id", f"{' ' * 2_000_000}x"),
+    ],
+)
+def test_a_long_value_takes_no_more_time_than_its_length(kind: Kind, value: str) -> None:
+    try:
+        person = read_person(kind, value)
+    except UnreadableError:
+        return
+    assert person.kind == kind
+
+
 @pytest.mark.parametrize(
     ("value", "sent"),
     [
