@@ -290,6 +290,10 @@ class TestFields:
             ("2026-12-31 23:59:00", "2026-12-31 23:59:00"),
             (date(2026, 12, 31), "2026-12-31"),
             (datetime(2026, 12, 31, 8, 5, 1, 999), "2026-12-31 08:05:01"),  # noqa: DTZ001 - as a table holds it
+            # As a typed column of a file or database comes.
+            ("2026-12-31T00:00:00", "2026-12-31"),
+            ("2026-12-31T00:00:00.000000", "2026-12-31"),
+            (" 2026-12-31T10:00:00 ", "2026-12-31 10:00:00"),
         ],
     )
     def test_expiry_dates(self, given: Any, sent: str) -> None:
@@ -300,7 +304,9 @@ class TestFields:
         [
             ("expiryDate", "31/12/2026"),
             ("expiryDate", "2026-02-30"),
-            ("expiryDate", "2026-12-31T10:00:00"),
+            ("expiryDate", "2026-12-31T10:00:00+05:30"),
+            ("expiryDate", "2026-02-30T00:00:00"),
+            ("expiryDate", "2026-12-31T25:00:00"),
             ("expiryDate", 20261231),
             ("priority", "0"),
             ("priority", "100"),
