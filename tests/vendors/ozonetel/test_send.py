@@ -484,6 +484,19 @@ class TestBulk:
         with pytest.raises(InvalidContactError, match="at most 2,000 characters, headers included, got 2,001"):
             BULK.contact({"phoneNumber": PHONE, "Note": "x" * (2001 - overhead)})
 
+    def test_headers_of_columns_that_only_other_rows_fill_count_too(self) -> None:
+        sparse = [f"column {number:02} of many in this file" for number in range(60)]
+        rows = [{"phoneNumber": PHONE, **dict.fromkeys(sparse, ""), name: "x"} for name in sparse]
+
+        for row in rows:
+            assert LEAD.contact(row)
+            with pytest.raises(InvalidContactError, match="at most 2,000 characters, headers included"):
+                BULK.contact(row)
+
+    @pytest.mark.parametrize("columns", [{"action": "", "apiKey": None}, {"priority": None, "agentId": " "}])
+    def test_columns_that_are_never_sent_or_few_do_no_harm(self, columns: dict[str, Any]) -> None:
+        assert BULK.contact({"phoneNumber": PHONE, **columns}).body == {"phoneNumber": PHONE}
+
     @pytest.mark.parametrize(
         "row", [{"x" * 1900: "y" * 100}, {f"column {n:02} of many": "value" for n in range(80)}, {"é" * 2000: "z"}]
     )
