@@ -6,12 +6,13 @@ import logging
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 
 from airflow_provider_campaigns.exceptions import InputError
 
 log = logging.getLogger(__name__)
 
-# Rows that are dicts may have any number of different columns; of so many the names are kept.
+# A header may have any number of columns, and rows that are dicts any number of headers; so many are kept or compared.
 MOST_HEADERS = 1_000
 
 # With what is not seen: soft hyphens, zero-width characters, byte order marks.
@@ -67,6 +68,6 @@ class OwnNames:
 
 def did_you_mean(wanted: Iterable[str], columns: Iterable[str]) -> str:
     """Return what to add to an error about a column that is missing: which one it may be, or nothing."""
-    plain = {plain_name(column): column for column in columns}
+    plain = {plain_name(column): column for column in islice(columns, MOST_HEADERS)}
     near = [found for name in wanted for found in get_close_matches(plain_name(name), plain, n=1, cutoff=0.6)]
     return f" (did you mean {plain[near[0]]!r}? The parameter columns says which column is which)" if near else ""

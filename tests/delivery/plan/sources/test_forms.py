@@ -16,7 +16,7 @@ import pytest
 
 from airflow_provider_campaigns.delivery.plan.preflight import check
 from airflow_provider_campaigns.delivery.plan.reading import Reading
-from airflow_provider_campaigns.delivery.plan.sources import json_file, open_source, options, utf8
+from airflow_provider_campaigns.delivery.plan.sources import csv_file, json_file, open_source, options, utf8
 from airflow_provider_campaigns.delivery.plan.sources.options import Options, parse_options
 from airflow_provider_campaigns.delivery.storage import locate
 from airflow_provider_campaigns.exceptions import InputError
@@ -269,6 +269,45 @@ def test_a_bomb_is_neither_unpacked_as_a_whole_nor_read_as_one_line(tmp_path: Pa
         assert tracemalloc.get_traced_memory()[1] < 6 * utf8.LONGEST_LINE
     finally:
         tracemalloc.stop()
+
+
+def test_a_record_of_many_lines_is_not_read_as_a_whole(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "bomb.csv.gz", "wb") as file:
+        file.write(b"phone,name\n")
+        for _ in range(40):
+            file.write(b'"\nab",' * 100_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="expected rows of at most 2,000,000 characters, got a longer one"):
+            list(open_source(tmp_path / "bomb.csv.gz").read())
+        assert tracemalloc.get_traced_memory()[1] < 40 * csv_file.LONGEST_RECORD
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_record_of_many_lines_may_be_long(tmp_path: Path) -> None:
+    note = "line\n" * 100_000
+    path = file_with(tmp_path, "c.csv", f'phone,name,more\n+447700900000,"{note}","{note}"\n+447700900001,B,C\n')
+
+    assert [row["name"] for row in fields(open_source(path))] == [note, "B"]
+
+
+def test_rows_that_are_no_csv_are_no_long_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_file, "LONGEST_RECORD", 100)
+    path = file_with(tmp_path, "c.csv", "phone,name\n" + '+447700900000,"a"b\n' * 50 + "\n" * 200 + "+447700900001,B\n")
+
+    assert [number for number, problem in problems(open_source(path)) if not problem] == [51]
+
+
+@pytest.mark.timeout(20)
+def test_a_header_of_many_columns_takes_no_more_time_than_its_length(tmp_path: Path) -> None:
+    names = ",".join(f"column{number}" for number in range(200_000))
+    source = open_source(file_with(tmp_path, "c.csv", f"{names}\n{names}\n"))
+
+    with pytest.raises(InputError, match="a column 'phone'"):
+        source.rows_with([("phone",)])
+    with pytest.raises(InputError, match="each column once, got 'column7' more than once"):
+        open_source(file_with(tmp_path, "c.csv", f"{names},column7\n"))
 
 
 def test_an_array_is_kept_in_memory_and_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
