@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from fnmatch import translate
 
 from airflow_provider_campaigns.identity.person import Person
-from airflow_provider_campaigns.identity.phone import may_lack_plus, split_number
+from airflow_provider_campaigns.identity.phone import split_number, without_plus
 
 _NUMBER_PATTERN = re.compile(r"[\d\s().*?\[\]+-]*\d[\d\s().*?\[\]-]*")
 # Also a dash, unless it is that of [0-4].
@@ -58,8 +58,8 @@ def contact_keys(person: Person, region: str | None = None) -> tuple[str, set[st
 
 def _other_reading(person: Person) -> str | None:
     """Return the international number that digits are, too, which are one of a country; None for others."""
-    international = f"+{person.text}"
-    return international if person.identity != international and may_lack_plus(person.text) else None
+    international = without_plus(person.text)
+    return international if international != person.identity else None
 
 
 def _key(person: Person) -> str:

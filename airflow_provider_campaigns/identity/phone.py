@@ -161,9 +161,10 @@ def _is_abroad(digits: str) -> bool:
     return bool(code) and _country_of_code(code).numbers.fullmatch(number) is not None
 
 
-def may_lack_plus(text: str) -> bool:
-    """Whether a number has no ``+``, and could be an international one that lost it, as in a spreadsheet."""
-    return len(text) >= _INTERNATIONAL_DIGITS and not text.startswith(("+", "00")) and _is_abroad(text)
+def without_plus(text: str) -> str | None:
+    """Return the international number, as far as its length shows, that a number without ``+`` is but for that."""
+    code, number = split_number(f"+{text}") if text[0] not in "+0" else ("", text)
+    return f"+{text}" if code and len(number) in _country_of_code(code).lengths else None
 
 
 def _in_region(text: str, region: str) -> tuple[str, Form]:
@@ -172,7 +173,7 @@ def _in_region(text: str, region: str) -> tuple[str, Form]:
         # What phonenumbers makes of it, too, at a twentieth of the time.
         return f"+{country.code}{text}", "known"
     found = _parse(text, region)
-    if may_lack_plus(text) and not _is_of(country, found[0]):
+    if len(text) >= _INTERNATIONAL_DIGITS and _is_abroad(text) and not _is_of(country, found[0]):
         # Of the country it would at the most have the length.
         return f"+{text}", "assumed"
     return found
