@@ -11,6 +11,9 @@ from airflow_provider_campaigns.exceptions import LONGEST_MESSAGE
 from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply
 
+# An access token is in a header of each request, and Airflow looks for it in each line of its logs.
+_TOKEN = re.compile(r"[!-~]{1,16000}")
+
 # More digits are none of a count or a status.
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 
@@ -39,6 +42,11 @@ def text(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) and value else None
+
+
+def access_token(value: object) -> str | None:
+    """Return an access token of a reply; None for anything else, also for what can be no header of a request."""
+    return value if isinstance(value, str) and _TOKEN.fullmatch(value) else None
 
 
 def whole_number(value: object) -> int | None:

@@ -29,7 +29,7 @@ from airflow_provider_campaigns.protocol.messages import Conversation, Keep, Rec
 from airflow_provider_campaigns.protocol.polling import PollResult
 from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.vendors.common.paging import pages
-from airflow_provider_campaigns.vendors.common.reply_values import mapping, text, whole_number, words
+from airflow_provider_campaigns.vendors.common.reply_values import access_token, mapping, text, whole_number, words
 
 log = logging.getLogger(__name__)
 
@@ -287,8 +287,8 @@ def _grant(response: Response) -> Keep:
     """Read a login's reply: the current form, the old one (milliseconds, ``expires_in``), the oldest (in ``data``)."""
     reply = json_object(response)
     body = mapping(reply.get("data")) or reply
-    token = text(body.get("access_token"))
-    if not token:
+    token = access_token(body.get("access_token"))
+    if token is None:
         raise CallRefusedError(
             Xebo.vendor, "the login's reply holds no access_token; check login_url", status=response.status
         )

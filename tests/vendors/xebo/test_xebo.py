@@ -131,9 +131,10 @@ class TestSigningIn:
         assert words in str(caught.value)
         assert "check the connection's login, password and login_url" in str(caught.value)
 
-    def test_a_login_without_a_token_says_so(self) -> None:
+    @pytest.mark.parametrize("token", [None, "", 7, ["a-token"], "a\ntoken", "x" * 100_000])
+    def test_a_login_without_a_token_says_so(self, token: Any) -> None:
         with pytest.raises(CallRefusedError, match="no access_token; check login_url"):
-            drive(LOGIN.sign_in(""), (200, {"hello": "world"}))
+            drive(LOGIN.sign_in(""), (200, {"access_token": token, "hello": "world"}))
 
     def test_a_login_that_fails_is_tried_again(self) -> None:
         assert drive(LOGIN.sign_in(""), (500, {}), (200, SAMPLES["login_reply"]))[0] == "an-access-token"
