@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
 from base64 import b64decode
 from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -551,6 +553,25 @@ class TestReading:
         assert [request["_id"] for request in found] == ["R-1", "R-2", "R-8"]
         assert script.requests[0].params["search"] == "jo@example.com"
         assert script.pages == []
+
+    def test_of_requests_that_were_not_looked_for_none_is_kept(self) -> None:
+        def page(number: int) -> Response:
+            listed = [made(f"al-{number}@example.com", number, note="x" * 2_000) for _ in range(99)]
+            jo = made("jo@example.com", number, createdAt="2024-12-04T07:20:06Z")
+            return Response(200, json.dumps([*listed, jo]).encode())
+
+        search = COLLECT.find_requests(CAMPAIGN, "jo@example.com", datetime(2022, 7, 4, tzinfo=UTC))
+        next(search)
+        tracemalloc.start()
+        try:
+            for number in range(40):
+                search.send(page(number))
+            assert tracemalloc.get_traced_memory()[0] < 2_000_000
+        finally:
+            tracemalloc.stop()
+        with pytest.raises(StopIteration) as end:
+            search.send(Response(200, b"[]"))
+        assert len(end.value.value) == 40
 
     @pytest.mark.parametrize(
         ("text", "when"),
