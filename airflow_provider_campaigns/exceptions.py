@@ -22,13 +22,13 @@ class InputError(CampaignError, ValueError):
 
     :param field: the parameter, column or connection field at fault.
     :param expected: what would have been right.
-    :param got: what came (masked here; never pass a secret).
+    :param got: what came (masked and cut here; never pass a secret).
     """
 
     def __init__(self, field: str, expected: str, got: object) -> None:
         self.field = field
         self.expected = expected
-        super().__init__(f"{field}: expected {expected}, got {one_line(mask(str(got)))}")
+        super().__init__(f"{field}: expected {expected}, got {shown(str(got))}")
 
 
 class PersonalDataWarning(UserWarning):

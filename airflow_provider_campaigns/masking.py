@@ -17,9 +17,12 @@ from itertools import combinations
 from urllib.parse import unquote
 
 _HIDDEN = "***"
-# "@", "+" and blanks also in their URL-encoded forms: urllib3 and aiohttp log request targets as sent.
-# 64 characters before the "@" are all that RFC 5321 allows, and keep the search linear.
-_EMAIL = re.compile(r"[\w.!#$&'*/=?^`{|}~+-]{1,64}(?:%2B[\w.+-]{1,64})?(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
+# "@", "+" and blanks also in their URL-encoded forms (urllib3 and aiohttp log request targets as sent), and as JSON,
+# HTML and Python's repr escape them: a vendor's message may hold a whole reply of another system.
+_AT = r"(?:@|\uff20|%(?:25)*40|\\u0040|&#0*64;|&#x0*40;|&commat;)"
+# 64 characters before the "@" are all that RFC 5321 allows, and keep the search linear; in quotes there may be blanks.
+_LOCAL = r"""(?:(?P<quote>\\?")[^"\r\n@]{1,64}(?P=quote)|[\w.!#$&'*/=?^`{|}~+-]{1,64}(?:%2B[\w.+-]{1,64})?)"""
+_EMAIL = re.compile(rf"{_LOCAL}(?P<host>{_AT}(?:[\w-]+(?:\.[\w-]+)+|\[[\w.:]+\]))", re.IGNORECASE)
 
 # Digits that are no phone number.
 _CLOCK = r"\d{2}:\d{2}:\d{2}(?:[.,]\d+)?"
@@ -33,20 +36,22 @@ _NO_PHONE = "|".join(
     )
 )
 # A run of digits inside a longer word is an id; one after an escape ("\n", "%2B") is not inside a word.
-_START = r"(?:(?<![\w%])|(?<=%[0-9a-f]{2})|(?<=\\[nrt]))"
-_SEPARATOR = r"(?:[ \t\xa0().+\-\u2010-\u2013]|%20|%28|%29|%2D)"
+_START = r"(?:(?<![\w%])|(?<=%[0-9a-f]{2})|(?<=%252B)|(?<=\\[nrt])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9a-f]{4}))"
+# Blanks, also those of other widths and those that are not seen, brackets, dots and dashes.
+_BLANKS = r" \t\xa0\xad\u2000-\u200f\u202a-\u202f\u205f\u2060\u3000\ufeff"
+_ESCAPED = r"\\t|\\xa[0d]|\\u20[0-2][0-9a-f]|\\u3000|\\ufeff"
+_SEPARATOR = rf"(?:[{_BLANKS}().+\-\u2010-\u2015\u2212]|%20|%28|%29|%2D|{_ESCAPED})"
 _END = r"(?:(?!\w)|(?=x\d))"  # "x12" is an extension
 _PHONE = re.compile(
     rf"(?P<keep>{_NO_PHONE})|{_START}(?P<phone>\+?\(?\d(?:{_SEPARATOR}{{0,3}}\d){{6,15}}){_END}", re.IGNORECASE
 )
 # Without any of these there is nothing to hide; most texts that are masked, a vendor's words, have none.
-_SUSPICIOUS = re.compile(r"[\d@]|%40")
+_SUSPICIOUS = re.compile(r"[\d@\uff20]|&commat;", re.IGNORECASE)
 
 
 def _hide_email(match: re.Match[str]) -> str:
-    text = match.group()
-    at = "@" if "@" in text else "%40"
-    return f"{text[0]}{_HIDDEN}{text[text.index(at) :]}"
+    quote = match["quote"]
+    return f"{quote or match.group()[0]}{_HIDDEN}{quote or ''}{match['host']}"
 
 
 def _hide_phone(match: re.Match[str]) -> str:

@@ -195,7 +195,8 @@ def parse_timestamp(text: str) -> datetime:
 
     :raises ValueError: no date and time, or no time zone.
     """
-    when = datetime.fromisoformat(re.sub(r"\s*UTC$", "+00:00", text.strip()))
+    text = text.strip()
+    when = datetime.fromisoformat(f"{text[:-3].rstrip()}+00:00" if text.endswith("UTC") else text)
     if when.tzinfo is None:
         raise ValueError("no time zone")
     return when

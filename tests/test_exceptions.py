@@ -64,6 +64,13 @@ def test_an_input_error_says_what_was_expected_and_got() -> None:
     assert isinstance(error, ValueError)
 
 
+def test_an_input_error_does_not_repeat_a_long_value() -> None:
+    error = InvalidContactError("Name", "a name as text", f"jo@example.com {'x' * 1_000_000}")
+
+    assert str(error).startswith("Name: expected a name as text, got j***@example.com xxx")
+    assert len(str(error)) < 600
+
+
 @pytest.mark.parametrize("kind", [TooManyRejectedError, LedgerError])
 def test_a_delivery_error_may_be_final(kind: Any) -> None:
     assert not kind("too many").final

@@ -19,6 +19,14 @@ from airflow_provider_campaigns.masking import mask
         ("+44-7700-900123", "+44***23"),
         ("+44\xa07700\xa0900123", "+44***23"),
         ("+44\u20117700\u2011900123", "+44***23"),
+        ("+33\u202f6\u202f12\u202f34\u202f56\u202f78", "+33***78"),
+        ("+44\u20097700\u2212900\u2014123", "+44***23"),
+        ("+44\u200b77\u200b009\u200b00123", "+44***23"),
+        # As Python's repr and JSON escape them.
+        (r"06\xa012\xa034\xa056\xa078", "06\\***78"),
+        (r"+33\u202f6\u202f12\u202f34\u202f56\u202f78", "+33***78"),
+        (r"\u002b447700900123", r"\u002b447***23"),
+        ("%252B447700900123", "%252B447***23"),
         ("(202) 555-0123", "(20***23"),
         ("+1 (202) 555-0123", "+1 ***23"),
         ("202.555.0123", "202***23"),
@@ -102,6 +110,15 @@ def test_dates_ids_and_counts_are_left_alone(text: str) -> None:
         ("447700900123@example.com", "4***@example.com"),
         ("o'neil@example.com", "o***@example.com"),
         ("josé@example.com", "j***@example.com"),
+        ('"jo doe"@example.com', '"***"@example.com'),
+        (r"\"jo doe\"@example.com", r"\"***\"@example.com"),
+        ("jo@[192.168.100.200]", "j***@[192.168.100.200]"),
+        ("jo\uff20example.com", "j***\uff20example.com"),
+        (r"jo\u0040example.com", r"j***\u0040example.com"),
+        ("jo&#64;example.com", "j***&#64;example.com"),
+        ("jo&#x40;example.com", "j***&#x40;example.com"),
+        ("jo&commat;example.com", "j***&commat;example.com"),
+        ("jo%2540example.com", "j***%2540example.com"),
     ],
 )
 @pytest.mark.parametrize("text", ["{}", "User {} not found", '{{"email": "{}"}}', "<{}>", "a, {}; b"])
@@ -145,11 +162,11 @@ def test_a_lone_surrogate_can_be_logged() -> None:
 
 
 def test_masking_twice_changes_nothing() -> None:
-    once = mask("jo@example.com +447700900123 5550123")
+    once = mask('jo@example.com +447700900123 5550123 "jo doe"@example.com')
     assert mask(once) == once
 
 
-@pytest.mark.parametrize("character", ["1", "a", "1 ", "a.", "%2B", "@", "+1-"])
+@pytest.mark.parametrize("character", ["1", "a", "1 ", "a.", "%2B", "@", "+1-", '"', '"a', "\\", "&#0", "1\\xa0"])
 @pytest.mark.timeout(10)
 def test_a_long_text_takes_no_more_time_than_its_length(character: str) -> None:
     # A second or two if each character is looked at a few times, minutes if each is looked at with each other.

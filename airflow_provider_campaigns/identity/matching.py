@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from fnmatch import translate
 
 from airflow_provider_campaigns.identity.person import Person
-from airflow_provider_campaigns.identity.phone import split_number
+from airflow_provider_campaigns.identity.phone import split_number, without_plus
 
 _NUMBER_PATTERN = re.compile(r"[\d\s().*?\[\]+-]*\d[\d\s().*?\[\]-]*")
 # Also a dash, unless it is that of [0-4].
@@ -18,10 +18,14 @@ def opt_out_keys(person: Person, region: str | None = None) -> set[str]:
     """
     Return what is kept of a person who must not be contacted, to be compared with ``contact_keys``.
 
-    :param region: as the persons were read with; with one, each number is known.
+    :param region: as the persons were read with.
     """
     keys = {_key(person)}
-    if person.kind == "phone" and region is None:
+    if person.kind != "phone":
+        return keys
+    if other := _other_reading(person):
+        keys.add(f"perhaps:{other}")
+    if region is None:
         keys.add(f"abroad:{split_number(person.identity)[1]}")
         if person.form == "assumed":
             keys.add(f"national:{person.text}")
@@ -32,19 +36,30 @@ def contact_keys(person: Person, region: str | None = None) -> tuple[str, set[st
     """
     Return what a contact is compared by with those who opted out: the person it is, and whom it may be.
 
-    Without a region a number may be that of somebody who opted out, though one of them is written as within a country.
+    A number without ``+`` may be that of somebody who opted out: without a region though one of the two is written as
+    within a country, with one though its ``+`` may only be missing.
 
     :param region: as the persons were read with.
     """
     key = _key(person)
-    if person.kind != "phone" or region is not None:
+    if person.kind != "phone":
         return key, set()
+    if region is not None:
+        # "4915112345678" in Germany is also a number there; whoever wrote it meant +49 151 12345678.
+        other = _other_reading(person)
+        return key, {f"perhaps:{person.identity}"} | ({f"phone:{other}"} if other else set())
     if person.form == "national":
         # Perhaps behind the digits that are dialled before it within the country.
         digits = person.text.removeprefix("+")
         return key, {f"abroad:{digits[start:]}" for start in range(3)}
     maybe = {f"national:{split_number(person.identity)[1]}"}
     return key, maybe | {f"abroad:{person.text}"} if person.form == "assumed" else maybe
+
+
+def _other_reading(person: Person) -> str | None:
+    """Return the international number that digits are, too, which are one of a country; None for others."""
+    international = without_plus(person.text)
+    return international if international != person.identity else None
 
 
 def _key(person: Person) -> str:

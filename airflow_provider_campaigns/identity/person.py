@@ -19,6 +19,8 @@ _LOCAL = r"[^@\s<>()\[\],;:\"|\\\x00-\x1f\x7f]"
 _DOMAIN = r"[^@\s.<>()\[\],;:\"|\\\x00-\x1f\x7f!#$%&'*+/=?^`{}~]"
 _EMAIL = re.compile(rf"{_LOCAL}+@{_DOMAIN}+(?:\.{_DOMAIN}+)+")
 _PUNYCODE = "xn--"
+# Characters of a part of a domain (RFC 1035). Decoding takes time that grows with the square of the length.
+_LONGEST_LABEL = 63
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]*")
 # A spreadsheet's, before what it would take for a number.
@@ -79,8 +81,10 @@ def _mailbox(address: str) -> str:
 
 
 def _label(label: str) -> str:
+    if not label.startswith(_PUNYCODE) or len(label) > _LONGEST_LABEL:
+        return label
     try:
-        return label[len(_PUNYCODE) :].encode().decode("punycode") if label.startswith(_PUNYCODE) else label
+        return label[len(_PUNYCODE) :].encode().decode("punycode")
     except UnicodeError:
         return label
 

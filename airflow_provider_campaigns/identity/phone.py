@@ -161,6 +161,12 @@ def _is_abroad(digits: str) -> bool:
     return bool(code) and _country_of_code(code).numbers.fullmatch(number) is not None
 
 
+def without_plus(text: str) -> str | None:
+    """Return the international number, as far as its length shows, that a number without ``+`` is but for that."""
+    code, number = split_number(f"+{text}") if text[0] not in "+0" else ("", text)
+    return f"+{text}" if code and len(number) in _country_of_code(code).lengths else None
+
+
 def _in_region(text: str, region: str) -> tuple[str, Form]:
     country = _country_of_region(region)
     if country.numbers.fullmatch(text) and not (country.trunk and country.trunk.match(text)):

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
@@ -275,10 +276,11 @@ def _url(text: str) -> str:
     """Return a web address that is stored as JSON, empty when it is none."""
     try:
         url = json.loads(text)
-    except (TypeError, ValueError):
+        known = isinstance(url, str) and url.startswith(("https://", "http://")) and len(url) <= LONGEST_URL
+        return url if known and urlsplit(url).netloc else ""
+    except (RecursionError, TypeError, ValueError):
+        # Also a host in brackets that are not closed.
         return ""
-    known = isinstance(url, str) and url.startswith(("https://", "http://")) and len(url) <= LONGEST_URL
-    return url if known else ""
 
 
 def _title(key: str) -> str:

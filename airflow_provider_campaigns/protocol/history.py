@@ -9,7 +9,8 @@ from airflow_provider_campaigns.protocol.send import Contact
 
 SUPPRESSED = "on the suppression list"
 MAYBE_SUPPRESSED = (
-    "may be somebody on the suppression list: a national form, and no region says of which country"  # as in exclude
+    # As in exclude.
+    "may be somebody on the suppression list: without + and country code the number may be one of several countries"
 )
 
 

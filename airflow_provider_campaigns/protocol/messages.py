@@ -23,10 +23,12 @@ yields
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import isfinite
 from typing import Any, Literal, TypeVar
 
 from pydantic_core import from_json
@@ -40,6 +42,9 @@ _JSON = json.JSONEncoder(allow_nan=False)
 MOST_VALUES = 5_000_000
 # As deep as pydantic's parser goes.
 DEEPEST_NESTING = 200
+
+# What may be something that no database takes: NaN, which JSON does not have, numbers too large for a float, and NUL.
+_UNUSUAL = re.compile(rb"NaN|Infinity|[0-9.][eE]\+?[0-9]{3}|[0-9]{300}|\\u0000")
 
 T = TypeVar("T")
 Effect = Literal["read", "write"]
@@ -112,7 +117,9 @@ class Response:
 
     def json(self) -> Any:
         """
-        Return the body parsed as JSON, the same object each time; a lone surrogate, which no file takes, is a "?".
+        Return the body parsed as JSON, the same object each time.
+
+        What could not be stored is changed: a lone surrogate and a NUL character are a "?", NaN and infinity are None.
 
         :raises ValueError: the body is not JSON, is nested too deeply, or holds too many values.
         """
@@ -123,14 +130,26 @@ class Response:
         if sum(map(self.body.count, (b",", b"[", b"{"))) > MOST_VALUES:
             raise ValueError(f"more than {MOST_VALUES:,} values")
         with suppress(ValueError):
-            return from_json(self.body)
+            value = from_json(self.body)
+            return _storable(value) if _UNUSUAL.search(self.body) else value
         # A lone surrogate, or another encoding than UTF-8, or nested deeper than pydantic's parser goes, or no JSON.
         try:
             value = json.loads(self.body)
         except RecursionError:
             raise ValueError("nested too deeply") from None
         _check_nesting(value)
-        return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+        return _storable(json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace")))
+
+
+def _storable(value: Any) -> Any:
+    """Return a value that is not nested too deeply without what no database takes."""
+    if isinstance(value, dict):
+        return {name.replace("\0", "?"): _storable(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [*map(_storable, value)]
+    if isinstance(value, str):
+        return value.replace("\0", "?")
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _check_nesting(value: Any) -> None:

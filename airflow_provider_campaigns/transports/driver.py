@@ -31,7 +31,7 @@ from airflow_provider_campaigns.protocol.messages import (
     Step,
     T,
 )
-from airflow_provider_campaigns.protocol.redaction import redacted
+from airflow_provider_campaigns.protocol.redaction import bounded, redacted
 from airflow_provider_campaigns.transports.body import TooLargeError
 from airflow_provider_campaigns.transports.log_filter import install_log_filter
 from airflow_provider_campaigns.transports.settings import TransportSettings
@@ -181,8 +181,8 @@ class _ReplyView:
         return replace(response, secrets=self._proxys) if self._proxys else response
 
     def result(self, result: T) -> T:
-        """Return ``result`` without credentials."""
-        return redacted(result, self._redactor) if self._suspicious else result
+        """Return ``result`` without credentials, and without texts that are too long to be stored."""
+        return bounded(redacted(result, self._redactor) if self._suspicious else result)
 
     def redact_error(self, error: BaseException | None) -> None:
         """Hide the credentials in an error, and in those that it came from."""

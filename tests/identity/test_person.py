@@ -24,7 +24,7 @@ from airflow_provider_campaigns.identity import (
 )
 from tests.spellings import SPELLINGS
 
-US, IN, GB = "US", "IN", "GB"
+US, IN, GB, DE = "US", "IN", "GB", "DE"
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,17 @@ US, IN, GB = "US", "IN", "GB"
         (US, "5550100001", "+15550100001", "5550100001"),
         (US, "15550100001", "+15550100001", "15550100001"),
         (GB, "07700 900211", "+447700900211", "07700900211"),
+        # Those that have lost their "+", and are no numbers of the region.
+        (IN, "447700900211", "+447700900211", "447700900211"),
+        (IN, "447700900211.0", "+447700900211", "447700900211"),
+        (IN, "4915112345678", "+4915112345678", "4915112345678"),
+        (US, "919000000001", "+919000000001", "919000000001"),
+        (US, "44 7700 900211", "+447700900211", "447700900211"),
+        (GB, "15550100001", "+15550100001", "15550100001"),
+        (GB, "919000000001", "+919000000001", "919000000001"),
+        # Those that the region has, too, are the region's.
+        (DE, "4915112345678", "+494915112345678", "4915112345678"),
+        (IN, "18002000001", "+9118002000001", "18002000001"),
         # Without a region.
         (None, "+447700900211", "+447700900211", "+447700900211"),
         (None, "00447700900211", "+447700900211", "00447700900211"),
@@ -128,6 +139,28 @@ def test_spellings_of_an_email_address(value: Any, identity: str, sent: str) -> 
     person = read_person("email", value)
 
     assert (person.identity, person.text, person.form) == (identity, sent, "known")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("email", f"a@xn--{'a' * 2_000_000}.com"),
+        ("email", f"{'a@' * 1_000_000}"),
+        ("email", f"a@{'a' * 2_000_000}"),
+        ("email", f"{'<' * 2_000_000}"),
+        ("phone", f"+1{' ' * 2_000_000}5"),
+        ("phone", "1(" * 1_000_000),
+        ("phone", "1 " * 1_000_000),
+        ("id", f"{' ' * 2_000_000}x"),
+    ],
+)
+def test_a_long_value_takes_no_more_time_than_its_length(kind: Kind, value: str) -> None:
+    try:
+        person = read_person(kind, value)
+    except UnreadableError:
+        return
+    assert person.kind == kind
 
 
 @pytest.mark.parametrize(
@@ -232,6 +265,11 @@ def test_a_value_that_names_no_one_person(kind: Kind, value: Any, expected: str)
         (None, "+09000000001", "national"),
         (None, "+999123456789", "national"),
         (IN, "9000000001", "known"),
+        (IN, "447700900211", "assumed"),
+        (US, "919000000001", "assumed"),
+        (DE, "4915112345678", "known"),
+        (US, "9190000000", "known"),
+        (US, "999123456789", "national"),
         (IN, "123", "national"),
         (IN, "0", "national"),
     ],
@@ -291,6 +329,20 @@ def test_no_country(region: Any) -> None:
         ("phone", IN, "09000000001", "+919000000001", "yes"),
         ("phone", IN, "+919000000001", "9000000001", "yes"),
         ("phone", IN, "+449000000001", "9000000001", "no"),
+        ("phone", IN, "+447700900211", "447700900211", "yes"),
+        ("phone", IN, "447700900211", "+447700900211", "yes"),
+        ("phone", US, "+919000000001", "919000000001", "yes"),
+        ("phone", US, "919000000001", "00919000000001", "yes"),
+        ("phone", DE, "+4915112345678", "4915112345678", "perhaps"),
+        ("phone", DE, "4915112345678", "+4915112345678", "perhaps"),
+        ("phone", DE, "4915112345678", "4915112345678", "yes"),
+        ("phone", DE, "+4915112345679", "4915112345678", "no"),
+        ("phone", DE, "+4915112345678", "015112345678", "yes"),
+        ("phone", IN, "+18002000001", "18002000001", "perhaps"),
+        ("phone", IN, "+6591234567", "6591234567", "perhaps"),
+        ("phone", IN, "6591234567", "+6591234567", "perhaps"),
+        ("phone", IN, "+96512345678", "96512345678", "perhaps"),
+        ("phone", IN, "+916591234567", "6591234567", "yes"),
         ("phone", None, "+919000000001", "919000000001", "yes"),
         ("phone", None, "00919000000001", "+919000000001", "yes"),
         ("phone", None, "+919000000001", "09000000001", "perhaps"),

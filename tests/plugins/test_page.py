@@ -62,6 +62,8 @@ DELIVERY = Noted(
         "outcomes": OUTCOMES,
         "_link_CampaignLink": "https://vendor.example.com/campaigns/7",
         "_link_OddLink": "javascript:alert(1)",
+        "_link_OpenLink": "https://[portal.example.com/7",
+        "_link_NoLink": "https:///portal.example.com/7",
     },
 )
 NOTED = [
@@ -287,6 +289,7 @@ def test_the_page_of_a_delivery(read: Read) -> None:
     assert "447700900" not in html
     assert 'href="https://vendor.example.com/campaigns/7"' in html
     assert "javascript:" not in html
+    assert "portal.example.com" not in html
     assert f'href="{task_address(DELIVERY.task)}"' in html
     assert "Other runs of this task" in text
     # Its reason, and the outcome.

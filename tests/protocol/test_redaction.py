@@ -145,6 +145,11 @@ def poll(dialect: Echo, request: Request) -> Conversation[PollResult]:
     return PollResult("running", said, {said: [said, {"a": said}]}, unknown={said})
 
 
+def final(dialect: Echo, request: Request) -> Conversation[PollResult]:
+    said = (yield from exchange(dialect, request)).json()["message"]
+    return PollResult("done", said, {"stats": {"created": said}, "few": [said[:9]]}, unknown={said})
+
+
 def listing(dialect: Echo, request: Request) -> Conversation[int]:
     yield Page([(yield from exchange(dialect, request)).json()])
     return 1
@@ -244,3 +249,24 @@ def test_the_text_to_deliver_keeps_its_lines() -> None:
     assert reply[1].message is not None
     assert reply[1].message.startswith(r"Hello,\nfollow ")
     assert len(reply[1].message) < 600
+
+
+# The first needs nothing hidden; in the second there may be.
+@pytest.mark.parametrize("said", ["x" * 100_000, "\n\u00e9" * 50_000])
+@pytest.mark.parametrize("kind", ["blocking", "async"])
+def test_no_text_fills_outcomes_and_xcoms(kind: str, said: str) -> None:
+    echo = Echo(key="a-key", token="a-token")
+    answers = [Response(200, json.dumps({"message": said, "code": said}).encode())] * 9
+
+    def ask(made: Callable[[Echo, Request], Conversation[Any]]) -> Any:
+        return run(kind, echo, answers, made(echo, Request("POST", "/things", "read")))
+
+    accepted, rejected = ask(replies)
+    assert 1_000 < len(accepted.message) < 50_000
+    assert max(len(accepted.vendor_id), len(rejected.reason), len(rejected.message)) < 2_000
+    assert len(accepted.url) < 50_000
+    poll = ask(final)
+    assert len(poll.status) < 2_000
+    assert poll.details["stats"].startswith("left out: ")
+    assert poll.details["few"] == [said[:9]]
+    assert all(len(word) < 1_000 for word in poll.unknown)

@@ -6,13 +6,16 @@ import logging
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 
 from airflow_provider_campaigns.exceptions import InputError
 
 log = logging.getLogger(__name__)
 
-# Rows that are dicts may have any number of different columns; of so many the names are kept.
+# A header may have any number of columns, and rows that are dicts any number of headers; so many are kept or compared.
 MOST_HEADERS = 1_000
+# Characters of them: a key of an object may be as long as a line.
+MOST_CHARACTERS = 10_000_000
 
 # With what is not seen: soft hyphens, zero-width characters, byte order marks.
 _BETWEEN_WORDS = re.compile(r"[\s_\u00ad\u200b-\u200f\u2060\ufeff-]+")
@@ -35,6 +38,7 @@ class OwnNames:
         self._wanted = {plain_name(name): name for name in wanted}
         self._exact = exact
         self._known: dict[tuple[str, ...], dict[str, str]] = {}
+        self._characters = 0
 
     def renames(self, columns: Iterable[str]) -> dict[str, str]:
         """
@@ -45,8 +49,10 @@ class OwnNames:
         columns = tuple(columns)
         found = self._known.get(columns)
         if found is None:
-            if len(self._known) >= MOST_HEADERS:
+            self._characters += sum(map(len, columns))
+            if len(self._known) >= MOST_HEADERS or self._characters > MOST_CHARACTERS:
                 self._known.clear()
+                self._characters = 0
             if (found := self._find(columns)) and not any(self._known.values()):
                 log.info("Columns taken for others: %s", ", ".join(f"{a!r} is {b!r}" for a, b in found.items()))
             self._known[columns] = found
@@ -67,6 +73,6 @@ class OwnNames:
 
 def did_you_mean(wanted: Iterable[str], columns: Iterable[str]) -> str:
     """Return what to add to an error about a column that is missing: which one it may be, or nothing."""
-    plain = {plain_name(column): column for column in columns}
+    plain = {plain_name(column): column for column in islice(columns, MOST_HEADERS)}
     near = [found for name in wanted for found in get_close_matches(plain_name(name), plain, n=1, cutoff=0.6)]
     return f" (did you mean {plain[near[0]]!r}? The parameter columns says which column is which)" if near else ""

@@ -47,7 +47,7 @@ _OTHER_SEPARATORS = re.compile(r"[;|\t]")
 
 
 class Excluded(Enum):
-    """Whether a contact opted out; ``MAYBE``: a number in a national form may be somebody who did."""
+    """Whether a contact opted out; ``MAYBE``: a number without ``+`` may be that of somebody who did."""
 
     NO = "no"
     YES = "yes"

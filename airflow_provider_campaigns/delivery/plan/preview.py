@@ -10,7 +10,7 @@ from airflow_provider_campaigns.delivery.plan.batches import Batch, cut_batches
 from airflow_provider_campaigns.delivery.plan.reading import Reading, masked
 from airflow_provider_campaigns.delivery.plan.sources import Source
 from airflow_provider_campaigns.delivery.record.outcome import count
-from airflow_provider_campaigns.masking import mask
+from airflow_provider_campaigns.masking import mask, one_line
 from airflow_provider_campaigns.protocol.messages import Request, SignIn
 from airflow_provider_campaigns.protocol.send import Contact, Send
 
@@ -52,12 +52,13 @@ def _first_request(send: Send, batch: Batch) -> str:
         step = conversation.send("***" if isinstance(step, SignIn) else None)
     conversation.close()
     body = json.dumps(step.json, indent=2, ensure_ascii=False)
-    return masked(f"{step.method} {step.path}\n{body}", contacts)
+    # JSON escapes control characters, but not all: a contact's name must not reach a terminal as a command.
+    return "\n".join(map(one_line, masked(f"{step.method} {step.path}\n{body}", contacts).split("\n")))
 
 
 def _row(contact: Contact) -> dict[str, str]:
     # Text in the form of an address keeps its first and last characters, so that it can be seen to be a plausible one.
-    return {name: masked(mask(_text(value)), [contact]) for name, value in contact.body.items()}
+    return {name: one_line(masked(mask(_text(value)), [contact])) for name, value in contact.body.items()}
 
 
 def _text(value: Any) -> str:

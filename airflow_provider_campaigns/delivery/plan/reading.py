@@ -14,7 +14,7 @@ from airflow_provider_campaigns.delivery.plan.column_names import OwnNames
 from airflow_provider_campaigns.delivery.plan.exclusions import Excluded, Exclusions
 from airflow_provider_campaigns.delivery.plan.key_set import KeySet
 from airflow_provider_campaigns.delivery.plan.sources import Fields, Row
-from airflow_provider_campaigns.delivery.plan.sources.values import is_storable
+from airflow_provider_campaigns.delivery.plan.sources.values import is_small, is_storable
 from airflow_provider_campaigns.delivery.record.outcome import Outcome, outcome
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
 from airflow_provider_campaigns.identity import AllowList, spellings
@@ -32,11 +32,16 @@ ROWS_AT_A_TIME = 200
 # Characters of what identifies a row that cannot be sent: there may be anything in its place.
 LONGEST_KEY = 100
 
+# Characters of a contact's fields: thousands of contacts are in memory at a time, and a packed file of some megabytes
+# may have lines of ten each.
+LONGEST_CONTACT = 100_000
+
 NOT_STORABLE = "a value holds a NUL character or a lone surrogate"
+TOO_LONG = f"its fields have more than {LONGEST_CONTACT:,} characters"
 REPEATED = "the contacts have it more than once"
 REPEATED_PERSON = "an earlier row has the same phone number or e-mail address"
 EXCLUDED = "in exclude"
-MAYBE_EXCLUDED = "may be somebody in exclude: a national form, and no region says of which country"
+MAYBE_EXCLUDED = "may be somebody in exclude: without + and country code the number may be one of several countries"
 NOT_ALLOWED = "not in only_recipients of the connection"
 LEFT_OUT = frozenset({EXCLUDED, MAYBE_EXCLUDED, NOT_ALLOWED, SUPPRESSED, MAYBE_SUPPRESSED})
 """Reasons of contacts that could be sent, but are not to be."""
@@ -162,6 +167,8 @@ class Reading:
             return outcome(row.number, self._named_by(row.fields), "invalid", str(error))
         if not is_storable(fields):
             return outcome(row.number, self._named_by(fields), "invalid", NOT_STORABLE)
+        if not is_small(fields, LONGEST_CONTACT):
+            return outcome(row.number, self._named_by(fields), "invalid", TOO_LONG)
         try:
             contact = self.send.contact(fields)
         except InvalidContactError as error:

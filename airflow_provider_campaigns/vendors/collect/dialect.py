@@ -148,11 +148,14 @@ class Collect(Dialect):
         among them: it proves nothing.
         """
         found: list[Any] = []
-        yield from pages(
-            self.vendor, lambda page: self._list(campaign_id, page, None, email), PAGE_SIZE, keep=found.extend
-        )
         since = since.replace(microsecond=0)
-        return [one for one in found if is_sent_to(one, campaign_id, email) and _created(one, since)]
+
+        def keep(page: Sequence[Any]) -> None:
+            # Only these: a vendor that does not search lists all of the campaign's.
+            found.extend(one for one in page if is_sent_to(one, campaign_id, email) and _created(one, since))
+
+        yield from pages(self.vendor, lambda page: self._list(campaign_id, page, None, email), PAGE_SIZE, keep=keep)
+        return found
 
     def poll_requests(self, request_ids: Sequence[str], campaign_id: str | None = None) -> Conversation[PollResult]:
         """

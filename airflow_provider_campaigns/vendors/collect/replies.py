@@ -9,18 +9,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_campaigns.identity import UnreadableError, read_email
-from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply
-from airflow_provider_campaigns.vendors.common.addresses import EMAIL
 from airflow_provider_campaigns.vendors.common.reply_values import (
+    FITS_SEVERAL,
     MENTIONED_TWICE,
     UNMENTIONED,
     items,
     mapping,
+    masked,
     refused,
     text,
     words,
 )
+
+# Errors that are read of one reply: more than contacts could be refused for.
+MOST_ERRORS = 1_000
+# An e-mail address in a text, from its last character before the "@" on: to look for its begin takes time.
+_ADDRESS = re.compile(r"[^@\s]@[^@\s.]+\.[^@\s.]")
 
 UNREADABLE = ContactReply("unknown", reason="neither a request nor errors in the reply")
 
@@ -34,26 +39,42 @@ def read_replies(contacts: Sequence[Contact], reply: Mapping[str, Any]) -> list[
     """
     Return what the reply to requests for many contacts says of each, in order.
 
-    A request is matched by its contact's e-mail or id. An error, whose form is not published, concerns the contacts
-    that it names. One that names nobody concerns everybody when no request was made at all; with requests beside it,
-    it is unknown whom.
+    A request is matched by its contact's e-mail or id; one that fits several contacts decides none of them. An error,
+    whose form is not published, concerns the contacts that it names. One that names nobody concerns everybody when no
+    request was made at all; with requests beside it, it is unknown whom.
     """
     requests = reply.get("requests")
     errors = reply.get("errors") or []
-    errors = errors if isinstance(errors, list) else [errors]
-    made = defaultdict(list)
-    for request in items(requests):
-        for name in _names(request):
-            made[name].append(request)
+    errors = [*map(_Error, errors[:MOST_ERRORS])] if isinstance(errors, list) else [_Error(errors)]
+    made, doubtful = _matched(contacts, items(requests))
     none_made = requests == [] or requests is None
-    of_all = [error for error in errors if none_made and not _names_somebody(contacts, error)]
+    of_all = [none_made and not _names_somebody(contacts, error) for error in errors]
 
-    def reply_to(contact: Contact) -> ContactReply:
-        mine = made[contact.persons[0].identity]
-        said = words([error for error in errors if error in of_all or _is_named(contact, error)])
+    def reply_to(position: int, contact: Contact) -> ContactReply:
+        mine = made.get(position, [])
+        if not mine and position in doubtful:
+            return FITS_SEVERAL
+        pairs = zip(errors, of_all, strict=True)
+        said = words([error.value for error, concerns_all in pairs if concerns_all or error.names(contact)])
         return _read(contact, mine, said) if mine or said else UNMENTIONED
 
-    return [reply_to(contact) for contact in contacts]
+    return [reply_to(position, contact) for position, contact in enumerate(contacts)]
+
+
+def _matched(contacts: Sequence[Contact], requests: Sequence[Any]) -> tuple[Mapping[int, list[Any]], set[int]]:
+    """Return the requests of each contact, by its position, and the positions of those whom some fit with others."""
+    positions: dict[str, set[int]] = defaultdict(set)
+    for position, contact in enumerate(contacts):
+        positions[contact.persons[0].identity].add(position)
+    made: dict[int, list[Any]] = defaultdict(list)
+    doubtful: set[int] = set()
+    for request in requests:
+        fitting = {position for name in _names(request) for position in positions.get(name, ())}
+        if len(fitting) == 1:
+            made[fitting.pop()].append(request)
+        else:
+            doubtful |= fitting
+    return made, doubtful
 
 
 def is_sent_to(request: Any, campaign_id: str, email: str) -> bool:
@@ -76,7 +97,7 @@ def _read(contact: Contact, requests: Sequence[Any], errors: str) -> ContactRepl
     if request.get("status") == "error":
         return refused(contact, errors or "sending failed", vendor_id=vendor_id)
     if vendor_id:
-        message = mask(errors, contact.addresses) or None
+        message = masked(errors, contact) or None
         return ContactReply("accepted", vendor_id=vendor_id, url=text(request.get("portalUrl")), message=message)
     return refused(contact, errors) if errors else UNREADABLE
 
@@ -96,21 +117,32 @@ def _names(request: Any) -> set[str]:
     return {text(contact) or "", _mailbox(named.get("email")), text(named.get("_id")) or ""} - {""}
 
 
-def _is_named(contact: Contact, error: object) -> bool:
-    """Whether an error names the contact, wherever: its whole key, not as part of a longer address or word."""
-    name = re.escape(contact.key)
-    return bool(re.search(rf"(?<![\w.+-]){name}(?![\w-]|\.\w)", _said(error), re.IGNORECASE))
+class _Error:
+    """
+    An error of a reply to many contacts, whose form is not published.
+
+    :param value: as it stands in the reply.
+    """
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+        self.said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        self._folded = self.said.casefold()
+
+    def names(self, contact: Contact) -> bool:
+        """Whether it names the contact, wherever: its whole key, not as part of a longer address or word."""
+        # The search that takes longer is seldom needed.
+        if contact.key.casefold() not in self._folded:
+            return False
+        name = re.escape(contact.key)
+        return bool(re.search(rf"(?<![\w.+-]){name}(?![\w-]|\.\w)", self.said, re.IGNORECASE))
 
 
-def _names_somebody(contacts: Sequence[Contact], error: object) -> bool:
+def _names_somebody(contacts: Sequence[Contact], error: _Error) -> bool:
     """Whether an error names one of the contacts, or somebody else."""
-    fields = mapping(error)
+    fields = mapping(error.value)
     return (
-        any(_is_named(contact, error) for contact in contacts)
+        any(map(error.names, contacts))
         or any(fields.get(name) for name in ("contact", "contactId", "email"))
-        or bool(re.search(EMAIL, _said(error)))
+        or bool(_ADDRESS.search(error.said))
     )
-
-
-def _said(error: object) -> str:
-    return error if isinstance(error, str) else json.dumps(error, ensure_ascii=False)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_campaigns.exceptions import LONGEST_MESSAGE
 from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply
+
+# An access token is in a header of each request, and Airflow looks for it in each line of its logs.
+_TOKEN = re.compile(r"[!-~]{1,16000}")
+
+# More digits are none of a count or a status.
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 REFUSED = "refused by the vendor"
 UNMENTIONED = ContactReply("unknown", reason="not in the reply")
@@ -21,9 +29,12 @@ def refused(contact: Contact, words: str | None = None, *, vendor_id: str | None
 
     :param words: the vendor's; the contact's addresses in them are hidden.
     """
-    return ContactReply(
-        "rejected", reason=REFUSED, vendor_id=vendor_id, message=words and mask(words, contact.addresses)
-    )
+    return ContactReply("rejected", reason=REFUSED, vendor_id=vendor_id, message=words and masked(words, contact))
+
+
+def masked(words: str, contact: Contact) -> str:
+    """Return a vendor's words without a contact's addresses; of a long text no more than is shown in the end."""
+    return mask(words[: 8 * LONGEST_MESSAGE], contact.addresses)
 
 
 def text(value: object) -> str | None:
@@ -31,6 +42,17 @@ def text(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) and value else None
+
+
+def access_token(value: object) -> str | None:
+    """Return an access token of a reply; None for anything else, also for what can be no header of a request."""
+    return value if isinstance(value, str) and _TOKEN.fullmatch(value) else None
+
+
+def whole_number(value: object) -> int | None:
+    """Return a whole number of a reply, also one that is text there; None for anything else."""
+    written = text(value)
+    return int(written) if written and _WHOLE.fullmatch(written) else None
 
 
 def mapping(value: object) -> Mapping[str, Any]:

@@ -44,11 +44,12 @@ def without_recipients(campaign: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_count(campaign: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a campaign with a count in place of its numbers, as it may be shown."""
+    """Return a campaign with a count in place of its numbers, as it may be shown; None for what is no list of them."""
     numbers = campaign.get("from")
     if isinstance(numbers, str):
         numbers = numbers.split(",")
-    return dict(campaign) if numbers is None else {**campaign, "from": len(numbers)}
+    shown = len(numbers) if isinstance(numbers, (list, dict)) else None
+    return dict(campaign) if numbers is None else {**campaign, "from": shown}
 
 
 def created_at(campaign: Mapping[str, Any]) -> datetime | None:

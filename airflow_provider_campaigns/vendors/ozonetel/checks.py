@@ -15,6 +15,8 @@ AN_EXPIRY = "YYYY-MM-DD, or YYYY-MM-DD HH:MM:SS"
 
 # "Add Campaign Data" prints YYYY-MM-DD, its newer twin for Basic authentication adds a time; both are taken.
 _EXPIRY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2})?")
+# A column of dates in Parquet, Excel, a table or a database has a time, too.
+_TYPED = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.0+)?")
 
 
 def check_campaign_name(value: object) -> None:
@@ -67,9 +69,12 @@ def expiry_text(value: Any) -> str:
         return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, str) and _EXPIRY.fullmatch(value.strip()):
-        datetime.fromisoformat(value.strip())
-        return value.strip()
+    text = value.strip() if isinstance(value, str) else ""
+    if typed := _TYPED.fullmatch(text):
+        text = typed[1] if typed[2] == "00:00:00" else f"{typed[1]} {typed[2]}"
+    if _EXPIRY.fullmatch(text):
+        datetime.fromisoformat(text)
+        return text
     raise ValueError("not a date")
 
 

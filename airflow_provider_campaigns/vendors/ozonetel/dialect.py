@@ -33,7 +33,7 @@ from airflow_provider_campaigns.protocol.dialect import (
 from airflow_provider_campaigns.protocol.messages import Conversation, Keep, Page, Request, Response
 from airflow_provider_campaigns.protocol.polling import PollResult
 from airflow_provider_campaigns.protocol.retry import exchange
-from airflow_provider_campaigns.vendors.common.reply_values import text
+from airflow_provider_campaigns.vendors.common.reply_values import access_token, text
 from airflow_provider_campaigns.vendors.common.shared_token import shared_token
 from airflow_provider_campaigns.vendors.ozonetel.checks import check_status_action
 
@@ -169,8 +169,8 @@ class Ozonetel(Dialect):
         safe = "a token contacts nobody"
         asked_at = time.time()
         response = yield from exchange(asking, Request("POST", SIGN_IN_PATH, "write", json=body, safe_to_resend=safe))
-        token = reply_object(response).get("token")
-        if not isinstance(token, str) or not token:
+        token = access_token(reply_object(response).get("token"))
+        if token is None:
             raise CallRefusedError(self.vendor, "the reply holds no token", status=response.status)
         return Keep(token, asked_at + TOKEN_LIFETIME - TOKEN_MARGIN)
 

@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from airflow_provider_campaigns.masking import mask
 from airflow_provider_campaigns.protocol.send import Contact, ContactReply
 from airflow_provider_campaigns.vendors.common.reply_values import (
     FITS_SEVERAL,
     MENTIONED_TWICE,
     UNMENTIONED,
     mapping,
+    masked,
     refused,
     text,
 )
@@ -35,7 +35,7 @@ def lead_reply(contact: Contact, words: str, *, done: bool, resent: bool) -> Con
     :param resent: an earlier request, whose reply was lost, may have added the lead. The vendor does not say since
         when it has a number: it may as well have been there before, so it is a duplicate all the same.
     """
-    message = mask(words, contact.addresses) or None
+    message = masked(words, contact) or None
     if is_there(words):
         return ContactReply("duplicate", SENT_BEFORE if resent else None, message=message)
     if done:
@@ -90,16 +90,19 @@ class _Numbers:
     def __init__(self, contacts: Sequence[Contact]) -> None:
         self._national = [_digits(contact.key).lstrip("0") for contact in contacts]
         self._exact: dict[str, list[int]] = defaultdict(list)
+        self._by_end: dict[str, list[int]] = defaultdict(list)
         for position, contact in enumerate(contacts):
             self._exact[_digits(contact.key)].append(position)
+            self._by_end[self._national[position][-NATIONAL:]].append(position)
 
     def positions(self, number: str) -> list[int]:
         """Return the positions of the leads that ``number`` (digits) may be: those it equals, else those it ends as."""
         if not number:
             return []
         national = number.lstrip("0")
+        alike = self._by_end.get(national[-NATIONAL:], ())
         return self._exact.get(number) or [
-            position for position, own in enumerate(self._national) if _differ_by_country_code(own, national)
+            position for position in alike if _differ_by_country_code(self._national[position], national)
         ]
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from itertools import chain
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -326,7 +327,8 @@ class AddCampaignBulkData(_Leads):
         name = contact.body.get("Name", "")
         if not BULK_NAME.fullmatch(name):
             raise InvalidContactError("Name", "letters, digits, blanks and _ ( ) . + $ % - :", name)
-        length = _row_length(_table([contact]))
+        # The columns of a table are headers of the call, also those that only other rows fill.
+        length = _row_length(_table([contact], (name for name in fields if name.casefold() not in RESERVED)))
         if length > BULK_ROW_LENGTH:
             limit = f"at most {BULK_ROW_LENGTH:,} characters, headers included"
             raise InvalidContactError("row", limit, f"{length:,}")
@@ -352,8 +354,13 @@ class AddCampaignBulkData(_Leads):
         return warning or (self._action.queued() if self.action else None)
 
 
-def _table(contacts: Sequence[Contact]) -> dict[str, list[Any]]:
-    used = dict.fromkeys(name for contact in contacts for name in contact.body)
+def _table(contacts: Sequence[Contact], others: Iterable[str] = ()) -> dict[str, list[Any]]:
+    """
+    Return leads as a call takes them.
+
+    :param others: columns beside those that the leads fill.
+    """
+    used = dict.fromkeys(chain((name for contact in contacts for name in contact.body), others))
     columns = [name for name in BULK_COLUMNS if name in used] + [name for name in used if name not in BULK_COLUMNS]
     return {
         "map": [BULK_COLUMNS.get(name, name) for name in columns],

@@ -29,7 +29,7 @@ from airflow_provider_campaigns.protocol.messages import Conversation, Keep, Rec
 from airflow_provider_campaigns.protocol.polling import PollResult
 from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.vendors.common.paging import pages
-from airflow_provider_campaigns.vendors.common.reply_values import mapping, text, words
+from airflow_provider_campaigns.vendors.common.reply_values import access_token, mapping, text, whole_number, words
 
 log = logging.getLogger(__name__)
 
@@ -287,8 +287,8 @@ def _grant(response: Response) -> Keep:
     """Read a login's reply: the current form, the old one (milliseconds, ``expires_in``), the oldest (in ``data``)."""
     reply = json_object(response)
     body = mapping(reply.get("data")) or reply
-    token = text(body.get("access_token"))
-    if not token:
+    token = access_token(body.get("access_token"))
+    if token is None:
         raise CallRefusedError(
             Xebo.vendor, "the login's reply holds no access_token; check login_url", status=response.status
         )
@@ -315,8 +315,8 @@ def _said_status(body: Mapping[str, Any]) -> int | None:
     if isinstance(error, Mapping) and (text(error.get("name")) or text(error.get("message"))):
         return _STATUS_BY_NAME.get(str(error.get("name")).casefold(), 400)
     if body.get("success") is False:
-        code = body.get("code")
-        return code if isinstance(code, int) and 400 <= code < 600 else 400
+        code = whole_number(body.get("code"))
+        return code if code and 400 <= code < 600 else 400
     return None
 
 

@@ -17,6 +17,7 @@ from airflow_provider_campaigns.vendors.common.reply_values import (
     mapping,
     refused,
     text,
+    whole_number,
     words,
 )
 
@@ -47,7 +48,7 @@ def read_reply(contacts: Sequence[Contact], reply: Mapping[str, Any], *, links: 
     """
     named = _Named(contacts)
     taken, rejected = named.by(reply.get("data")), named.by(reply.get("rejected_list"))
-    accepted_count, rejected_count = _count(reply.get("accepted")), _count(reply.get("rejected"))
+    accepted_count, rejected_count = whole_number(reply.get("accepted")), whole_number(reply.get("rejected"))
     doubtful = taken.doubtful | rejected.doubtful
     unmentioned = len(contacts) - len(taken.items.keys() | rejected.items.keys() | doubtful)
     others = UNMENTIONED
@@ -142,10 +143,6 @@ def _reason(item: Any) -> str | None:
     """Return the vendor's words on a refused contact, if it has any."""
     said = mapping(item)
     return words({name: said[name] for name in ("message", "reason", "error") if name in said}) or None
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _folded(value: object) -> str:

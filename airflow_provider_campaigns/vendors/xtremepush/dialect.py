@@ -19,7 +19,7 @@ from airflow_provider_campaigns.protocol.messages import Conversation, Request, 
 from airflow_provider_campaigns.protocol.polling import PollResult
 from airflow_provider_campaigns.protocol.retry import exchange
 from airflow_provider_campaigns.vendors.common.paging import pages
-from airflow_provider_campaigns.vendors.common.reply_values import items, mapping, text, words
+from airflow_provider_campaigns.vendors.common.reply_values import items, mapping, text, whole_number, words
 
 PAGE_SIZE = 50  # as in the vendor's samples of list methods; neither default nor maximum is published
 EXECUTE = "/api/external/execute/campaign"
@@ -178,4 +178,5 @@ class Xtremepush(Dialect):
 
 
 def _status(code: object) -> int | None:
-    return code if isinstance(code, int) and 400 <= code < 600 else None
+    number = whole_number(code)
+    return number if number and 400 <= number < 600 else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import tracemalloc
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -13,7 +15,14 @@ import pytest
 from airflow_provider_campaigns.delivery.plan.batches import MOST_ROWS, Batch, Fingerprint, cut_batches
 from airflow_provider_campaigns.delivery.plan.exclusions import Exclusions, read_exclusions
 from airflow_provider_campaigns.delivery.plan.preflight import check
-from airflow_provider_campaigns.delivery.plan.reading import NOT_ALLOWED, NOT_STORABLE, REPEATED, Reading, masked
+from airflow_provider_campaigns.delivery.plan.reading import (
+    NOT_ALLOWED,
+    NOT_STORABLE,
+    REPEATED,
+    TOO_LONG,
+    Reading,
+    masked,
+)
 from airflow_provider_campaigns.delivery.plan.sources import Row, Source, open_source
 from airflow_provider_campaigns.delivery.record.ranges import Rows, RowSet
 from airflow_provider_campaigns.exceptions import InputError
@@ -187,6 +196,43 @@ def test_a_contact_that_cannot_be_written_down_is_invalid(row: dict[str, Any]) -
     (batch,) = cut_batches(Reading(ExecuteCampaign(Xtremepush(app_token="t"), 1)), source([{"user_id": "1"}, row]), 2)
 
     assert [(line["row"], line["status"], line["reason"]) for line in batch.outcomes] == [(2, "invalid", NOT_STORABLE)]
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ("x" * 99_000, None),
+        ("x" * 100_001, TOO_LONG),
+        (["x" * 50_001] * 2, TOO_LONG),
+        ({"x" * 100_001: 1}, TOO_LONG),
+        ([[]] * 5_000, None),
+        ([[]] * 10_000, TOO_LONG),
+        ([{"a": {}}] * 5_000, TOO_LONG),
+        ([1.5] * 10_000, TOO_LONG),
+    ],
+)
+def test_a_contact_that_would_fill_the_memory_is_invalid(more: Any, reason: str | None) -> None:
+    rows = [{"user_id": "1", "more": more}, {"user_id": "2", more if isinstance(more, str) else "x": "y"}]
+    (batch,) = cut_batches(Reading(ExecuteCampaign(Xtremepush(app_token="t"), 1)), source(rows), 2)
+
+    expected = [("1", reason), ("2", reason if isinstance(more, str) else None)]
+    assert [(line["key"], line["reason"]) for line in batch.outcomes] == [one for one in expected if one[1]]
+
+
+def test_a_small_packed_file_does_not_fill_the_memory(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "contacts.jsonl.gz", "wt", compresslevel=1) as file:
+        for number in range(30):
+            file.write(json.dumps({"user_id": str(number), "more": "x" * 1_000_000}) + "\n")
+    reading = Reading(ExecuteCampaign(Xtremepush(app_token="t"), 1))
+    # Imports what is needed.
+    list(reading.entries(open_source(tmp_path / "contacts.jsonl.gz").read()))
+    tracemalloc.start()
+    try:
+        (batch,) = cut_batches(reading, open_source(tmp_path / "contacts.jsonl.gz"), 1_000)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+    assert {line["reason"] for line in batch.outcomes} == {TOO_LONG}
 
 
 def test_a_contact_that_holds_itself_is_invalid() -> None:

@@ -37,6 +37,7 @@ LEADS = AddCampaignLead(_OZONETEL, "Spring")
 INDIA = AddCampaignLead(_OZONETEL, "Spring", region="IN")
 BULK = AddCampaignBulkData(_OZONETEL, "Spring", region="US")
 AMERICA = AddCampaignLead(_OZONETEL, "Spring", region="US")
+GERMANY = AddCampaignLead(_OZONETEL, "Spring", region="DE")
 COLLECT = SendCollectRequest(Collect(api_key="key"), "campaign")
 SMS = TriggerSurvey(_XEBO, "collector", medium="sms")
 MAIL = TriggerSurvey(_XEBO, "collector", medium="email")
@@ -80,6 +81,7 @@ def reasons(send: Send, contacts: Any, exclude: Any, folder: Path, **options: An
         ),
         pytest.param(LEADS, ["+447700900211", "00447700900211"], [None, REPEATED], id="00 is +"),
         pytest.param(LEADS, ["+447700900211", "447700900211"], [None, REPEATED], id="no +"),
+        pytest.param(INDIA, ["+447700900211", "447700900211"], [None, REPEATED], id="no +, of another country"),
         pytest.param(LEADS, ["+919000000001", "09000000001"], [None, None], id="a national form without a region"),
         pytest.param(LEADS, ["+919000000001", "+449000000001"], [None, None], id="other countries"),
         pytest.param(AMERICA, ["15550100001.0", 15550100001.0, 15550100001], [None, REPEATED, REPEATED], id="pandas"),
@@ -189,6 +191,8 @@ def test_repeats(send: Send, contacts: list[Any], expected: list[str | None], tm
         pytest.param(PUSH, {"user_id": "user-1"}, ["user-1"], id="a user id"),
         pytest.param(PUSH, {"user_id": 1000}, "user_id,why\n1000,asked\n", id="a number as id"),
         pytest.param(PUSH_MAIL, MAILBOX, "email\nA@example.com\n", id="a target by e-mail"),
+        pytest.param(INDIA, {"phoneNumber": "447700900211"}, ["+447700900211"], id="a + that a spreadsheet took"),
+        pytest.param(INDIA, {"phoneNumber": "+447700900211"}, [447700900211], id="a + that is missing in exclude"),
     ],
 )
 def test_who_opted_out_is_not_sent_to(send: Send, contact: Mapping[str, Any], exclude: Any, tmp_path: Path) -> None:
@@ -203,6 +207,8 @@ def test_who_opted_out_is_not_sent_to(send: Send, contact: Mapping[str, Any], ex
         pytest.param(
             LEADS, {"phoneNumber": "+8613800138000"}, ["13800138000"], id="digits of another country's number"
         ),
+        pytest.param(GERMANY, {"phoneNumber": "4915112345678"}, ["+4915112345678"], id="a + that may be missing"),
+        pytest.param(GERMANY, {"phoneNumber": "+4915112345678"}, ["4915112345678"], id="or in exclude"),
     ],
 )
 def test_who_may_have_opted_out_is_not_sent_to(
@@ -227,6 +233,15 @@ def test_who_may_have_opted_out_is_not_sent_to(
 )
 def test_who_did_not_opt_out_is_sent_to(send: Send, contact: Mapping[str, Any], exclude: Any, tmp_path: Path) -> None:
     assert reasons(send, [contact], exclude, tmp_path) == [None]
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u202f", "\u2009", "\u200b", "-", "."])
+def test_a_number_that_is_refused_is_not_shown(blank: str, tmp_path: Path) -> None:
+    number = blank.join(["06", "12", "34", "56", "78"])
+    for value in (number, f"{number} or {number}", {"phoneNumber": number}):
+        with pytest.raises(InputError) as caught:
+            reasons(LEADS, [LEAD], [value], tmp_path)
+        assert "34" not in str(caught.value)
 
 
 COUNTRY = "expected phone numbers with \\+ and country code, or region"

@@ -67,6 +67,14 @@ def test_an_address_is_masked_wherever_it_stands_in_a_row() -> None:
     assert "j***@example.com" in text
 
 
+def test_control_characters_in_a_row_stay_text() -> None:
+    shown = show([{"phone": "+447700900123", "name": "\x9b2J\x7f\u202eoj\u2028\n[2026-01-01] ERROR forged"}])
+
+    for text in (shown.request, str(shown.rows)):
+        assert not set("\x9b\x7f\u202e\u2028") & set(text)
+    assert shown.rows[0]["name"] == r"\x9b2J\x7f\u202eoj\u2028\n[2026-01-01] ERROR forged"
+
+
 def test_a_conversation_that_signs_in_first_is_answered_with_nothing_real() -> None:
     answers: list[Any] = []
 

@@ -86,6 +86,11 @@ class TestList:
     def test_numbers_in_one_text_are_counted_too(self) -> None:
         assert with_count({"from": ",".join(NUMBERS)}) == {"from": 2}
         assert with_count({"lists": ["a"]}) == {"lists": ["a"]}
+        assert with_count({"from": dict.fromkeys(NUMBERS, 1)}) == {"from": 2}
+
+    @pytest.mark.parametrize("number", [447700900001, 4.5, True])
+    def test_what_is_no_list_of_numbers_is_not_shown(self, number: object) -> None:
+        assert with_count({"id": "c", "from": number}) == {"id": "c", "from": None}
 
 
 class TestUpdate:

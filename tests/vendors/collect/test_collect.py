@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
 from base64 import b64decode
 from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -384,6 +386,26 @@ class TestManyReplies:
         ends = many({"requests": requests, "errors": ["plan limit reached"]}, "jo@example.com", "C-1")
         assert [(end.status, end.message) for end in ends] == [("rejected", "plan limit reached")] * 2
 
+    @pytest.mark.parametrize("errors", [[], ["C-9 is blocked"], ["jo@example.com is blocked"]])
+    def test_a_request_that_fits_two_contacts_decides_neither(self, errors: list[str]) -> None:
+        ends = many({"requests": [made("jo@example.com")], "errors": errors}, "C-9", "jo@example.com", "al@example.com")
+        assert [(end.status, end.vendor_id) for end in ends] == [("unknown", None)] * 3
+        assert ends[0].reason == "the reply names it in a way that fits several contacts"
+
+    @pytest.mark.parametrize(
+        ("errors", "statuses"),
+        [
+            pytest.param(["x" * 1_000_000], ["rejected", "rejected"], id="one word"),
+            pytest.param([f"e{number}" for number in range(100_000)], ["rejected", "rejected"], id="many errors"),
+            pytest.param(["jo@example.com " * 50_000], ["rejected", "unknown"], id="a name again and again"),
+        ],
+    )
+    def test_errors_without_end_take_no_more_time_than_their_length(
+        self, errors: list[str], statuses: list[str]
+    ) -> None:
+        ends = many({"requests": [], "errors": errors}, "jo@example.com", "al@example.com")
+        assert [end.status for end in ends] == statuses
+
     def test_a_malformed_reply_accepts_nobody_it_does_not_name(self) -> None:
         good = {"requests": [made("jo@example.com", 1), made("C-1", 2)], "errors": ["x"]}
         for body in damaged(good):
@@ -532,13 +554,35 @@ class TestReading:
         assert script.requests[0].params["search"] == "jo@example.com"
         assert script.pages == []
 
+    def test_of_requests_that_were_not_looked_for_none_is_kept(self) -> None:
+        def page(number: int) -> Response:
+            listed = [made(f"al-{number}@example.com", number, note="x" * 2_000) for _ in range(99)]
+            jo = made("jo@example.com", number, createdAt="2024-12-04T07:20:06Z")
+            return Response(200, json.dumps([*listed, jo]).encode())
+
+        search = COLLECT.find_requests(CAMPAIGN, "jo@example.com", datetime(2022, 7, 4, tzinfo=UTC))
+        next(search)
+        tracemalloc.start()
+        try:
+            for number in range(40):
+                search.send(page(number))
+            assert tracemalloc.get_traced_memory()[0] < 2_000_000
+        finally:
+            tracemalloc.stop()
+        with pytest.raises(StopIteration) as end:
+            search.send(Response(200, b"[]"))
+        assert len(end.value.value) == 40
+
     @pytest.mark.parametrize(
         ("text", "when"),
         [
             ("2022-07-04 07:20:06 UTC", datetime(2022, 7, 4, 7, 20, 6, tzinfo=UTC)),
             ("2024-12-04T07:20:06Z", datetime(2024, 12, 4, 7, 20, 6, tzinfo=UTC)),
             ("2024-12-04T07:20:06", None),
+            ("2022-07-04 07:20:06UTC ", datetime(2022, 7, 4, 7, 20, 6, tzinfo=UTC)),
+            ("UTC", None),
             ("soon", None),
+            pytest.param(f"a{' ' * 1_000_000}b", None, id="a long text", marks=pytest.mark.timeout(20)),
             (None, None),
             (17, None),
         ],

@@ -122,6 +122,9 @@ class TestSigningIn:
             (200, {}),
             (200, {"token": ""}),
             (200, {"token": ["a-token"]}),
+            (200, {"token": "a token"}),
+            (200, {"token": "a-tok\u00ebn"}),
+            (200, {"token": "x" * 100_000}),
         ],
     )
     def test_no_token_is_an_error(self, reply: tuple[int, Any]) -> None:

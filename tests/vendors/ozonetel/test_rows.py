@@ -58,6 +58,15 @@ def test_a_number_may_come_back_with_or_without_its_country_code(sent: str, answ
     assert [reply.status for reply in replies] == ["unknown", "accepted", "unknown"]
 
 
+def test_rows_without_end_take_no_more_time_than_their_number() -> None:
+    leads = contacts(*(f"+9190000{number:05}" for number in range(500)))
+    rows = [{"PhoneNumber": 12345678 + number, "Status": ADDED} for number in range(100_000)]
+
+    replies = row_replies(leads, [*rows, {"PhoneNumber": "9000000007", "Status": ADDED}], resent=False)
+
+    assert [position for position, reply in enumerate(replies) if reply.status == "accepted"] == [7]
+
+
 @pytest.mark.parametrize(
     ("sent", "answered"),
     [

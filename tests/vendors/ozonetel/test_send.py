@@ -290,6 +290,10 @@ class TestFields:
             ("2026-12-31 23:59:00", "2026-12-31 23:59:00"),
             (date(2026, 12, 31), "2026-12-31"),
             (datetime(2026, 12, 31, 8, 5, 1, 999), "2026-12-31 08:05:01"),  # noqa: DTZ001 - as a table holds it
+            # As a typed column of a file or database comes.
+            ("2026-12-31T00:00:00", "2026-12-31"),
+            ("2026-12-31T00:00:00.000000", "2026-12-31"),
+            (" 2026-12-31T10:00:00 ", "2026-12-31 10:00:00"),
         ],
     )
     def test_expiry_dates(self, given: Any, sent: str) -> None:
@@ -300,7 +304,9 @@ class TestFields:
         [
             ("expiryDate", "31/12/2026"),
             ("expiryDate", "2026-02-30"),
-            ("expiryDate", "2026-12-31T10:00:00"),
+            ("expiryDate", "2026-12-31T10:00:00+05:30"),
+            ("expiryDate", "2026-02-30T00:00:00"),
+            ("expiryDate", "2026-12-31T25:00:00"),
             ("expiryDate", 20261231),
             ("priority", "0"),
             ("priority", "100"),
@@ -477,6 +483,19 @@ class TestBulk:
         assert BULK.contact({"phoneNumber": PHONE, "Note": "x" * (2000 - overhead)})
         with pytest.raises(InvalidContactError, match="at most 2,000 characters, headers included, got 2,001"):
             BULK.contact({"phoneNumber": PHONE, "Note": "x" * (2001 - overhead)})
+
+    def test_headers_of_columns_that_only_other_rows_fill_count_too(self) -> None:
+        sparse = [f"column {number:02} of many in this file" for number in range(60)]
+        rows = [{"phoneNumber": PHONE, **dict.fromkeys(sparse, ""), name: "x"} for name in sparse]
+
+        for row in rows:
+            assert LEAD.contact(row)
+            with pytest.raises(InvalidContactError, match="at most 2,000 characters, headers included"):
+                BULK.contact(row)
+
+    @pytest.mark.parametrize("columns", [{"action": "", "apiKey": None}, {"priority": None, "agentId": " "}])
+    def test_columns_that_are_never_sent_or_few_do_no_harm(self, columns: dict[str, Any]) -> None:
+        assert BULK.contact({"phoneNumber": PHONE, **columns}).body == {"phoneNumber": PHONE}
 
     @pytest.mark.parametrize(
         "row", [{"x" * 1900: "y" * 100}, {f"column {n:02} of many": "value" for n in range(80)}, {"é" * 2000: "z"}]

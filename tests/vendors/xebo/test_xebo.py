@@ -131,9 +131,10 @@ class TestSigningIn:
         assert words in str(caught.value)
         assert "check the connection's login, password and login_url" in str(caught.value)
 
-    def test_a_login_without_a_token_says_so(self) -> None:
+    @pytest.mark.parametrize("token", [None, "", 7, ["a-token"], "a\ntoken", "x" * 100_000])
+    def test_a_login_without_a_token_says_so(self, token: Any) -> None:
         with pytest.raises(CallRefusedError, match="no access_token; check login_url"):
-            drive(LOGIN.sign_in(""), (200, {"hello": "world"}))
+            drive(LOGIN.sign_in(""), (200, {"access_token": token, "hello": "world"}))
 
     def test_a_login_that_fails_is_tried_again(self) -> None:
         assert drive(LOGIN.sign_in(""), (500, {}), (200, SAMPLES["login_reply"]))[0] == "an-access-token"
@@ -261,8 +262,9 @@ class TestRefusals:
         with pytest.raises(RequestRejectedError, match="contacts must be an array"):
             drive(LINKS.request(contacts("1")), (status, body))
 
-    def test_a_v3_error_carries_its_code(self) -> None:
-        body = {"success": False, "code": 500, "status": "", "error": "SERVER_ERROR", "message": "sorry"}
+    @pytest.mark.parametrize("code", [500, "500"])
+    def test_a_v3_error_carries_its_code(self, code: int | str) -> None:
+        body = {"success": False, "code": code, "status": "", "error": "SERVER_ERROR", "message": "sorry"}
         send = TriggerSurvey(KEY, COLLECTOR, medium="sms")
         with pytest.raises(OutcomeUnknownError) as caught:
             drive(send.request([send.contact({"mobile": "+447700900123"})]), (200, body))
@@ -361,6 +363,26 @@ class TestReplies:
         replies = read_reply(batch, links_reply(data, rejected, **counts), links=False)
         assert statuses(replies) == expected
 
+    @pytest.mark.parametrize(
+        ("accepted", "rejected", "data", "expected"),
+        [
+            ("2", "0", [], ["accepted", "accepted"]),
+            (2, "0", [], ["accepted", "accepted"]),
+            ("1", "1", ["1", "2"], ["unknown", "unknown"]),
+            ("0", "2", [], ["rejected", "rejected"]),
+            ("two", "none", [], ["unknown", "unknown"]),
+            ("1" * 5_000, "0", [], ["unknown", "unknown"]),
+        ],
+    )
+    def test_counts_may_be_text(self, accepted: object, rejected: object, data: list[str], expected: list[str]) -> None:
+        reply = {
+            "data": [{"extUniqueId": name} for name in data],
+            "rejected_list": [],
+            "accepted": accepted,
+            "rejected": rejected,
+        }
+        assert statuses(read_reply(contacts("1", "2"), reply, links=False)) == expected
+
     def test_an_id_that_is_another_contacts_number_fits_both(self) -> None:
         rows = ({"extUniqueId": "15550100001"}, {"extUniqueId": "C-1", "mobile": "15550100001"})
         batch = [LINKS.contact(row) for row in rows]
@@ -402,7 +424,7 @@ class TestReplies:
         assert replies[1] == ContactReply("rejected", reason="refused by the vendor", message=message)
 
     @pytest.mark.parametrize(
-        ("rejected", "status"), [(1, "rejected"), (2, "unknown"), (0, "unknown"), ("1", "unknown")]
+        ("rejected", "status"), [(1, "rejected"), (2, "unknown"), (0, "unknown"), ("1", "rejected"), ("one", "unknown")]
     )
     def test_who_is_missing_is_rejected_when_the_count_says_exactly_so(self, rejected: Any, status: str) -> None:
         reply = links_reply(["1"], [{"row": 7}], accepted=1, rejected=rejected)

@@ -164,9 +164,9 @@ class TestReply:
     def test_success_with_errors_is_unknown(self) -> None:
         assert replies((200, {**DONE, "errors": ["user 2 not found"]})) == [UNCONFIRMED] * 2
 
-    @pytest.mark.parametrize("code", [401, 402, 403, 404])
+    @pytest.mark.parametrize("code", [401, 402, 403, 404, "401", "404"])
     @pytest.mark.parametrize("status", [200, 400])
-    def test_a_refusal_of_the_call_may_come_in_a_200(self, status: int, code: int) -> None:
+    def test_a_refusal_of_the_call_may_come_in_a_200(self, status: int, code: int | str) -> None:
         with pytest.raises(CallRefusedError, match="campaign not found") as caught:
             replies((status, {"success": False, "code": code, "message": "campaign not found"}))
         assert caught.value.code == code

@@ -56,6 +56,8 @@ def rows_of_batches(batches: Iterable[pyarrow.RecordBatch], columns: Sequence[st
 
 def _values(name: str, column: pyarrow.Array, problems: dict[int, str], notes: Notes) -> list[Any]:
     """Return a column's values, and note the rows whose value cannot be had."""
+    if _is_text_once(column):
+        return _values_once(name, column, problems, notes)
     values: list[Any] = _without_nanoseconds(column).to_pylist()
     convert = _converter(column.type, notes)
     if convert is None:
@@ -67,6 +69,22 @@ def _values(name: str, column: pyarrow.Array, problems: dict[int, str], notes: N
             except ValueError:
                 problems[index] = no_json({name: value})
     return values
+
+
+def _is_text_once(column: pyarrow.Array) -> bool:
+    """Whether a column holds each of its texts once, and where it stands."""
+    import pyarrow as pa
+
+    return pa.types.is_dictionary(column.type) and _converter(column.type, Notes()) in {None, json_value}
+
+
+def _values_once(name: str, column: pyarrow.Array, problems: dict[int, str], notes: Notes) -> list[Any]:
+    """Return the values of a column that holds each once, as the same object wherever it stands."""
+    wrong: dict[int, str] = {}
+    different = _values(name, column.dictionary, wrong, notes)
+    places = column.indices.to_pylist()
+    problems.update((row, wrong[place]) for row, place in enumerate(places) if place in wrong)
+    return [None if place is None else different[place] for place in places]
 
 
 def _without_nanoseconds(column: pyarrow.Array) -> pyarrow.Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import StringIO, TextIOWrapper
 from typing import Any
@@ -26,6 +26,8 @@ from airflow_provider_campaigns.exceptions import InputError, NoContactsError
 CHUNK = 10_000
 # Characters of a file by which it is known how it is written.
 SAMPLE = 10_000
+# Characters of a record, over all its lines: a longer one is no contact, and would be kept in memory as a whole.
+LONGEST_RECORD = 2_000_000
 # What csv says of a quote that is still open where the file ends.
 _ENDS_IN_QUOTES = "unexpected end of data"
 _QUOTES = " (a quote within quotes is written twice)"
@@ -78,9 +80,10 @@ def open_csv(file: ContactsFile, plain: bool = False) -> Part:
         layout.note(notes)
         with file.text(notes) as text:
             layout.pass_said(text)
-            lines = _reader(text, layout.delimiter)
-            next(row for row in lines if not is_blank(row))
-            yield from _records(lines, file.where, notes)
+            lines = _Lines(text, file.where)
+            reader = _reader(lines, layout.delimiter)
+            next(row for row in reader if not is_blank(row))
+            yield from _records(reader, lines, notes)
         layout.note_end(notes, file.where)
 
     def read(first: int, notes: Notes) -> RowsOf:
@@ -151,15 +154,36 @@ def _reader(lines: Any, delimiter: str) -> Any:
     return csv.reader(lines, delimiter=delimiter, strict=True)
 
 
-def _records(lines: Any, where: str, notes: Notes) -> Iterator[list[str] | str]:
+class _Lines:
+    """
+    The lines of a file, of which no record is endless: quotes may hold any number of them.
+
+    :param where: for messages.
+    """
+
+    def __init__(self, text: Iterable[str], where: str) -> None:
+        self.where = where
+        self.since_record = 0
+        self._text = text
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._text:
+            self.since_record += len(line)
+            # A longer line is a text without a newline, which has a limit of its own.
+            if self.since_record - len(line) > LONGEST_RECORD:
+                raise InputError(self.where, f"rows of at most {LONGEST_RECORD:,} characters", "a longer one")
+            yield line
+
+
+def _records(reader: Any, lines: _Lines, notes: Notes) -> Iterator[list[str] | str]:
     """Yield the values of each record, or why it cannot be read."""
     number = 0
     while True:
-        line = lines.line_num
+        line, lines.since_record = reader.line_num, 0
         try:
             # A million records are read in a loop, not one by one.
-            for values in lines:
-                line = lines.line_num
+            for values in reader:
+                line, lines.since_record = reader.line_num, 0
                 if values and ((values[0] and not values[0].isspace()) or not is_blank(values)):
                     number += 1
                     yield values
@@ -167,9 +191,9 @@ def _records(lines: Any, where: str, notes: Notes) -> Iterator[list[str] | str]:
                     notes.counts[BLANK_ROWS] += 1
         except csv.Error as error:
             number += 1
-            if lines.line_num > line + 1 or str(error) == _ENDS_IN_QUOTES:
+            if reader.line_num > line + 1 or str(error) == _ENDS_IN_QUOTES:
                 # A quote that was not closed in its line has swallowed others, an unknown number.
-                raise InputError(where, "CSV", f"row {number}: {error}") from None
+                raise InputError(lines.where, "CSV", f"row {number}: {error}") from None
             yield f"not CSV: {error}" + (_QUOTES if "expected after" in str(error) else "")
         else:
             return

@@ -19,6 +19,7 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 from airflow_provider_campaigns.delivery.plan.sources.arrow_values import whole_number
 from airflow_provider_campaigns.delivery.plan.sources.files import ContactsFile
 from airflow_provider_campaigns.delivery.plan.sources.notes import BLANK_ROWS, EMPTY_COLUMNS, Notes
+from airflow_provider_campaigns.delivery.plan.sources.packed import open_member
 from airflow_provider_campaigns.delivery.plan.sources.parts import Part, RowsOf
 from airflow_provider_campaigns.delivery.plan.sources.rows import Row, checked_columns
 from airflow_provider_campaigns.delivery.plan.sources.used_cells import UsedCells
@@ -147,7 +148,7 @@ def _checked_copy(raw: BinaryIO, where: str, notes: Notes) -> io.BytesIO:
             for name in dict.fromkeys(archive.namelist()):
                 if not _NEEDED.fullmatch(name):
                     continue
-                with archive.open(name) as part, checked.open(name, "w") as target:
+                with open_member(archive, archive.getinfo(name)) as part, checked.open(name, "w") as target:
                     used = UsedCells() if name.startswith(_SHEETS) else None
                     while chunk := part.read(_CHUNK):
                         size += target.write(chunk)

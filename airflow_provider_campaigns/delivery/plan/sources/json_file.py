@@ -39,7 +39,8 @@ def open_json_lines(file: ContactsFile, plain: bool = False) -> Part:
 def _lines(text: Any, notes: Notes) -> Iterator[str]:
     for line in text:
         if not line.isspace():
-            yield line
+            # Of a file that was put behind another one.
+            yield line.removeprefix("\ufeff")
         else:
             notes.counts[BLANK_ROWS] += 1
 

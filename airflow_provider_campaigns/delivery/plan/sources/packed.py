@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import PurePosixPath
 from typing import BinaryIO
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_LZMA, BadZipFile, ZipFile, ZipInfo
 
 from airflow_provider_campaigns.exceptions import InputError
 
@@ -42,20 +42,33 @@ def open_zip(raw: BinaryIO, where: str) -> Iterator[BinaryIO]:
     try:
         with ZipFile(raw) as archive, _opened(archive, where) as file:
             yield file
-    except (BadZipFile, EOFError, zlib.error) as error:
+    except (BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
         raise InputError(where, "a whole zip archive", f"one that is damaged or cut off ({error})") from None
 
 
 @contextmanager
 def _opened(archive: ZipFile, where: str) -> Iterator[BinaryIO]:
     try:
-        file = archive.open(_only_file(archive, where))
-    except (NotImplementedError, RuntimeError) as error:
-        # Encrypted, or in a method that Python does not have; the text names the file in it.
-        got = "an encrypted one" if isinstance(error, RuntimeError) else "one packed by another method"
+        file = open_member(archive, _only_file(archive, where))
+    except RuntimeError as error:
+        # Encrypted, or in a method that Python does not have (NotImplementedError); the text names the file in it.
+        got = "one packed by another method" if isinstance(error, NotImplementedError) else "an encrypted one"
         raise InputError(where, "a zip archive that is packed by deflate, without a password", got) from None
     with file:
-        yield file  # type: ignore[misc]
+        yield file
+
+
+def open_member(archive: ZipFile, member: ZipInfo) -> BinaryIO:
+    """
+    Open a file of a zip archive.
+
+    :raises NotImplementedError: it is packed by a method that Python does not have, or by LZMA, of which a damaged file
+        has an error of its own.
+    :raises RuntimeError: it is encrypted.
+    """
+    if member.compress_type == ZIP_LZMA:
+        raise NotImplementedError
+    return archive.open(member)  # type: ignore[return-value]
 
 
 def name_in_zip(raw: BinaryIO, where: str) -> str:
@@ -67,12 +80,12 @@ def name_in_zip(raw: BinaryIO, where: str) -> str:
     try:
         with ZipFile(raw) as archive:
             return _only_file(archive, where).filename
-    except BadZipFile as error:
+    except (BadZipFile, NotImplementedError) as error:
         raise InputError(where, "a zip archive", f"another file, or a damaged one ({error})") from None
 
 
 def _only_file(archive: ZipFile, where: str) -> ZipInfo:
-    files = [one for one in archive.infolist() if not one.is_dir() and not _is_hidden(one.filename)]
+    files = [one for one in archive.infolist() if not one.filename.endswith("/") and not _is_hidden(one.filename)]
     if len(files) != 1:
         expected = "a zip archive with one file in it (several files: a folder of them, or a list of their paths)"
         raise InputError(where, expected, f"{len(files)} files")
@@ -81,7 +94,9 @@ def _only_file(archive: ZipFile, where: str) -> ZipInfo:
 
 def _is_hidden(name: str) -> bool:
     parts = PurePosixPath(name).parts
-    return any(part in _OWN_FOLDERS for part in parts) or parts[-1].startswith(".") or parts[-1].lower() in _OWN_FILES
+    # A name may be "." or empty.
+    last = parts[-1] if parts else "."
+    return any(part in _OWN_FOLDERS for part in parts) or last.startswith(".") or last.lower() in _OWN_FILES
 
 
 UNPACKERS: Mapping[str, Callable[[BinaryIO, str], AbstractContextManager[BinaryIO]]] = {

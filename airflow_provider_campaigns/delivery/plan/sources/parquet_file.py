@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from airflow_provider_campaigns.delivery.plan.sources.parts import Part, RowsOf
 from airflow_provider_campaigns.exceptions import InputError
 
 if TYPE_CHECKING:
+    from pyarrow import Schema
     from pyarrow.parquet import ParquetFile
 
 # Bytes of a column that are read at a time, in place of all that a row group has of it.
@@ -27,17 +28,26 @@ def open_parquet(file: ContactsFile, plain: bool = False) -> Part:
     """
 
     def read(first: int, notes: Notes) -> RowsOf:
-        with _opened(file) as parquet:
+        with _opened(file, texts) as parquet:
             columns = columns_of(parquet.schema_arrow.names, file.where)
             return (yield from rows_of_batches(parquet.iter_batches(BATCH, columns=columns), columns, first, notes))
 
     with _opened(file) as parquet:
         columns = columns_of(parquet.schema_arrow.names, file.where)
+        texts = _texts(parquet.schema_arrow)
     return Part(file.where, read, columns)
 
 
+def _texts(schema: Schema) -> list[str]:
+    """Return the columns of text, which are read with each text once: a few bytes may hold one a million times."""
+    from pyarrow import types
+
+    kinds = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
+    return [field.name for field in schema if any(is_kind(field.type) for is_kind in kinds)]
+
+
 @contextmanager
-def _opened(file: ContactsFile) -> Iterator[ParquetFile]:
+def _opened(file: ContactsFile, texts: Sequence[str] = ()) -> Iterator[ParquetFile]:
     try:
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
@@ -46,7 +56,9 @@ def _opened(file: ContactsFile) -> Iterator[ParquetFile]:
         raise InputError(file.where, needed, "no pyarrow") from None
     with file.bytes() as raw:
         try:
-            with ParquetFile(raw, buffer_size=BUFFER, coerce_int96_timestamp_unit="us") as parquet:
+            with ParquetFile(
+                raw, buffer_size=BUFFER, coerce_int96_timestamp_unit="us", read_dictionary=[*texts]
+            ) as parquet:
                 yield parquet
         except InputError:
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ def checked_columns(columns: Sequence[str], where: str) -> list[str]:
     """
     if any("\0" in column for column in columns):
         raise InputError(where, "UTF-8 text", "NUL characters, as in UTF-16 text without a byte order mark")
-    repeated = sorted({column for column in columns if columns.count(column) > 1})
+    repeated = sorted(column for column, times in Counter(columns).items() if times > 1)
     if repeated:
         raise InputError(where, "each column once", f"{shown_columns(repeated)} more than once")
     if any(map(_is_address, columns)):

@@ -44,6 +44,9 @@ def decoded(raw: BinaryIO, where: str, encoding: str | None, notes: Notes, longe
             yield text
         except UnicodeDecodeError as error:
             raise InputError(where, _wanted(error), f"other bytes ({error.reason})") from None
+        except UnicodeError as error:
+            # Codecs that look for a byte order mark.
+            raise InputError(where, f"text in the encoding {encoding}", str(error)) from None
 
 
 class Utf8(io.RawIOBase):
@@ -94,8 +97,8 @@ class Utf8(io.RawIOBase):
         if encoding != "utf-8":
             self._decoder = codecs.getincrementaldecoder(encoding)()
             self._notes.forms[encoding.upper()] = None
-        elif chunk.count(0) * 4 > len(chunk):
-            likely = "utf-16-le" if chunk[1] == 0 else "utf-16-be"
+        elif _is_utf16(chunk):
+            likely = "utf-16-le" if chunk[1:2] == b"\0" else "utf-16-be"
             expected = f'UTF-8 text, or UTF-16 with a byte order mark (without one, encoding="{likely}" reads it)'
             raise InputError(self._where, expected, "NUL characters beside the others, as in UTF-16")
         return chunk[len(mark) :]
@@ -113,6 +116,11 @@ class Utf8(io.RawIOBase):
         if self._longest is not None and self._since_newline > self._longest:
             raise InputError(self._where, f"lines of at most {self._longest:,} bytes", "a longer one")
         return text
+
+
+def _is_utf16(first: bytes) -> bool:
+    """Whether text without a byte order mark has a NUL character beside others: in its header, as few in Hindi have."""
+    return any(part.count(0) * 4 > len(part) for part in (first, first.partition(b"\n")[0]))
 
 
 def is_utf8(raw: BinaryIO) -> bool:

@@ -8,6 +8,9 @@ from typing import Any
 
 from pydantic_core import to_json, to_jsonable_python
 
+# Characters that an item of an object or a list counts beside its own.
+_OF_AN_ITEM = 16
+
 
 def json_value(value: object) -> Any:
     """
@@ -48,6 +51,31 @@ def _is_storable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def size_of(value: object) -> int:
+    """Return about how many characters a value has, each thing in it counted as some: what it takes in memory."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(_OF_AN_ITEM + size_of(name) + size_of(content) for name, content in value.items())
+    if isinstance(value, (list, tuple)):
+        return sum(_OF_AN_ITEM + size_of(content) for content in value)
+    return 0
+
+
+def is_small(fields: Mapping[str, object], most: int) -> bool:
+    """Whether a row has no more than ``most`` characters."""
+    try:
+        # Nearly all rows are text.
+        return len("".join(fields.values())) + len("".join(fields)) <= most  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    try:
+        return size_of(fields) <= most
+    except RecursionError:
+        # As for ``is_storable``.
+        return True
 
 
 def json_line(fields: Mapping[str, object]) -> bytes:

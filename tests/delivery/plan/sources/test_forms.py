@@ -8,6 +8,7 @@ import logging
 import tracemalloc
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_LZMA
 
 import pandas as pd
 import polars as pl
@@ -15,13 +16,16 @@ import pytest
 
 from airflow_provider_campaigns.delivery.plan.preflight import check
 from airflow_provider_campaigns.delivery.plan.reading import Reading
-from airflow_provider_campaigns.delivery.plan.sources import json_file, open_source, options, utf8
+from airflow_provider_campaigns.delivery.plan.sources import csv_file, json_file, open_source, options, utf8
 from airflow_provider_campaigns.delivery.plan.sources.options import Options, parse_options
 from airflow_provider_campaigns.delivery.storage import locate
 from airflow_provider_campaigns.exceptions import InputError
 from tests.delivery.plan.sources.forms import CSV, ROWS, WRITERS, zipped
 from tests.delivery.plan.sources.reading import fields, file_with, problems
 from tests.delivery.world import AcmeSend, phones
+
+# In UTF-16, none of its letters has a NUL byte.
+HINDI = "\u0928\u092e\u0938\u094d\u0924\u0947" * 20
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -121,6 +125,9 @@ def test_the_delimiter_is_what_gives_rows_as_long_as_the_header(
         ("c.xlsx", CSV.encode(), r"an Excel workbook \(\.xlsx\) without a password"),
         ("c.csv", CSV.encode("utf-16-le"), 'encoding="utf-16-le" reads it'),
         ("c.csv", CSV.encode("utf-16-be"), 'encoding="utf-16-be" reads it'),
+        ("c.csv", f"phone,name\n+919000000001,{HINDI}\n".encode("utf-16-le"), 'encoding="utf-16-le" reads it'),
+        ("c.csv", f"phone,name\n+919000000001,{HINDI}\n".encode("utf-16-be"), 'encoding="utf-16-be" reads it'),
+        ("c.csv", b"\0", "as in UTF-16"),
         ("c.csv", CSV.encode("cp1252"), 'encoding="cp1252" reads'),
         ("c.csv", CSV.replace("é", "\x81\xe9").encode("latin1"), "the parameter encoding names another one"),
         ("c.jsonl", b"\xff\xfe{\x00\x00", "text in the encoding utf-16-le"),
@@ -150,6 +157,12 @@ def test_a_file_that_is_refused_names_the_cure(tmp_path: Path, name: str, conten
     with pytest.raises(InputError, match=message) as caught:
         list(open_source(path).rows_with([("phone",)]))
     assert "+447700900000" not in str(caught.value)
+
+
+def test_an_encoding_that_needs_a_byte_order_mark_is_named(tmp_path: Path) -> None:
+    path = file_with(tmp_path, "contacts.csv", CSV.encode("utf-16-le"))
+    with pytest.raises(InputError, match="expected text in the encoding utf-16, got UTF-16 stream"):
+        open_source(path, options=Options("utf-16"))
 
 
 @pytest.mark.parametrize(
@@ -214,6 +227,35 @@ def test_zip_archives_that_are_refused(tmp_path: Path) -> None:
         list(open_source(tmp_path / "damaged.zip").read())
 
 
+@pytest.mark.parametrize("odd", [".", "/", "./"])
+def test_members_of_a_zip_archive_without_a_name_are_no_files(tmp_path: Path, odd: str) -> None:
+    zipped(tmp_path / "c.zip", (odd, b""), ("c.csv", CSV.encode()))
+
+    assert fields(open_source(tmp_path / "c.zip")) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("position", "value", "message"),
+    [
+        pytest.param(6, 255, "a zip archive, got another file, or a damaged one", id="of a later version"),
+        pytest.param(10, ZIP_LZMA, "got one packed by another method", id="packed by LZMA"),
+        pytest.param(10, 97, "got one packed by another method", id="packed by a method that nobody has"),
+    ],
+)
+def test_a_zip_archive_that_cannot_be_unpacked(tmp_path: Path, position: int, value: int, message: str) -> None:
+    for name, member, expected in (
+        ("c.zip", "c.csv", message),
+        ("c.xlsx", "[Content_Types].xml", r"an Excel workbook \(\.xlsx\) without a password"),
+    ):
+        zipped(tmp_path / name, (member, CSV.encode()))
+        content = bytearray((tmp_path / name).read_bytes())
+        content[content.index(b"PK\1\2") + position] = value
+        (tmp_path / name).write_bytes(content)
+
+        with pytest.raises(InputError, match=expected):
+            open_source(tmp_path / name)
+
+
 @pytest.mark.parametrize("name", ["bomb.csv.gz", "bomb.jsonl.gz", "bomb.txt.gz"])
 def test_a_bomb_is_neither_unpacked_as_a_whole_nor_read_as_one_line(tmp_path: Path, name: str) -> None:
     with gzip.open(tmp_path / name, "wb") as file:
@@ -227,6 +269,46 @@ def test_a_bomb_is_neither_unpacked_as_a_whole_nor_read_as_one_line(tmp_path: Pa
         assert tracemalloc.get_traced_memory()[1] < 6 * utf8.LONGEST_LINE
     finally:
         tracemalloc.stop()
+
+
+def test_a_record_of_many_lines_is_not_read_as_a_whole(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "bomb.csv.gz", "wb", compresslevel=1) as file:
+        file.write(b"phone,name\n")
+        for _ in range(40):
+            file.write(b'"\nab",' * 100_000)
+    source = open_source(tmp_path / "bomb.csv.gz")
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="expected rows of at most 2,000,000 characters, got a longer one"):
+            list(source.read())
+        assert tracemalloc.get_traced_memory()[1] < 40 * csv_file.LONGEST_RECORD
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_record_of_many_lines_may_be_long(tmp_path: Path) -> None:
+    note = "line\n" * 100_000
+    path = file_with(tmp_path, "c.csv", f'phone,name,more\n+447700900000,"{note}","{note}"\n+447700900001,B,C\n')
+
+    assert [row["name"] for row in fields(open_source(path))] == [note, "B"]
+
+
+def test_rows_that_are_no_csv_are_no_long_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_file, "LONGEST_RECORD", 100)
+    path = file_with(tmp_path, "c.csv", "phone,name\n" + '+447700900000,"a"b\n' * 50 + "\n" * 200 + "+447700900001,B\n")
+
+    assert [number for number, problem in problems(open_source(path)) if not problem] == [51]
+
+
+@pytest.mark.timeout(20)
+def test_a_header_of_many_columns_takes_no_more_time_than_its_length(tmp_path: Path) -> None:
+    names = ",".join(f"column{number}" for number in range(50_000))
+    source = open_source(file_with(tmp_path, "c.csv", f"{names}\n{names}\n"))
+
+    with pytest.raises(InputError, match="a column 'phone'"):
+        source.rows_with([("phone",)])
+    with pytest.raises(InputError, match="each column once, got 'column7' more than once"):
+        open_source(file_with(tmp_path, "c.csv", f"{names},column7\n"))
 
 
 def test_an_array_is_kept_in_memory_and_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

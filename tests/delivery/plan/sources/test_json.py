@@ -22,6 +22,12 @@ def test_json_lines(tmp_path: Path, name: str) -> None:
     assert fields(source) == [JO, {"phone": 7, "tags": ["a"], "name": "Zo\u00eb\u2028"}]
 
 
+def test_files_of_json_lines_may_be_put_together_with_their_byte_order_marks(tmp_path: Path) -> None:
+    content = f"\ufeff{json.dumps(JO)}\n".encode() * 2
+
+    assert fields(open_source(file_with(tmp_path, "contacts.jsonl", content))) == [JO, JO]
+
+
 def test_lines_that_are_no_json_objects_are_invalid_and_the_others_are_not(tmp_path: Path) -> None:
     deep = "[" * 100_000
     lines = ['{"phone": "1"}', '{"phone": ', "", "[1]", '"text"', deep, '{"phone": "2"}']

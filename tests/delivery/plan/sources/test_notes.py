@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from airflow_provider_campaigns.delivery.plan import column_names
+from airflow_provider_campaigns.delivery.plan.column_names import OwnNames
 from airflow_provider_campaigns.delivery.plan.preflight import check
 from airflow_provider_campaigns.delivery.plan.reading import Reading
 from airflow_provider_campaigns.delivery.plan.sources import open_source
@@ -68,3 +71,14 @@ def test_of_columns_that_are_named_the_exact_one_counts(tmp_path: Path) -> None:
             Reading(AcmeSend(), {"phone": "tel no"}),
             open_source(file_with(tmp_path, "more.csv", "TEL_NO,Tel No\n1,2\n")),
         )
+
+
+def test_of_headers_that_are_long_few_are_kept() -> None:
+    names = OwnNames(["phone"])
+    tracemalloc.start()
+    try:
+        for number in range(400):
+            assert names.renames(["PHONE", f"{number} {'x' * 100_000}"]) == {"PHONE": "phone"}
+        assert tracemalloc.get_traced_memory()[0] < 1.5 * column_names.MOST_CHARACTERS
+    finally:
+        tracemalloc.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -134,6 +135,41 @@ def test_a_row_with_a_value_that_json_cannot_hold_is_invalid_and_the_others_are_
     problem = "column 'photo': a value of type bytes that JSON cannot hold"
     assert problems(source) == [(1, None), (2, problem), (3, None)]
     assert fields(source)[0] == {"a": "1", "photo": "ok"}
+
+
+def test_a_text_that_stands_in_each_row_is_in_memory_once(tmp_path: Path) -> None:
+    path = tmp_path / "contacts.parquet"
+    table = pa.table(
+        {"phone": ["+447700900000"] * 2_000, "note": ["x" * 20_000] * 2_000, "raw": [b"y" * 20_000] * 2_000}
+    )
+    pq.write_table(table, path, compression="zstd")
+    assert path.stat().st_size < 10_000
+    source = open_source(path)
+    tracemalloc.start()
+    try:
+        assert sum(len(row.fields["note"]) == len(row.fields["raw"]) == 20_000 for row in source.read()) == 2_000
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_columns_whose_values_stand_there_once(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "phone": pa.array(["1", None, "1"]).dictionary_encode(),
+            "since": pa.array([datetime(2026, 1, 1)] * 3, pa.timestamp("ns")).dictionary_encode(),  # noqa: DTZ001
+            "score": pa.array([1.0, 2.5, None]).dictionary_encode(),
+            "raw": [b"x", None, b"\xff"],
+        }
+    )
+    pq.write_table(table, tmp_path / "contacts.parquet")
+
+    for source in (open_source(tmp_path / "contacts.parquet"), open_source(table)):
+        first, second, third = source.read()
+        since = "2026-01-01T00:00:00"
+        assert first.fields == {"phone": "1", "since": since, "score": 1, "raw": "x"}
+        assert second.fields == {"phone": None, "since": since, "score": 2.5, "raw": None}
+        assert third.problem == "column 'raw': a value of type bytes that JSON cannot hold"
 
 
 def test_the_nameless_index_of_a_data_frame_is_no_column(tmp_path: Path) -> None:
