@@ -227,8 +227,11 @@ class DeliveryHistory:
             for written in self._history.hasher.all_written(person.key)[1:]
         ]
         if older:
-            row, identity = sa.bindparam("of_row"), sa.bindparam("of_person")
-            own = (contacts.c.delivery == delivery, contacts.c.source_row == row, contacts.c.identity == identity)
+            own = (
+                contacts.c.delivery == delivery,
+                contacts.c.source_row == sa.bindparam("of_row"),
+                contacts.c.identity == sa.bindparam("of_person"),
+            )
             connection.execute(sa.delete(contacts).where(*own), older)
 
     def _identities(self, contact: Contact) -> list[str]:

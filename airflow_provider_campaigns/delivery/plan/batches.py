@@ -70,6 +70,7 @@ class Fingerprint:
                 yield from waiting
                 waiting = []
         self._check()
+        yield from waiting
 
     def _check(self) -> None:
         if not self.same:
