@@ -31,7 +31,7 @@ from tests.overview.metadata import Noted, progress, put, receipt
 
 PREFIX = f"page_{uuid4().hex[:8]}"
 MINE, SECRET = f"{PREFIX}_mine", f"{PREFIX}_secret"
-HOSTILE = "<script>alert(1)</script> {{ 7 * 7 }} '\"><img src=x>"
+HOSTILE = "<script>alert(1)</script> {{ 'zy' * 7 }} '\"><img src=x>"
 RUN = "scheduled__2026-03-01T00:00:00+00:00"
 
 OUTCOMES = [
@@ -301,7 +301,7 @@ def test_what_strangers_wrote_is_text(read: Read) -> None:
         assert "<script>alert" not in html
         assert "<img" not in html
         assert "<b>Progress" not in html
-        assert "49" not in text_of(html) or "{{ 7 * 7 }}" in text_of(html)
+        assert "zyzy" not in text_of(html)
 
 
 def test_only_outcomes_with_a_status(read: Read) -> None:
