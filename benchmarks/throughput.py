@@ -32,7 +32,8 @@ POLL_SECONDS = 2.0
 AT_ONCE = """\
 A server that answers at once shows what a delivery costs by itself. With few requests in flight half of it is the
 ledger: a write goes through Airflow's supervisor and API server, and what is intended but not settled never exceeds
-twice the requests in flight."""
+twice the requests in flight. The other half is what is checked of each contact and each
+reply, and outcomes that are flushed to disk."""
 FEW_IN_FLIGHT = """\
 With two requests in flight no more than two others are intended: a write of the ledger may take as long as a request,
 less what it takes to write the outcomes, and when it takes longer, requests wait for it."""

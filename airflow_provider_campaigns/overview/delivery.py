@@ -114,7 +114,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Page:
+class DeliveriesPage:
     """
     Some deliveries, the latest first.
 
@@ -138,12 +138,12 @@ class Moment:
     counts: Mapping[str, int]
 
 
-class Source(Protocol):
+class DeliverySource(Protocol):
     """Where deliveries are read."""
 
     name: Literal["history", "metadata"]
 
-    def deliveries(self, wanted: Wanted, first: int = 0, most: int = 50) -> Page:
+    def deliveries(self, wanted: Wanted, first: int = 0, most: int = 50) -> DeliveriesPage:
         """
         Return some deliveries, the latest first.
 

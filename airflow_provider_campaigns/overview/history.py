@@ -14,9 +14,9 @@ from airflow_provider_campaigns.history.database import HistoryError
 from airflow_provider_campaigns.history.tables import COUNTS, contacts, deliveries
 from airflow_provider_campaigns.overview.delivery import (
     MOST_AT_A_TIME,
+    DeliveriesPage,
     DeliveryView,
     Moment,
-    Page,
     TaskId,
     Wanted,
 )
@@ -52,12 +52,12 @@ class HistorySource:
         self._conn_id = conn_id
         self._live = live
 
-    def deliveries(self, wanted: Wanted, first: int = 0, most: int = 50) -> Page:
-        """Return some deliveries, the latest first; see ``Source``."""
+    def deliveries(self, wanted: Wanted, first: int = 0, most: int = 50) -> DeliveriesPage:
+        """Return some deliveries, the latest first; see ``DeliverySource``."""
         conditions = list(_conditions(wanted))
         count = sa.select(sa.func.count()).select_from(deliveries).where(*conditions)
         total = self._ask(count)[0][0]
-        return Page(self._views(conditions, first, most), total)
+        return DeliveriesPage(self._views(conditions, first, most), total)
 
     def delivery(self, task: TaskId) -> DeliveryView | None:
         """Return the latest delivery of a task instance, None when there is none."""
@@ -65,7 +65,7 @@ class HistorySource:
         return views[0] if views else None
 
     def candidates(self, wanted: Wanted, most: int) -> Sequence[DeliveryView]:
-        """Return the latest deliveries that may need somebody; see ``Source``."""
+        """Return the latest deliveries that may need somebody; see ``DeliverySource``."""
         some = [deliveries.c.unknown > 0, deliveries.c.invalid > 0, deliveries.c.state != "complete"]
         return self._views([*_conditions(wanted), sa.or_(*some)], 0, most)
 

@@ -18,9 +18,9 @@ from airflow_provider_campaigns.delivery.xcoms import OUTCOMES
 from airflow_provider_campaigns.overview.delivery import (
     MOST_AT_A_TIME,
     UNFINISHED,
+    DeliveriesPage,
     DeliveryView,
     Moment,
-    Page,
     State,
     TaskId,
     Wanted,
@@ -92,13 +92,13 @@ class MetadataSource:
         self._dialect = session.get_bind().dialect.name
         self._tables = metadata_tables()
 
-    def deliveries(self, wanted: Wanted, first: int = 0, most: int = 50) -> Page:
-        """Return some deliveries, the latest first; see ``Source``."""
+    def deliveries(self, wanted: Wanted, first: int = 0, most: int = 50) -> DeliveriesPage:
+        """Return some deliveries, the latest first; see ``DeliverySource``."""
         found = self._found(wanted)
         if found is None:
-            return Page((), 0)
+            return DeliveriesPage((), 0)
         total = self._session.execute(sa.select(sa.func.count()).select_from(found)).scalar() or 0
-        return Page(self._views(found, first, most), total)
+        return DeliveriesPage(self._views(found, first, most), total)
 
     def delivery(self, task: TaskId) -> DeliveryView | None:
         """Return the delivery of a task instance, None when there is none."""
@@ -107,7 +107,7 @@ class MetadataSource:
         return views[0] if views else None
 
     def candidates(self, wanted: Wanted, most: int) -> Sequence[DeliveryView]:
-        """Return the latest deliveries that may need somebody; see ``Source``."""
+        """Return the latest deliveries that may need somebody; see ``DeliverySource``."""
         found = self._found(wanted, needs=True)
         return [] if found is None else self._views(found, 0, most)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from airflow_provider_campaigns.overview.delivery import DeliveryView, Source, Wanted
+from airflow_provider_campaigns.overview.delivery import DeliverySource, DeliveryView, Wanted
 
 MOST_INVALID = 0.1
 """Share of the rows that may be invalid before somebody should know."""
@@ -30,7 +30,7 @@ class Need:
     remedy: str
 
 
-def needs(source: Source, wanted: Wanted) -> Sequence[Need]:
+def needs(source: DeliverySource, wanted: Wanted) -> Sequence[Need]:
     """
     Return the deliveries that need somebody, the latest first.
 

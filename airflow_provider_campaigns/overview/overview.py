@@ -8,11 +8,18 @@ from contextlib import contextmanager
 from airflow_provider_campaigns.configuration import setting
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.exceptions import InputError
-from airflow_provider_campaigns.overview.delivery import DeliveryView, Moment, Page, Source, TaskId, Wanted
+from airflow_provider_campaigns.overview.delivery import (
+    DeliveriesPage,
+    DeliverySource,
+    DeliveryView,
+    Moment,
+    TaskId,
+    Wanted,
+)
 from airflow_provider_campaigns.overview.metadata import Link, MetadataSource
 from airflow_provider_campaigns.overview.needs import Need, needs
 from airflow_provider_campaigns.overview.outcomes import Sample, read_outcomes, read_sample
-from airflow_provider_campaigns.overview.waiting import WaitingTask, waiting
+from airflow_provider_campaigns.overview.waiting import CampaignWait, waiting
 from airflow_provider_campaigns.state.metadata import find_connection, reading_session
 
 
@@ -24,7 +31,7 @@ class Overview:
     :param metadata: Airflow's, which knows how far running tasks are.
     """
 
-    def __init__(self, source: Source, metadata: MetadataSource) -> None:
+    def __init__(self, source: DeliverySource, metadata: MetadataSource) -> None:
         self._source = source
         self._metadata = metadata
 
@@ -33,7 +40,7 @@ class Overview:
         """``history`` or ``metadata``."""
         return self._source.name
 
-    def deliveries(self, wanted: Wanted, first: int = 0, most: int = 50) -> Page:
+    def deliveries(self, wanted: Wanted, first: int = 0, most: int = 50) -> DeliveriesPage:
         """
         Return some deliveries, the latest first.
 
@@ -78,7 +85,7 @@ class Overview:
         """Return the links that a task stored: to its campaign at the vendor, and the like."""
         return self._metadata.links(task)
 
-    def waiting(self, dag_ids: Collection[str] | None) -> Sequence[WaitingTask]:
+    def waiting(self, dag_ids: Collection[str] | None) -> Sequence[CampaignWait]:
         """
         Return tasks that wait for a campaign.
 
@@ -100,7 +107,7 @@ def open_overview() -> Iterator[Overview]:
         yield Overview(_history(metadata) or metadata, metadata)
 
 
-def _history(metadata: MetadataSource) -> Source | None:
+def _history(metadata: MetadataSource) -> DeliverySource | None:
     """Return the history, None where none is configured, or it has no tables yet."""
     conn_id = setting("history_conn_id")
     if not conn_id:

@@ -19,7 +19,7 @@ LONGEST_FACT = 80
 
 
 @dataclass(frozen=True)
-class WaitingTask:
+class CampaignWait:
     """
     A task that waits for a campaign.
 
@@ -38,7 +38,7 @@ class WaitingTask:
     updated: datetime | None
 
 
-def waiting(metadata: MetadataSource, dag_ids: Collection[str] | None) -> Sequence[WaitingTask]:
+def waiting(metadata: MetadataSource, dag_ids: Collection[str] | None) -> Sequence[CampaignWait]:
     """
     Return tasks that wait for a campaign, those that wait longest first.
 
@@ -47,9 +47,9 @@ def waiting(metadata: MetadataSource, dag_ids: Collection[str] | None) -> Sequen
     return [_waiting(row) for row in metadata.unfinished_notes('"waits_for": ', dag_ids, MOST_WAITING)]
 
 
-def _waiting(row: Any) -> WaitingTask:
+def _waiting(row: Any) -> CampaignWait:
     note = parse_note(row["note"])
-    return WaitingTask(
+    return CampaignWait(
         task=TaskId(*(row[name] for name in TASK_COLUMNS)),
         task_state=row["state"],
         vendor=name_of(note, "waits_for"),

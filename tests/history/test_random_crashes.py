@@ -17,9 +17,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import SingletonThreadPool
 
 from airflow_provider_campaigns.delivery.record.ledger import Ledger
-from airflow_provider_campaigns.history import database, schema, suppression
+from airflow_provider_campaigns.history import connection, database, schema, suppression
 from airflow_provider_campaigns.history.caps import Cap, parse_caps
 from airflow_provider_campaigns.history.connection import History, make_engine
 from airflow_provider_campaigns.history.database import Database
@@ -135,6 +136,8 @@ class Suppressing(SqlCampaign):
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setattr(database, "FIRST_BREAK", 0.0)
+    # Processes that are simulated one after the other may share a connection: a new one takes longer than a statement.
+    monkeypatch.setattr(connection, "NullPool", SingletonThreadPool)
     engine = make_engine(sa.engine.make_url(f"sqlite:///{tmp_path / 'history.db'}"))
 
     @sa.event.listens_for(engine, "connect")

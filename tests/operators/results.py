@@ -1,4 +1,4 @@
-"""Rows of results, read back from where operators wrote them."""
+"""What results are about, and their rows, read back from where operators wrote them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_campaigns.operators.collect import SendCollectRequestOperator
+from tests.operators.contexts import MakeContext
+
+COLUMNS = ["delivery", "row", "key", "vendor_id", "status", "result", "result_at", "details"]
 DATABASE = "warehouse.db"
 
 
@@ -19,6 +23,19 @@ def connect_warehouse(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Set the connection ``warehouse``, to a SQLite database in ``folder``."""
     fields = {"conn_type": "sqlite", "host": str(folder / DATABASE)}
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(fields))
+
+
+def execute(operator: Any, make_context: MakeContext, **ti: Any) -> dict[str, Any]:
+    """Execute an operator that sends, and return its receipt."""
+    receipt: dict[str, Any] = operator.execute(make_context(**ti))
+    return receipt
+
+
+def send_requests(make_context: MakeContext, emails: Iterable[str], **options: Any) -> dict[str, Any]:
+    """Send requests of a campaign at Collect, and return the receipt."""
+    contacts = [{"email": email} for email in emails]
+    operator = SendCollectRequestOperator(task_id="send", campaign_id="KYC", contacts=contacts, **options)
+    return execute(operator, make_context)
 
 
 def in_file(path: str | Path) -> list[dict[str, Any]]:

@@ -82,7 +82,7 @@ class ResultFile:
         """Write the file."""
         from airflow_provider_campaigns.delivery.storage import write_whole
 
-        counted = _Counted(rows)
+        counted = _CountedResults(rows)
         if self._suffix == ".parquet":
             with TemporaryFile() as whole:
                 _write_parquet(counted, whole)
@@ -120,7 +120,7 @@ class ResultTable:
 
     def write(self, rows: Iterable[ResultRow]) -> int:
         """Write the rows in one transaction."""
-        counted = _Counted(rows)
+        counted = _CountedResults(rows)
         hook, connection = _connect(self._conn_id)
         with closing(connection), closing(connection.cursor()) as cursor:
             sql = _Statements(self._table, hook)
@@ -201,7 +201,7 @@ class _Statements:
         return f"CREATE INDEX {index} ON {'.'.join(f'{quote}{part}{quote}' for part in on)} ({columns})"
 
 
-class _Counted:
+class _CountedResults:
     """Rows, and how many there were."""
 
     def __init__(self, rows: Iterable[ResultRow]) -> None:
