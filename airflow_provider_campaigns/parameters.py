@@ -14,6 +14,9 @@ from airflow_provider_campaigns.exceptions import InputError
 OnUnknown = Literal["fail", "skip", "resend"]
 """What a delivery does about contacts that may have been sent to."""
 
+LedgerPlace = Literal["history", "airflow"]
+"""Where a delivery keeps its ledger."""
+
 # Of parameters that operators and deliveries share.
 DEFAULT_MAX_INVALID = 0.5
 DEFAULT_MAX_RESENDS = 3

@@ -15,7 +15,7 @@ KINDS = ("phone", "email", "id")
 
 _OUTPUT = Arg(("-o", "--output"), help="table (default), json or yaml", choices=FORMATS, default="table")
 _VERBOSE = Arg(("-v", "--verbose"), help="show what is logged, too", action="store_true")
-_YES = Arg(("-y", "--yes"), help="do not ask whether to go on", action="store_true")
+_YES = Arg(("-y", "--yes"), help="do not ask whether to continue", action="store_true")
 
 _DAG = Arg(("dag_id",), help="the DAG")
 _RUN = Arg(("run_id",), help="the DAG run")

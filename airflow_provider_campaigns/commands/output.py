@@ -130,7 +130,7 @@ def written(text: str | None, longest: int = 200) -> str:
 
 def confirm(question: str, args: Namespace) -> bool:
     """
-    Ask a person whether to go on.
+    Ask a person whether to continue.
 
     :raises InputError: nobody can be asked.
     """

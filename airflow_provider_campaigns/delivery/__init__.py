@@ -1,4 +1,4 @@
-"""Many contacts, nothing twice: sources, batches, ledger, engine, outcomes and receipt; needs no Airflow."""
+"""Sends many contacts, each at most once: sources, batches, ledger, engine, outcomes, receipt; imports no vendor."""
 
 from typing import TYPE_CHECKING, Any
 

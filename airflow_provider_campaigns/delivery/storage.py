@@ -1,4 +1,4 @@
-"""Plain paths with pathlib, URLs with Airflow's object storage; files that a crash never leaves half written."""
+"""Local paths with pathlib, URLs with Airflow's object storage; files are written whole or not at all."""
 
 from __future__ import annotations
 

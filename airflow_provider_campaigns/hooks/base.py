@@ -1,4 +1,4 @@
-"""What the five hooks share: reading the connection, driving conversations, the connection form, the Test button."""
+"""Base of the vendors' hooks: reads the connection, drives conversations, makes the form and the Test button."""
 
 from __future__ import annotations
 
@@ -156,11 +156,11 @@ class CampaignHook(BaseHook):
 
     def requests_per_minute(self, documented: float | None) -> float | None:
         """
-        Return how many requests a minute a call may make: what the connection says, else what the vendor's page says.
+        Return the limit of requests a minute for a call: the connection's, else the documented one.
 
-        A connection that says more than the page is taken at its word, with a warning in the log.
+        A limit of the connection above the documented one is used, with a warning in the log.
 
-        :param documented: what the page says of this call; None when it says nothing.
+        :param documented: what the vendor documents for this call; None for nothing.
         :return: None for no limit.
         """
         own = self.fields.requests_per_minute
@@ -223,7 +223,7 @@ class CampaignHook(BaseHook):
             which then gets the credentials, too.
         :return: the parsed JSON reply.
         :raises InputError: a URL leads to another host; or the connection has ``only_recipients``, and the method is
-            another than GET and HEAD.
+            another than GET, HEAD and OPTIONS.
         :raises VendorError: the call failed; see ``exceptions``.
         """
         if not allow_other_host:
@@ -234,7 +234,7 @@ class CampaignHook(BaseHook):
 
     def look_up(self, campaign: str, key: str, since: datetime) -> str | None:
         """
-        Ask what the vendor knows of a contact of whom it is not known whether it was contacted; nothing is changed.
+        Look up at the vendor a contact whose outcome is unknown; nothing is changed.
 
         :param campaign: as a receipt names it.
         :param key: the contact's, as its outcome names it.
@@ -273,7 +273,7 @@ class CampaignHook(BaseHook):
         return make
 
     def test_connection(self) -> tuple[bool, str]:
-        """Check the connection with a read-only call (the Test button); no one is contacted, and no task signed out."""
+        """Check the connection with a read-only call (the Test button); tokens of running tasks stay valid."""
         try:
             return True, self.examine()
         except CampaignError as error:

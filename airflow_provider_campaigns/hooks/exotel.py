@@ -19,10 +19,10 @@ class ExotelHook(CampaignHook):
     Talks to Exotel's campaign API.
 
     Connection: ``host`` (default https://api.exotel.com; https://api.in.exotel.com for accounts in Mumbai), ``login`` =
-    API key, ``password`` = API token, extra ``account_sid``; all three stand under "API settings" in the dashboard.
-    Extra ``region``: country of numbers that are written without ``+``, two letters, e.g. ``IN``. Extra
-    ``campaign_url``: address of a campaign in your dashboard, with ``{campaign_id}`` and ``{account_sid}`` in it, which
-    Exotel's pages do not give; default the campaign's address in the API, which a browser opens with API key and token.
+    API key, ``password`` = API token, extra ``account_sid``; all three are under "API settings" in the dashboard.
+    Extra ``region``: country of numbers without ``+``, two letters, e.g. ``IN``. Extra ``campaign_url``: URL of a
+    campaign in your dashboard, with ``{campaign_id}`` and optionally ``{account_sid}``, which Exotel does not document;
+    default the campaign's URL in the API, which a browser opens with API key and token.
 
     :param exotel_conn_id: id of the Airflow connection.
     """

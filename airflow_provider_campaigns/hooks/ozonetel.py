@@ -21,8 +21,8 @@ class OzonetelHook(CampaignHook):
     Connection: ``host`` (default https://in1-ccaas-api.ozonetel.com; https://api.ccaas.ozonetel.com outside India),
     ``login`` = user name, ``password`` = API key, extra ``auth_mode`` = ``token`` (default) or ``basic``, as the
     account's "API Authentication" setting says, extra ``region`` = country of phone numbers without ``+``. In token
-    mode, all tasks whose connections have the same user name and API key share one token, for each new one ends the
-    earlier ones.
+    mode, all tasks whose connections have the same user name and API key share one token, since each new one
+    invalidates the earlier ones.
 
     :param ozonetel_conn_id: id of the Airflow connection.
     """

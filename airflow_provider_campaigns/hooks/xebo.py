@@ -15,7 +15,7 @@ from airflow_provider_campaigns.vendors.xebo.dialect import COMPLETE, LOGIN_URL,
 
 class XeboHook(CampaignHook):
     """
-    Talks to Xebo (once Survey2Connect).
+    Talks to Xebo (formerly Survey2Connect).
 
     Connection: ``host`` = the data centre's address (e.g. https://az4-api.xebo.ai; required), ``login`` = e-mail and
     ``password``, or the extra ``api_key`` in their place; extras ``login_url`` (default https://api.xebo.ai),

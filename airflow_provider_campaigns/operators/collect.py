@@ -35,8 +35,8 @@ class SendCollectRequestOperator(CampaignDeliveryOperator["CollectHook"]):
     Send a request for documents or forms to each contact, up to 50 per call.
 
     Row fields: ``email`` (required), ``firstName``, ``lastName``, ``company``, ``data`` (an object); other columns go
-    into the contact's ``data``. A row with nothing but ``contact`` (also ``contactId``, ``_id``) names a contact that
-    Collect has already. The address of each contact's portal is the ``url`` of its outcome, the request's id its
+    into the contact's ``data``. A row with only ``contact`` (also ``contactId``, ``_id``) is the id of a contact that
+    Collect already has. The URL of each contact's portal is the ``url`` of its outcome, the request's id its
     ``vendor_id``. A task with one contact links to its portal.
 
     .. seealso:: https://developers.usecollect.com/operation/operation-send-multiple-requests
@@ -177,17 +177,17 @@ class SendCollectRequestOperator(CampaignDeliveryOperator["CollectHook"]):
 
 class UpdateCollectRequestOperator(WithHook["CollectHook"], TemplatedOperator):
     """
-    Modify a request; what is not given stays as it is.
+    Modify a request; parameters that are not given change nothing.
 
-    A change of ``status`` may send the contact a message. When it is unknown whether it was carried out (a time-out, a
-    cut reply), the task fails for good, as a retry could send that message twice; other changes are safe to make again,
-    and are made again by the task's retries. A retry after the worker died always makes the change again.
+    A change of ``status`` may send the contact a message. If it is unknown whether it was carried out (a time-out, a
+    cut reply), the task fails without a retry, which could send that message twice; other changes are repeated by the
+    task's retries. A retry after the worker died always repeats the change.
 
     .. seealso:: https://developers.usecollect.com/operation/operation-modify-a-request
 
     :param request_id: id of the request: ``vendor_id`` of an outcome (templated)
-    :param status: ``pending``, ``completed``, ``waiting``, ``canceled``, ``archived``, or a status of the account's own
-        (templated)
+    :param status: ``pending``, ``completed``, ``waiting``, ``canceled``, ``archived``, or a custom status
+        of the account (templated)
     :param due_date: a date, a datetime with a time zone, or ISO 8601 text (templated)
     :param data: custom data of the request. Shown as it is in the Rendered Templates view (templated)
     :param assigned_to: id or e-mail address of a team member; ``"unset"`` removes the assignment (templated)
@@ -265,8 +265,8 @@ class CollectResultsOperator(CampaignResultsOperator["CollectHook"]):
     failed, cancelled or archived) or ``pending``.
 
     The campaign's requests are listed, 100 at a time. An accepted contact's request is known by its id; for a contact
-    whose outcome is unknown, a request to its address that was made since the delivery began is taken for its own. When
-    a request was completed does Collect not report.
+    whose outcome is unknown, a request to its address that was created since the delivery began is taken as its own.
+    Collect does not report when a request was completed.
 
     .. seealso:: https://developers.usecollect.com/operation/operation-list-all-the-requests-of-a-campaign
 

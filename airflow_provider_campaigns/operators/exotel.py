@@ -185,9 +185,9 @@ class ExotelResultsOperator(CampaignResultsOperator["ExotelHook"]):
     """
     Write what became of each number of a campaign: ``answered``, ``no_answer``, ``busy``, ``failed`` or ``pending``.
 
-    The latest call of a number counts. A number that was not rung when the campaign ended is ``failed``, as Exotel
-    counts it. Rows are the campaign's numbers in their order, without those that were given twice; of a campaign for
-    contact lists, whose numbers the campaign does not show, those that were rung, in the order of their first calls.
+    The latest call of a number counts. A number that was not called when the campaign ended is ``failed``, as Exotel
+    counts it. Rows are the campaign's numbers in their order, without repeats; for a campaign with contact lists, whose
+    numbers the campaign does not show, those that were called, in the order of their first calls.
 
     .. seealso:: https://developer.exotel.com/api/call-details-of-a-single-campaign
 

@@ -34,15 +34,15 @@ class AddCampaignLeadOperator(CampaignDeliveryOperator["OzonetelHook"]):
 
     The action is carried out once: with the first lead that is added. A campaign that somebody stops meanwhile stays
     stopped, and the receipt has a ``warning``; one that has dialled all leads before the last ones came is started once
-    more at the end. These need one or two more requests (campaign status).
+    more at the end. This takes up to two more requests (campaign status).
 
     .. seealso:: https://docs.ozonetel.com/reference/post_ca-apis-addcampaigndata
 
     :param campaign_name: name of an outbound campaign (templated)
     :param action: ``"START"`` also starts the campaign, ``"STOP"`` also stops it, once; default None: neither
         (templated)
-    :param check_duplicate: do not add a number that the campaign has already; default True. Without it, a lead whose
-        fate is unknown cannot be sent again safely.
+    :param check_duplicate: do not add a number that the campaign already has; default True. False makes the calls
+        unsafe to resend: leads without a reply end as ``unknown``.
     :param skill: skill of rows without one, for skillwise campaigns (templated)
     :param priority: priority of rows without one, 1 to 99; the higher, the sooner dialled (templated)
     :param agent_id: agent of rows without one, for agentwise campaigns (templated)
@@ -174,20 +174,20 @@ class SetOzonetelCampaignStatusOperator(_OzonetelOperator):
 
 class ExportOzonetelCallDetailsOperator(_OzonetelOperator):
     """
-    Write the calls of a campaign on one day to a file, one JSON object per line, as Ozonetel describes them.
+    Write the calls of a campaign on one day to a file, one JSON object per line, as Ozonetel returns them.
 
-    500 calls are read at once, then 500 more every half a minute: Ozonetel answers twice a minute, for all tasks of the
-    account, so give them a pool of one slot. A day's last calls are there from 03:00 Indian time of the next day on.
+    Pages of 500 calls are read every half a minute: the limit is two a minute for all tasks of the account, so use a
+    pool of one slot. A day's last calls are available from 03:00 Indian time of the next day.
 
     .. seealso:: https://docs.ozonetel.com/reference/get_ca-reports-fetchcdrbypagination
 
     :param campaign_name: name of the campaign; None: the calls of all campaigns (templated)
-    :param day: a date or ``YYYY-MM-DD``, in practice of Indian time; one of the last 15 days (templated)
+    :param day: a date or ``YYYY-MM-DD`` in Indian time, at most 15 days back (templated)
     :param output_path: path or URL of a .jsonl file; replaced as a whole if it exists (templated)
     :param ozonetel_conn_id: id of the Airflow connection (templated)
-    :return: ``{"path", "count"}``.
-    :raises InputError: a day that is none, too old, or to come; nothing was asked for.
-    :raises VendorError: the vendor refused, or could not be reached; an earlier file stays as it was.
+    :return: ``{"path", "count"}``, and ``"kept": True`` if a file with rows was not replaced by an empty result.
+    :raises InputError: no day, one too long ago, or in the future; nothing was requested.
+    :raises VendorError: the vendor refused, or could not be reached; an earlier file is not changed.
     """
 
     template_fields: Sequence[str] = ("campaign_name", "day", "output_path", "ozonetel_conn_id")
@@ -208,8 +208,8 @@ class OzonetelResultsOperator(CampaignResultsOperator["OzonetelHook"]):
     """
     Write what became of each lead: ``answered``, ``no_answer``, ``busy``, ``failed`` or ``pending`` (not dialled).
 
-    The latest call of a number by the campaign counts. Call records are read day by day, twice a minute 500 of them,
-    for all tasks of the account: give these tasks a pool of one slot. Ozonetel keeps them for 15 days.
+    The latest call of a number by the campaign counts. Call records are read day by day, 500 at a time, twice a minute
+    for all tasks of the account: use a pool of one slot. Ozonetel keeps them for 15 days.
 
     .. seealso:: https://docs.ozonetel.com/reference/get_ca-reports-fetchcdrbypagination
 

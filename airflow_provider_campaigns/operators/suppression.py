@@ -30,18 +30,18 @@ class UpdateSuppressionListOperator(TemplatedOperator):
     """
     Put people on the suppression list of a history database, or take them off it.
 
-    If one value is not understood as one person, nothing is changed. What is done twice is as if it were done once.
+    If a value cannot be read as one person, nothing is changed. The operator is idempotent.
 
     :param contacts: the people: a list of values or of dicts, a table, or the path or URL of a file, in the forms that
-        ``contacts`` of a delivering operator has. This, ``sql`` or ``opt_outs_conn_id`` (templated)
+        ``contacts`` of a delivering operator has. Exactly one of this, ``sql`` and ``opt_outs_conn_id`` (templated)
     :param sql: a query that returns a person per row (templated)
     :param sql_conn_id: id of the Airflow connection to the database (templated)
     :param opt_outs_conn_id: id of an Airflow connection to a vendor that says who opted out: ``xtremepush``. Whoever
-        opted out there, and did not opt in again, is added. Nobody is taken off the list by it (templated)
-    :param since: of these, only who opted out after it: a datetime with a time zone, or ISO text with an offset
+        opted out there, and did not opt in again, is added. It removes nobody from the list (templated)
+    :param since: with ``opt_outs_conn_id``, only later changes: a datetime with a time zone, or ISO text with an offset
         (templated)
-    :param kind: what names a person: ``"phone"``, ``"email"`` or ``"id"`` (templated)
-    :param column: the column that has it; default: the only one, or the vendor's (``user_id``, ``email_address`` at
+    :param kind: what identifies a person: ``"phone"``, ``"email"`` or ``"id"`` (templated)
+    :param column: the column with it; default: the only one, or the vendor's (``user_id``, ``email_address`` at
         Xtremepush) (templated)
     :param region: country of phone numbers without ``+``, two letters (templated)
     :param action: ``"add"`` (default) or ``"remove"`` (templated)

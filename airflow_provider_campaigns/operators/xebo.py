@@ -31,11 +31,13 @@ class TriggerSurveyOperator(CampaignDeliveryOperator["XeboHook"]):
     Generate a survey link for each contact, or make Xebo send the survey, up to 500 contacts per call.
 
     Without a ``medium`` nobody is contacted: each contact's link is the ``url`` of its outcome, and the text to deliver
-    its ``message``. With one, Xebo sends; ``accepted`` then means that Xebo took the contact, not that it was reached.
+    its ``message``. With one, Xebo sends; ``accepted`` then means that Xebo accepted the contact, not that it was
+    reached.
 
     Row fields: ``extUniqueId``, ``email``, ``mobile`` (6 to 15 digits, optional leading +); every other column goes
     along as the respondent's custom data. ``"email"`` needs ``email``, ``"sms"`` and ``"whatsapp"`` need ``mobile``,
-    links need any of the three. Xebo answers links by ``extUniqueId``: for a row without one it is the address.
+    links need any of the three. Xebo's reply identifies links by ``extUniqueId``: for a row without one the address is
+    sent as one.
 
     .. seealso:: https://developer-api.xebo.ai/?p=3205 (links), https://developer-api.xebo.ai/send-surveys
 
@@ -105,7 +107,7 @@ class ExportXeboResponsesOperator(WithHook["XeboHook"], TemplatedOperator):
     .. seealso:: https://developer-api.xebo.ai/get-responses-json-format
 
     :param survey_id: UUID of the survey (templated)
-    :param since: first day, a date or ISO text; hours are ignored, and whose midnight counts is not published.
+    :param since: first day, a date or ISO text; hours are ignored, and Xebo does not document its time zone.
         Default: from the first response on (templated)
     :param until: last day, likewise; default tomorrow. Needs ``since`` (templated)
     :param output_path: path or URL of a .jsonl file; replaced as a whole if it exists (templated)
@@ -113,9 +115,9 @@ class ExportXeboResponsesOperator(WithHook["XeboHook"], TemplatedOperator):
         (templated)
     :param response_status: 0 partial, 1 complete, 2 disqualified; default ``(1,)`` (templated)
     :param xebo_conn_id: id of the Airflow connection (templated)
-    :return: ``{"path", "count"}``.
-    :raises InputError: bad input; nothing was asked for.
-    :raises VendorError: the vendor refused, or could not be reached; an earlier file is left as it was.
+    :return: ``{"path", "count"}``, and ``"kept": True`` if a file with rows was not replaced by an empty result.
+    :raises InputError: bad input; nothing was requested.
+    :raises VendorError: the vendor refused, or could not be reached; an earlier file is not changed.
     """
 
     hook_class = "airflow_provider_campaigns.hooks.xebo.XeboHook"
@@ -169,8 +171,8 @@ class XeboResultsOperator(CampaignResultsOperator["XeboHook"]):
     """
     Write what became of each contact: ``completed``, ``responded`` (in part, or disqualified) or ``pending``.
 
-    A response is that of the contact whose ``extUniqueId``, ``email`` or ``mobile`` it has. Whose day ``since`` is has
-    Xebo not published.
+    A response belongs to the contact whose ``extUniqueId``, ``email`` or ``mobile`` it has. Xebo does not document the
+    time zone of ``since``.
 
     .. seealso:: https://developer-api.xebo.ai/get-responses-json-format
 

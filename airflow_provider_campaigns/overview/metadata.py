@@ -34,7 +34,7 @@ from airflow_provider_campaigns.overview.notes import (
     parse_note,
     time_of,
 )
-from airflow_provider_campaigns.state.metadata import TASK_COLUMNS, as_text, metadata_tables, same_task
+from airflow_provider_campaigns.state.metadata import TASK_COLUMNS, as_text, metadata_tables, same_task, task_column
 from airflow_provider_campaigns.state.task_state import PROGRESS
 
 if TYPE_CHECKING:
@@ -259,11 +259,11 @@ class MetadataSource:
 
 
 def _is(table: Any, task: TaskId) -> Any:
-    return sa.and_(*(table.c[name] == value for name, value in task._asdict().items()))
+    return sa.and_(*(task_column(table, name) == value for name, value in task._asdict().items()))
 
 
 def _columns(table: Any) -> list[Any]:
-    return [table.c[name] for name in TASK_COLUMNS]
+    return [task_column(table, name).label(name) for name in TASK_COLUMNS]
 
 
 def _is_counted(text: Any, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Ozonetel's answers, letter by letter: ``(status, message)`` as its pages print them, in their chaotic casing."""
+"""Ozonetel's replies, ``(status, message)``, spelled as on its pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sensors share: one poll of the vendor, in poke, reschedule and deferrable mode."""
+"""Base of the sensors: one poll of the vendor, in poke, reschedule and deferrable mode."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ class CampaignSensor(WithHook[Hook_co], TemplatedOperator, BaseSensorOperator):
     Subclasses name their hook, the dialect's polling conversation and its arguments. They behave alike in poke,
     reschedule and deferrable mode:
 
-    - A poll that fails because the vendor cannot be reached, answers with a server error or asks to wait is made again:
+    - A poll that fails because the vendor cannot be reached, replies with a server error or throttles is repeated:
       after ``poke_interval``, then after twice and at most four times as long (but not more than five minutes, unless
-      ``poke_interval`` is), and not before a ``Retry-After``. More than ``max_poll_failures`` in a row fail the task,
-      which Airflow may retry.
-    - A refusal (unknown campaign, 403, credentials) fails it at once. When credentials are not (or no longer) accepted,
-      the sensor signs in again, looks the connection up again, and asks once more.
-    - A status that the vendor does not document is logged once and waited for.
-    - ``timeout`` is counted from the first poll, across pokes, retries and restarts of the triggerer; what the task has
-      to remember is in its task state store (Airflow 3.3 and later) or in an Airflow Variable ``campaigns_ledger_…``
-      until it is over.
-    - ``soft_fail`` skips the task when the campaign failed or did not end in time; an error of a poll still fails it.
+      ``poke_interval`` is), and not before a ``Retry-After``. More than ``max_poll_failures`` consecutive failures fail
+      the task, which Airflow may retry.
+    - A refusal (unknown campaign, 403, credentials) fails it at once. If credentials are not (or no longer) accepted,
+      the sensor signs in again, then gets the connection again and polls once more.
+    - A status that the vendor does not document is logged once; the sensor continues to wait.
+    - ``timeout`` counts from the first poll, across pokes, retries and restarts of the triggerer. If several processes
+      share the wait, the deadline is stored in the task state store (Airflow 3.3 and later) or in an Airflow Variable
+      ``campaigns_ledger_…`` until the wait is over.
+    - ``soft_fail`` skips the task if the campaign failed or did not end in time; an error of a poll still fails it.
 
-    ``exponential_backoff``, ``silent_fail`` and ``never_fail`` are Airflow's own and count in poke and reschedule mode.
+    Airflow's ``exponential_backoff``, ``silent_fail`` and ``never_fail`` apply in poke and reschedule mode.
 
     :param deferrable: wait in the triggerer instead of a worker; default: ``[operators] default_deferrable``.
-    :param max_poll_failures: polls in a row that may fail before the task does; default 10.
+    :param max_poll_failures: consecutive polls that may fail before the task does; default 10.
     :param poke_interval: seconds between two polls; default 60.
     :param timeout: seconds after which the sensor fails, in every mode; default 7 days.
     :return: ``{"status": <the vendor's word>, ...}`` with the vendor's counts.

@@ -20,10 +20,10 @@ class CollectRequestSensor(CampaignSensor["CollectHook"]):
     Wait until requests are completed.
 
     Fails as soon as one ends as ``error`` (sending failed), ``cancelled`` or ``archived``. A request past its due date
-    (``due``) can still be completed and is waited for, as is one in a status of the account's own.
+    (``due``) can still be completed and is waited for, as is one in a custom status of the account.
 
     With a receipt each poll reads the campaign's list, 100 requests at a time, as long as that takes fewer calls than
-    asking for each. Without one it asks for each: for hundreds give a ``poke_interval`` of some minutes.
+    one per request. Otherwise it makes one call per request: for hundreds set a ``poke_interval`` of some minutes.
 
     .. seealso:: https://developers.usecollect.com/operation/operation-get-a-specific-request
 

@@ -18,7 +18,7 @@ class OzonetelCampaignSensor(CampaignSensor["OzonetelHook"]):
     Wait until a campaign reaches a status, by default until it has dialled all its leads.
 
     The vendor has no failure status: a stopped campaign can be started again and is waited for. A completed campaign
-    that gets more leads stays COMPLETED until it is started, so put this sensor behind the task that starts it.
+    that gets more leads stays COMPLETED until it is started, so put this sensor downstream of the task that starts it.
 
     .. seealso:: https://docs.ozonetel.com/reference/get_ca-apis-campaignstatus
 
@@ -26,7 +26,7 @@ class OzonetelCampaignSensor(CampaignSensor["OzonetelHook"]):
         ``campaign_name`` (templated)
     :param campaign_name: name of the campaign (templated)
     :param target_status: ``READY``, ``RUNNING``, ``STOPPED`` or ``COMPLETED`` (default), in any case (templated)
-    :param wait_for_start: wait also while the campaign is still READY; default True. False fails if it is.
+    :param wait_for_start: also wait while the campaign is READY; default True. False fails if it is.
     :param ozonetel_conn_id: id of the Airflow connection (templated)
     """
 

@@ -1,4 +1,4 @@
-"""What a sensor takes from the receipt of the task that sent."""
+"""Reads the receipts that a sensor is given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A task's wait for what happens at a vendor, which sensors and ``CreateExotelCampaignOperator`` are composed of."""
+"""The wait for a campaign, shared by the sensors and ``CreateExotelCampaignOperator``."""
 
 from __future__ import annotations
 

@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 class XeboResponsesSensor(CampaignSensor["XeboHook"]):
     """
-    Wait until a survey has so many complete responses.
+    Wait until a survey has enough complete responses, whoever gave them.
 
-    Each poll exports the responses page by page (250 each) and stops counting at ``minimum_responses``: for a survey
-    with many, give ``since`` and a ``poke_interval`` of some minutes.
+    Each poll exports the responses page by page (250 each) and stops when there are enough: for a survey with many
+    responses, set ``since`` and a ``poke_interval`` of some minutes.
 
     .. seealso:: https://developer-api.xebo.ai/get-responses-json-format
 
     :param survey_id: UUID of the survey (templated)
     :param minimum_responses: how many complete responses are enough: a number, or with ``receipt`` a share (float) of
-        its accepted contacts (templated)
-    :param receipt: what ``TriggerSurveyOperator`` returned (``send.output``): waits for a response of each accepted
-        contact, or for the share of them that ``minimum_responses`` gives; skips the task if there are none
+        its accepted contacts; required without ``receipt`` (templated)
+    :param receipt: what ``TriggerSurveyOperator`` returned (``send.output``): waits for as many responses as there are
+        accepted contacts, or for the share given by ``minimum_responses``; skips the task if there are none
         (templated)
     :param collector_ids: count only the responses to these collectors: their UUIDs, not the 24-hex ids of
         ``TriggerSurveyOperator``; default all (templated)
-    :param since: first day that counts, a date, a datetime with a time zone or ISO text; hours do not count, and
-        in which time zone Xebo begins a day is not published. Default: every response (templated)
+    :param since: first day that counts, a date, a datetime with a time zone or ISO text; hours are ignored, and Xebo
+        does not document its time zone. Default: every response (templated)
     :param xebo_conn_id: id of the Airflow connection (templated)
     :return: ``{"responses": number, "status": …}``.
     """

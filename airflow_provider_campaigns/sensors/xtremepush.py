@@ -17,7 +17,7 @@ class XtremepushCampaignSensor(CampaignSensor["XtremepushHook"]):
     """
     Wait until a campaign is live, so that it can be executed.
 
-    The vendor publishes no other states, so this sensor never fails by the campaign's state; give it a ``timeout``. Its
+    The vendor documents no failed state, so only ``timeout`` ends a wait for a campaign that does not become live. Its
     pages contradict each other on ``active`` of a live campaign: 1 is taken to mean live.
 
     .. seealso:: https://docs.xtremepush.com/docs/api-data-monitor

@@ -55,9 +55,15 @@ def metadata_tables() -> MetadataTables:
     return MetadataTables(_table_of(TaskInstance), _table_of(model), _table_of(_state_model() or model))
 
 
+def task_column(table: Any, name: str) -> Any:
+    """Return one of ``TASK_COLUMNS`` of a table; Airflow 3.4 stores ``map_index`` as ``region_index``."""
+    column = table.c.get(name)
+    return table.c.region_index if column is None else column
+
+
 def same_task(one: Any, other: Any) -> Any:
     """Return the condition that rows of two tables are about the same task instance."""
-    return sa.and_(*(one.c[name] == other.c[name] for name in TASK_COLUMNS))
+    return sa.and_(*(task_column(one, name) == task_column(other, name) for name in TASK_COLUMNS))
 
 
 def as_text(column: Any, dialect: str) -> Any:

@@ -1,12 +1,12 @@
 """
-The promise, as tests that any vendor must pass.
+Contract tests that any vendor must pass: nobody is contacted twice, nobody is lost.
 
-Subclass ``VendorContract`` in your tests, and give it your vendor: its hook, an operator, contacts, and a sandbox of it
-that remembers whom it contacted. What it checks:
+Subclass ``VendorContract`` in your tests, and give it your vendor's hook, an operator, contacts, and a test server that
+records whom it contacted. What it checks:
 
 - the connection type is declared, its form is there, and the Test button contacts nobody;
 - a delivery contacts everybody once, and reports each contact once;
-- whatever becomes of a request (``FAULTS``), nobody is contacted twice and nobody is lost, over all tries;
+- whatever happens to a request (``FAULTS``), nobody is contacted twice and nobody is lost, over all tries;
 - a task that dies at any write of its record is resumed by the next try, with the same result;
 - credentials that a vendor repeats are in no exception, outcome, receipt or log line.
 """

@@ -1,4 +1,4 @@
-"""Polls a campaign from the triggerer: reads only, carries ids only."""
+"""Trigger that polls a campaign; it only reads, and its arguments hold no secrets and no recipients."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ class CampaignStatusTrigger(BaseTrigger):
     All times are absolute, so that a triggerer that restarts continues the same wait.
 
     :param hook: import path of the vendor's hook.
-    :param conn_id: id of the Airflow connection; looked up in the triggerer.
+    :param conn_id: id of the Airflow connection, which the triggerer gets.
     :param poll_method: name of the dialect's conversation that returns a ``PollResult``.
-    :param arguments: its arguments: ids and numbers, nothing secret.
+    :param arguments: its arguments: ids, names and numbers, nothing secret.
     :param poll_interval: seconds between two polls.
     :param deadline: when to stop waiting, seconds since the epoch.
     :param first_poll_at: when to poll first, likewise; default at once. One that is late, as after a restart of the
         triggerer, polls within one ``poll_interval``, at a time of its own.
-    :param max_poll_failures: polls in a row that may fail.
-    :param failures: polls in a row that failed before.
-    :param unknown: undocumented statuses that were logged before.
+    :param max_poll_failures: consecutive polls that may fail.
+    :param failures: consecutive polls that have failed already.
+    :param unknown: undocumented statuses that were logged already.
     :raises InputError: Airflow could not store one of these.
     """
 

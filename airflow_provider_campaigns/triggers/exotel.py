@@ -30,8 +30,8 @@ class PausingCampaignTrigger(CampaignStatusTrigger):
     """
     A ``CampaignStatusTrigger`` of one Exotel campaign, for ``pause_on_kill``.
 
-    Airflow calls ``on_kill`` from 3.3 on, when a person clears or marks the deferred task; never when the triggerer
-    restarts. Pausing is all that a trigger of this package ever writes at a vendor.
+    Airflow 3.3 and later call ``on_kill`` when a user clears or marks the deferred task, not when the triggerer
+    restarts. Pausing is the only write that a trigger of this package makes at a vendor.
     """
 
     async def on_kill(self) -> None:
@@ -65,24 +65,25 @@ class ExotelCampaignFinishedTrigger(BaseEventTrigger):  # type: ignore[misc, unu
     Archived) or ``failed`` (Failed, Canceled, Deleted, still Paused when ``end_at`` has passed; then with ``reason``),
     ``counts`` are Exotel's ``stats``. It holds no phone number.
 
-    What was over before the watcher's first poll does not fire. What was reported is stored, so that a restart does not
-    report it again, but reports what happened meanwhile:
+    Campaigns that were over before the watcher's first poll create no event. What was reported is stored, so that after
+    a restart only campaigns that ended meanwhile are reported:
 
-    - Airflow 3.3 and later: in the asset's state store, once Airflow has stored the events; a triggerer that dies
-      between the two, within some seconds, fires them again. All watchers whose connection, ``poll_interval`` and
-      ``lookback_days`` are the same share one poll.
-    - Airflow 3.0 to 3.2, and a trigger that watches for several assets: in the Airflow Variable
-      ``campaigns_finished_…``, just before it fires; a triggerer that dies within that second never fires them. Each
-      trigger polls by itself.
+    - Airflow 3.3 and later: in the asset state store, after Airflow has stored the events; if the triggerer dies
+      between the two (some seconds), they are repeated. Watchers with the same connection, ``poll_interval`` and
+      ``lookback_days`` share one poll.
+    - Airflow 3.0 to 3.2, and a trigger that several assets share: in the Airflow Variable ``campaigns_finished_…``,
+      just before the event; if the triggerer dies between the two (less than a second), it is lost. Each trigger polls
+      separately.
 
-    Errors are logged and never end it: it polls again, after at most five minutes or ``poll_interval``.
+    Errors are logged and never end it: it polls again, at the latest after five minutes or ``poll_interval``, whichever
+    is longer.
 
     :param exotel_conn_id: id of the Airflow connection.
-    :param name: only campaigns whose name fits this pattern, e.g. ``Renewals *`` (``*``, ``?``, ``[…]``, case counts);
-        default every one.
+    :param name: only campaigns whose name matches this pattern, e.g. ``Renewals *`` (``*``, ``?``, ``[…]``;
+        case-sensitive); default all.
     :param poll_interval: seconds between two polls; default 60.
-    :param lookback_days: how old a campaign may be, since it was created, when the watcher starts; default 60. Exotel's
-        own campaigns last 30 days unless ``end_at`` says otherwise.
+    :param lookback_days: age in days, since their creation, of the oldest campaigns that are watched when the watcher
+        starts; default 60. Exotel ends campaigns after 30 days unless ``end_at`` says otherwise.
     :raises InputError: one of these cannot be used.
     :raises CampaignError: this Airflow has no asset watchers.
     """

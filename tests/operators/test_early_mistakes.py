@@ -91,6 +91,29 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     (OZONETEL, {"max_resends": -1}, "max_resends: expected a whole number from 0, got -1"),
     (OZONETEL, {"allow_repeats": "no"}, "allow_repeats: expected True or False, got 'no'"),
     (OZONETEL, {"preview": 1}, "preview: expected True or False, got 1"),
+    (OZONETEL, {"max_outage": -1}, "max_outage: expected a whole number from 0, got -1"),
+    (OZONETEL, {"ledger": "redis"}, "ledger: expected history or airflow, got 'redis'"),
+    (
+        OZONETEL,
+        {"encoding": "cp-none"},
+        "encoding: expected an encoding that Python knows, e.g. cp1252 or utf-16-le, got 'cp-none'",
+    ),
+    (
+        OZONETEL,
+        {"delimiter": ";;"},
+        "delimiter: expected one character that stands between the values of a row, e.g. ';', got ';;'",
+    ),
+    *(
+        (
+            operator,
+            {"frequency_cap": "once a week"},
+            (
+                'frequency_cap: expected caps such as "1 per 7 days" or "3 per 30 days per channel" '
+                "(campaign, vendor, channel), got 'once a week'"
+            ),
+        )
+        for operator in (OZONETEL, EXOTEL)
+    ),
     (OZONETEL, {"send_window": "nine to five"}, f"send_window: expected {WINDOW}, got 'nine to five'"),
     (
         OZONETEL,

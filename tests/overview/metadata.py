@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from airflow_provider_campaigns.delivery.record.outcome import STATUSES
 from airflow_provider_campaigns.overview.delivery import TaskId
-from airflow_provider_campaigns.state.metadata import metadata_tables, reading_session
+from airflow_provider_campaigns.state.metadata import metadata_tables, reading_session, task_column
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -84,9 +84,10 @@ def put(noted: Iterable[Noted], *, replace: bool = False) -> None:
             _put_dags(session, {one.dag_id for one in noted})
         for one in noted:
             run = _run_of(session, one)
-            session.execute(tables.task_instance.insert(), [_task_instance(one)])
+            instance = _task_instance(one)
+            session.execute(tables.task_instance.insert(), [instance])
             for key, value in one.xcoms.items():
-                session.execute(tables.xcom.insert(), [_xcom(one, run, key, value)])
+                session.execute(_stored_xcoms().insert(), [_xcom(one, run, key, value, instance.get("id"))])
             if one.progress is not None:
                 _put_progress(session, one, run)
 
@@ -95,7 +96,7 @@ def _remove_all(session: Any) -> None:
     from airflow.models.dagrun import DagRun
 
     tables = metadata_tables()
-    for table in (tables.progress, tables.xcom, tables.task_instance, DagRun.__table__):
+    for table in (tables.progress, _stored_xcoms(), tables.task_instance, DagRun.__table__):
         session.execute(table.delete())
 
 
@@ -115,8 +116,23 @@ def _put_progress(session: Any, one: Noted, run: int) -> None:
     if "id" not in table.c:
         session.execute(table.insert(), [_xcom(one, run, "progress", one.progress)])
         return
-    row = {"dag_run_id": run, **one.task._asdict(), "key": "progress", "value": json.dumps(one.progress)}
+    row = {"dag_run_id": run, **_of(one, table), "key": "progress", "value": json.dumps(one.progress)}
     session.execute(table.insert(), [{**row, "updated_at": NOW}])
+
+
+def _of(one: Noted, table: sa.Table) -> dict[str, Any]:
+    return {task_column(table, name).name: value for name, value in one.task._asdict().items()}
+
+
+def _stored_xcoms() -> sa.Table:
+    """Return the table that XComs are written to; that of Airflow 3.4 is read through a union with its predecessor."""
+    xcom = metadata_tables().xcom
+    if isinstance(xcom, sa.Table):
+        return xcom
+    from airflow.models.xcom import XComModelV2
+
+    table: sa.Table = XComModelV2.__table__
+    return table
 
 
 def _run_of(session: Any, one: Noted) -> int:
@@ -144,7 +160,7 @@ def _task_instance(one: Noted) -> dict[str, Any]:
     columns = metadata_tables().task_instance.c
     began = _began(one)
     row = {
-        **one.task._asdict(),
+        **_of(one, metadata_tables().task_instance),
         "state": one.state,
         "start_date": began,
         "end_date": None if one.minutes is None else began + timedelta(minutes=one.minutes),
@@ -158,8 +174,10 @@ def _task_instance(one: Noted) -> dict[str, Any]:
     return row
 
 
-def _xcom(one: Noted, run: int, key: str, value: Any) -> dict[str, Any]:
-    return {"dag_run_id": run, **one.task._asdict(), "key": key, "value": _value(value), "timestamp": _began(one)}
+def _xcom(one: Noted, run: int, key: str, value: Any, task_instance_id: Any = None) -> dict[str, Any]:
+    fields = {"dag_run_id": run, **one.task._asdict(), "task_instance_id": task_instance_id}
+    fields |= {"key": key, "value": _value(value), "timestamp": _began(one)}
+    return {name: field for name, field in fields.items() if name in _stored_xcoms().c}
 
 
 def _value(value: Any) -> Any:

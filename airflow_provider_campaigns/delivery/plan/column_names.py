@@ -1,4 +1,4 @@
-"""Columns that a person named: equal to what is wanted but for case, blanks and underscores, or near to it."""
+"""Finds columns in another spelling (case, blanks, ``_``, ``-``), and suggests the most similar one."""
 
 from __future__ import annotations
 

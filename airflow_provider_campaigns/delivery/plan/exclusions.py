@@ -1,4 +1,4 @@
-"""Who must not be contacted: ``exclude``, of which each value is understood as one person, or is an error."""
+"""Reads ``exclude``: each value is one person, or an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which contacts were there already, or are not to be contacted: more than memory should hold."""
+"""A set of keys on disk: contacts seen already, and opt-outs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One pass over the source before anything is sent: what must be known of all contacts, without keeping them."""
+"""Reads the source once before anything is sent: counts the rows, takes their fingerprint, finds errors."""
 
 from __future__ import annotations
 

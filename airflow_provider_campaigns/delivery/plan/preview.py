@@ -1,4 +1,4 @@
-"""All of a delivery but the sending: who would be sent to, and the first request as the vendor would get it."""
+"""The preview of a delivery: who would be sent to, and the first request, without sending it."""
 
 from __future__ import annotations
 

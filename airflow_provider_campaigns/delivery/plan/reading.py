@@ -1,4 +1,4 @@
-"""From rows to contacts: columns chosen, contacts checked, repeats and opt-outs taken out."""
+"""Makes rows into contacts: chooses columns, checks contacts, takes out repeats and opt-outs."""
 
 from __future__ import annotations
 

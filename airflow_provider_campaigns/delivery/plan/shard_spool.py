@@ -1,4 +1,4 @@
-"""The rows of shards that are being cut: on disk, so that memory stays flat however many there are."""
+"""Spools the rows of shards to disk, so that memory does not grow with them."""
 
 from __future__ import annotations
 

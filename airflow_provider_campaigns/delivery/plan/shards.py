@@ -1,5 +1,5 @@
 """
-Cuts contacts into shards, for tasks that send them side by side: who is in which shard depends on the person alone.
+Splits contacts into shards, for mapped tasks; all rows of one person are in the same shard on every try.
 
 ======================================  =============================================================================
 a crash …                               the next try …

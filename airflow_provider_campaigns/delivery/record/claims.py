@@ -1,5 +1,5 @@
 """
-Which process may send: every process that starts a try takes a number, and no two have the same one.
+Lets at most one process send: each process that starts a try takes a number that no other has.
 
 A store offers no compare-and-swap, so a number is taken as in a splitter (L. Lamport, "A Fast Mutual Exclusion
 Algorithm", 1987; M. Moir and J. Anderson, "Wait-Free Algorithms for Fast, Long-Lived Renaming", 1995): a process writes

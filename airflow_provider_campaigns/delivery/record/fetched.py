@@ -1,4 +1,4 @@
-"""Files of object storage, several of them at a time: one after the other, each would be waited for."""
+"""Fetches files from object storage, several at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the folder of outcomes of one task instance is called: ``<dag>/<run>/<task>[/<map index>]``."""
+"""Names of the folder of outcomes of a task instance: ``<dag>/<run>/<task>[/<map index>]``."""
 
 from __future__ import annotations
 

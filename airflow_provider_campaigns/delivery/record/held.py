@@ -1,5 +1,5 @@
 """
-Outcomes that the ledger holds until a part of them is worth its price: a part in object storage is a request.
+Outcomes that the ledger holds until a part file is due: in object storage each part costs a request.
 
 Without keys, which are a person's number or address: the source has them, and whoever writes the outcomes to a part
 takes them from there.

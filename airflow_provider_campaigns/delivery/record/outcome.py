@@ -1,4 +1,4 @@
-"""One row's outcome: what became of one contact."""
+"""The outcome of one row of the source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of each contact: one JSON line per row of the source, in part files or in the ledger's store."""
+"""Stores outcomes, one JSON line per row of the source, in part files or in the ledger's store."""
 
 from __future__ import annotations
 

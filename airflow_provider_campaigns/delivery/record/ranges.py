@@ -1,4 +1,4 @@
-"""Ranges of source rows, first and last included: what the ledger speaks in, whatever the batch size was."""
+"""Ranges of source rows, first and last included, in which the ledger is written; independent of batch sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The short account of a delivery: the operator's return value."""
+"""The receipt of a delivery: counts of outcomes, the operator's return value."""
 
 from __future__ import annotations
 

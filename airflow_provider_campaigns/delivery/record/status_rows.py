@@ -1,4 +1,4 @@
-"""Which settled rows ended how: what is left of outcomes that are lost."""
+"""Which settled rows ended with which status, to rebuild outcomes that are lost."""
 
 from __future__ import annotations
 

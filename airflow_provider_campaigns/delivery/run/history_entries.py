@@ -1,4 +1,4 @@
-"""What history learns of a delivery, in the same transaction as the ledger, where both are kept in one database."""
+"""Writes to the contact history, in one transaction with the ledger if both are in one database."""
 
 from __future__ import annotations
 

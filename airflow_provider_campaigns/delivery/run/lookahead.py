@@ -1,4 +1,4 @@
-"""A third thread: it reads the next batches while the main thread waits for the ledger."""
+"""Reads the next batches in a thread, while the main thread waits for the ledger."""
 
 from __future__ import annotations
 

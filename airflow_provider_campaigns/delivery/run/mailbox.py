@@ -1,4 +1,4 @@
-"""What the thread of the senders hands to the main thread: answers, many at a time, and callbacks, at once."""
+"""Passes answers and callbacks from the thread of the senders to the main thread."""
 
 from __future__ import annotations
 

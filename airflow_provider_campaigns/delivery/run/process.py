@@ -1,4 +1,4 @@
-"""What a delivery changes in its process while it sends: signal handlers, garbage collection, turns of threads."""
+"""Changes of the process while a delivery sends: signal handlers, garbage collection, thread switch interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a delivery is: a line in the log and a note in Airflow's UI now and then, to watch a long send by."""
+"""Reports the progress of a delivery, in the log and in Airflow's UI."""
 
 from __future__ import annotations
 

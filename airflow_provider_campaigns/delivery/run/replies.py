@@ -1,4 +1,4 @@
-"""What the answer to a request means: for its ticket, and for each of its contacts."""
+"""Decides what the answer to a request means, for its ticket and for each of its contacts."""
 
 from __future__ import annotations
 

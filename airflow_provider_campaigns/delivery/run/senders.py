@@ -1,4 +1,4 @@
-"""The second thread: an event loop that sends batches, while the main thread alone talks to Airflow."""
+"""The thread of the senders: an event loop that sends batches, while the main thread alone talks to Airflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a try is to send nothing more, and why: it was asked to end, the vendor fails, or it refuses too many."""
+"""Decides when a try stops sending: it is to end, the vendor is unavailable, or rejects too many contacts."""
 
 from __future__ import annotations
 

@@ -15,11 +15,18 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_campaigns.exceptions import CampaignError
 from airflow_provider_campaigns.links.exotel import ExotelCampaignLink, ExotelReportLink, store_links
-from airflow_provider_campaigns.operators.base.choices import TIMING
+from airflow_provider_campaigns.operators.base.choices import TIMING, check_frequency_cap
 from airflow_provider_campaigns.operators.base.contacts import check_on_empty
-from airflow_provider_campaigns.operators.base.delivery_parameters import DEFAULT_MAX_OUTAGE, LedgerPlace
+from airflow_provider_campaigns.operators.base.delivery_parameters import DEFAULT_MAX_OUTAGE
 from airflow_provider_campaigns.operators.base.outlets import publish_receipt, push_receipt
-from airflow_provider_campaigns.parameters import check_country, only_one, parse_bool, parse_count, parse_positive_int
+from airflow_provider_campaigns.parameters import (
+    LedgerPlace,
+    check_country,
+    only_one,
+    parse_bool,
+    parse_count,
+    parse_positive_int,
+)
 from airflow_provider_campaigns.protocol.polling import MAX_POLL_FAILURES
 from airflow_provider_campaigns.sensors.wait import (
     CampaignWait,
@@ -50,76 +57,77 @@ FAILED_IN_TRIGGERER = "__fail__"
 
 class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], TemplatedOperator):
     """
-    Create a voice campaign that rings phone numbers, or the contacts of up to 5 lists; once, whatever crashes.
+    Create a voice campaign that calls phone numbers, or the contacts of up to 5 lists; at most once, whatever crashes.
 
-    Without ``send_at`` Exotel starts to dial within about a minute. One number that cannot be rung fails the whole
+    Without ``send_at`` Exotel starts to dial within about a minute. One number that cannot be called fails the whole
     campaign, so all are checked before anything is sent. More than 5,000 numbers (up to 500,000) are put into contact
     lists first, which stay at Exotel. A retry or a cleared task never creates a second campaign, not even for one that
-    failed: it returns the first. With other recipients than the first was made for it fails, and says so.
+    failed: it returns the first. If the recipients have changed since, the task fails.
 
     .. seealso:: https://developer.exotel.com/api/campaigns
 
-    :param name: name of the campaign, more than 3 characters; 8 characters that stand for this task instance and its
-        recipients are added to it, so that the campaign can be found again (templated)
-    :param caller_id: the ExoPhone that rings (templated)
+    :param name: name of the campaign, more than 3 characters; 8 characters that identify this task instance and its
+        recipients are appended, so that the campaign can be looked up (templated)
+    :param caller_id: the ExoPhone that calls (templated)
     :param url: of a call flow: ``http://my.exotel.com/<account sid>/exoml/start_voice/<app id>``; this or
         ``read_via_text`` (templated)
     :param read_via_text: a text that is read to whoever answers (templated)
-    :param numbers: who is rung: a list of phone numbers (also an upstream task's output, or JSON text); this,
-        ``lists`` or ``contacts``; sent as given (templated)
+    :param numbers: a list of phone numbers to call (also an upstream task's output, or JSON text), sent as given;
+        exactly one of ``numbers``, ``lists`` and ``contacts`` (templated)
     :param lists: ids of contact lists at Exotel (templated)
     :param contacts: a list of dicts with ``number``, or anything else that the delivering operators take (files,
         folders, tables), with a column ``number``; other columns are not sent (templated)
-    :param encoding: of text files in ``contacts`` that are neither UTF-8 nor begin with a byte order mark, e.g.
-        ``"cp1252"`` (templated)
-    :param delimiter: between the columns of text files in ``contacts``; default: found from the file (templated)
+    :param encoding: of text files in ``contacts`` that are not UTF-8 and have no byte order mark, e.g. ``"cp1252"``
+        (templated)
+    :param delimiter: character between the columns of text files in ``contacts``; default: detected (templated)
     :param on_empty: no contacts, or no numbers, at all: ``"fail"`` (default), or ``"skip"`` the task (templated)
     :param region: country of numbers without ``+``, two letters, e.g. ``IN``; default the connection's ``region``.
         Without either they are only checked for 6 to 15 digits (templated)
-    :param call_retries: when to ring again: ``{"number_of_retries": 0 to 3, "interval_mins": minutes, "mechanism":
+    :param call_retries: when to call again: ``{"number_of_retries": 0 to 3, "interval_mins": minutes, "mechanism":
         "Linear" or "Exponential", "on_status": ["busy", "no-answer", "failed"]}`` (templated)
     :param send_at: when to start, a datetime with a time zone or ISO text with an offset; default: at once (templated)
     :param end_at: when to stop, likewise; default: 30 days later, as Exotel decides (templated)
-    :param call_duplicate_numbers: ring a number as often as it is given; default False: once, in whatever spelling.
+    :param call_duplicate_numbers: call a number as often as it is given; default False: once, in whatever spelling.
     :param throttle: calls per minute, below the account's own limit; default: Exotel decides (templated)
     :param status_callback: URL that Exotel calls at the campaign's end (templated)
     :param call_status_callback: URL that Exotel calls after each call (templated)
     :param call_schedule_callback: URL that Exotel calls for each number, after its last call (templated)
     :param custom_field: handed to the call flow; a dict is sent as JSON text (templated)
-    :param overrides: further fields of the call, e.g. ``{"campaign_type": "dynamic"}`` (templated)
+    :param overrides: other fields of the request, e.g. ``{"campaign_type": "dynamic"}`` (templated)
     :param wait_for_completion: wait until the campaign is over, as ``ExotelCampaignSensor`` does; default False.
     :param deferrable: wait in the triggerer instead of a worker; default: ``[operators] default_deferrable``.
     :param poke_interval: seconds (or a ``timedelta``) between two polls; default 60.
     :param timeout: seconds (or a ``timedelta``) after which the wait fails; default 7 days.
-    :param mode: ``"poke"`` (default) keeps the worker while it waits, ``"reschedule"`` frees it between two polls.
-    :param soft_fail: skip the task when the campaign failed or did not end in time; default False.
-    :param max_poll_failures: polls in a row that may fail before the task does; default 10.
+    :param mode: ``"poke"`` (default) occupies the worker slot while it waits, ``"reschedule"`` releases it between two
+        polls.
+    :param soft_fail: skip the task if the campaign failed or did not end in time; default False.
+    :param max_poll_failures: consecutive polls that may fail before the task does; default 10.
     :param pause_on_kill: pause the campaign when the waiting task is killed (marked, cleared, ``execution_timeout``);
         default False. Deferred tasks need Airflow 3.3 for it.
     :param on_cleared: a cleared task: ``"resume"`` (default) returns the campaign that its earlier tries created;
-        ``"resend"`` creates another, and rings everybody again (templated)
+        ``"resend"`` creates another, and calls everybody again (templated)
     :param send_window: hours at which calls may start: ``"09:00-20:00 Asia/Kolkata"``, or a dict with ``start``,
-        ``end``, ``timezone`` and perhaps ``days`` (``["mon-fri"]``). Outside it nothing is created, unless
-        ``send_at`` is still to come: that must be within it. Calls that are under way when it closes continue;
-        ``end_at`` stops them. Default: at any hour (templated)
+        ``end``, ``timezone`` and optionally ``days`` (``["mon-fri"]``). Outside it nothing is created; a ``send_at`` in
+        the future must be within it, and the campaign is then created at any hour. A campaign that is running when it
+        closes continues; ``end_at`` stops it. Default: at any hour (templated)
     :param outside_window: outside ``send_window`` the task waits in the triggerer (``"wait"``, default), or is skipped
         (``"skip"``) (templated)
     :param max_age: refuse to create a campaign for a run whose data interval ended longer ago (a ``timedelta``), so
-        that a catch-up or backfill cannot ring everybody again; default no limit. A task that waited for its window is
+        that catchup or a backfill does not call everybody again; default no limit. A task that waited for its window is
         not checked again.
-    :param max_outage: how long the task waits when Airflow cannot be reached to store what it creates and created (its
-        API server; its database, on Airflow 2), or the history database, in seconds; default 120.
+    :param max_outage: seconds that the task waits if Airflow (its API server; on Airflow 2 its database) or the history
+        database cannot be reached; default 120.
     :param frequency_cap: how often a person may be contacted, over all deliveries with the same history:
-        ``"1 per 7 days"``, or a list of such; also ``"3 per 30 days per campaign"`` (``vendor``, ``channel``). Who is
-        over it is not rung. Not with ``lists``, whose numbers only Exotel knows. Default:
-        ``[campaigns] frequency_cap``; an empty text for none (templated)
-    :param history_conn_id: id of the Airflow connection to the database that keeps who was contacted when. Default:
-        ``[campaigns] history_conn_id``; an empty text for none (templated)
+        ``"1 per 7 days"``, or a list of such; also ``"3 per 30 days per campaign"`` (``vendor``, ``channel``). Numbers
+        over it are not called. Not with ``lists``, whose numbers only Exotel knows. Default:
+        ``[campaigns] frequency_cap``; ``""`` for none (templated)
+    :param history_conn_id: id of the Airflow connection to the history database. Default:
+        ``[campaigns] history_conn_id``; ``""`` for none (templated)
     :param exotel_conn_id: id of the Airflow connection (templated)
-    :return: the campaign as Exotel describes it (``id``, ``name``, ``status``, ``uri``, ``stats`` …), with a count in
-        place of the numbers (``from``), and, but for ``lists``, with how many were held back: ``capped``, and
-        ``invalid`` (on the suppression list). The XCom ``campaign_id`` (``operator.output["campaign_id"]``) is there
-        as soon as the campaign is. Its receipt becomes the ``extra`` of the outlet assets' events.
+    :return: the campaign as Exotel returns it (``id``, ``name``, ``status``, ``uri``, ``stats`` …), with a count in
+        place of the numbers (``from``), and, except for ``lists``, how many numbers were left out: ``capped``, and
+        ``invalid`` (on the suppression list). The XCom ``campaign_id`` (``operator.output["campaign_id"]``) is pushed
+        as soon as the campaign exists. Its receipt is the ``extra`` of the outlet assets' events.
     :raises InputError: bad input; nothing was created.
     :raises CampaignFailed: the campaign that was waited for ended in a failed state.
     :raises AirflowSensorTimeout: it did not end in time.
@@ -275,6 +283,7 @@ class CreateExotelCampaignOperator(Reschedulable, WithHook["ExotelHook"], Templa
             "on_cleared": check_on_cleared,
             "on_empty": check_on_empty,
             "max_outage": partial(parse_count, "max_outage", default=0),
+            "frequency_cap": check_frequency_cap,
         }
 
     def execute(self, context: Context) -> Any:

@@ -1,4 +1,4 @@
-"""What ``CreateExotelCampaignOperator`` creates: the campaign, once, with its contact lists if it needs any."""
+"""Creates the campaign of ``CreateExotelCampaignOperator``, with its contact lists if it needs any."""
 
 from __future__ import annotations
 

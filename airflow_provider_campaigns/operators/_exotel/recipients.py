@@ -1,4 +1,4 @@
-"""Who an Exotel campaign rings: checked as a whole, since one number that cannot be rung fails the campaign."""
+"""The recipients of an Exotel campaign, checked as a whole: one invalid number fails the campaign."""
 
 from __future__ import annotations
 

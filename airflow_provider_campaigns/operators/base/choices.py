@@ -10,6 +10,7 @@ from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.operators.base.contacts import check_on_empty
 from airflow_provider_campaigns.operators.base.timing import check_max_age, check_outside_window, check_send_window
 from airflow_provider_campaigns.parameters import (
+    LedgerPlace,
     OnUnknown,
     parse_bool,
     parse_count,
@@ -47,6 +48,35 @@ def check_columns(columns: Any) -> None:
             raise InputError("columns", "names as text", f"{name!r}: {column!r}")
 
 
+def check_ledger(ledger: Any) -> None:
+    """
+    Refuse what is no choice of ``ledger``.
+
+    :raises InputError: it is none.
+    """
+    if ledger and ledger not in get_args(LedgerPlace):
+        raise InputError("ledger", " or ".join(get_args(LedgerPlace)), repr(ledger))
+
+
+def check_frequency_cap(caps: Any) -> None:
+    """
+    Refuse what is no cap, nor several.
+
+    :raises InputError: one of them is none.
+    """
+    if caps:
+        from airflow_provider_campaigns.history.caps import parse_caps
+
+        parse_caps(caps)
+
+
+def _check_text_option(name: str, value: Any) -> None:
+    if value:
+        from airflow_provider_campaigns.delivery.plan.sources.options import parse_options
+
+        parse_options(**{"encoding": None, "delimiter": None, name: value})
+
+
 CHOICES: Mapping[str, Check] = {
     "on_unknown": check_on_unknown,
     "on_cleared": check_on_cleared,
@@ -73,5 +103,10 @@ DELIVERY: Mapping[str, Check] = {
     "max_resends": partial(parse_count, "max_resends", default=0),
     "allow_repeats": partial(parse_bool, "allow_repeats"),
     "preview": partial(parse_bool, "preview"),
+    "max_outage": partial(parse_count, "max_outage", default=0),
+    "frequency_cap": check_frequency_cap,
+    "ledger": check_ledger,
+    "encoding": partial(_check_text_option, "encoding"),
+    "delimiter": partial(_check_text_option, "delimiter"),
 }
 """Of every delivering operator."""

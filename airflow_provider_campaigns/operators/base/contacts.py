@@ -1,4 +1,4 @@
-"""Who an operator sends to: its contacts, from wherever they come, without those who must not be sent to."""
+"""The contacts of an operator, from any source, without those that must not be sent to."""
 
 from __future__ import annotations
 

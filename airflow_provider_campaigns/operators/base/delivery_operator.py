@@ -1,4 +1,4 @@
-"""What the delivering operators share: contacts in, every one sent at most once, a receipt out."""
+"""Base of the operators that deliver contacts: each is sent at most once, and a receipt is returned."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from airflow_provider_campaigns.operators.base.choices import DELIVERY
 from airflow_provider_campaigns.operators.base.contacts import check_given
 from airflow_provider_campaigns.operators.base.delivery_parameters import (
     DEFAULT_MAX_OUTAGE,
-    LedgerPlace,
 )
 from airflow_provider_campaigns.parameters import (
     DEFAULT_MAX_INVALID,
     DEFAULT_MAX_RESENDS,
+    LedgerPlace,
     OnUnknown,
     parse_bool,
 )
@@ -45,66 +45,68 @@ class CampaignDeliveryOperator(WithHook[Hook_co], TemplatedOperator):
     """
     Base of the operators that deliver contacts to a campaign.
 
-    Whatever crashes, a retry or a cleared task never sends to a contact again by itself: before each request the
-    operator stores what it is about to send, and afterwards what became of it. Requests are sent evenly, at most as
-    many a minute as the connection's ``requests_per_minute`` says, or else the vendor's page of the call.
+    Whatever crashes, a retry or a cleared task does not send to a contact again: before each request the operator
+    stores what it is about to send, and afterwards the outcomes. Requests are spaced evenly, within the connection's
+    ``requests_per_minute``, or else the limit that the vendor documents for the call.
 
     :param contacts: who is contacted: a list of dicts (also an upstream task's output); a table (pandas, polars,
-        pyarrow); the path or URL of a file (.csv, .tsv, .txt, .jsonl, .json, also as .gz or .zip; .parquet, .xlsx), or
-        of a folder of part files, or a pattern (``*``) of such; or a list of paths. This, or ``sql`` (templated)
-    :param encoding: of text files that are neither UTF-8 nor begin with a byte order mark, e.g. ``"cp1252"``; in
-        ``exclude`` it counts for files that are no UTF-8 (templated)
-    :param delimiter: between the columns of text files; default: found from the file. Not for ``exclude`` (templated)
+        pyarrow); the path or URL of a file (.csv, .tsv, .txt, .jsonl, .json, also as .gz or .zip; .parquet, .xlsx), of
+        a folder of such files, or a pattern (``*``) for them; or a list of paths. Exactly one of ``contacts`` and
+        ``sql`` (templated)
+    :param encoding: of text files that are not UTF-8 and have no byte order mark, e.g. ``"cp1252"``; in ``exclude`` it
+        applies to files that are not UTF-8 (templated)
+    :param delimiter: character between the columns of text files in ``contacts``; default: detected (templated)
     :param on_empty: no contacts at all: ``"fail"`` (default), or ``"skip"`` the task (templated)
     :param sql: a query that returns one contact per row, or the path of a .sql file with one. The first try copies the
-        result to where the outcomes are kept, and later tries read the copy. Shown as it is in the Rendered Templates
-        view, so no place for personal data (templated)
+        result to where the outcomes are stored, and later tries read the copy. Shown as it is in the Rendered Templates
+        view: do not put personal data into it (templated)
     :param sql_conn_id: id of the Airflow connection to the database, of any provider with a ``DbApiHook`` (templated)
     :param columns: ``{vendor field: source column}``; only these are sent. Default: every column, as it is named
         (templated)
     :param exclude: who must not be contacted (opt-outs), in the same forms as ``contacts``; such contacts end as
         ``invalid`` (templated)
-    :param batch_size: contacts per request, at most what the vendor takes; default that.
-    :param max_concurrency: requests in flight, and how many unknown outcomes in a row count as the vendor being ill.
-        Default 16, but 2 for batches that are not safe to resend.
-    :param outcomes_path: folder, path or URL, below which a folder ``<dag>/<run>/<task>[/<map index>]`` gets the
-        outcomes; must be shared between the machines that run this task. Required above 500 contacts; without it the
-        outcomes go to the XCom ``outcomes`` (templated)
-    :param max_recipients: refuse to send at all when there are more contacts; default no limit (templated)
-    :param max_rejected: stop when the vendor rejected more: a number of contacts (int) or a share of those sent
-        (float, from the hundredth on); default no limit (templated)
-    :param max_invalid: fail when more contacts are invalid: a number (int) or a share of all (float, from the tenth
-        on). Contacts that are left out on purpose (``exclude``, ``only_recipients``) do not count. Up to 10,000
+    :param batch_size: contacts per request; default, and at most, what one call of the vendor takes.
+    :param max_concurrency: requests in flight, and the number of consecutive unknown outcomes after which the vendor is
+        taken to be unavailable. Default 16, but 2 for batches that are not safe to resend.
+    :param outcomes_path: folder, path or URL, below which the outcomes are stored in
+        ``<dag>/<run>/<task>[/<map index>]``; must be shared by the machines that may run this task. Required above 500
+        contacts; without it the outcomes are the XCom ``outcomes`` (templated)
+    :param max_recipients: fail before the first request if more contacts would be sent to; default no limit (templated)
+    :param max_rejected: stop and fail when the vendor rejected more: a number of contacts (int), or a share of those
+        sent (float; while it runs from the hundredth on, at the end of all); default no limit (templated)
+    :param max_invalid: fail when more contacts are invalid: a number (int) or a share of all (float; from ten contacts
+        on). Contacts that ``exclude``, ``only_recipients`` or the suppression list rule out do not count. Up to 10,000
         contacts it fails before the first request, else as soon as it is certain. Default 0.5; None for no limit
         (templated)
-    :param allow_repeats: send again to a contact that the source repeats; default False: it ends as ``duplicate``.
-    :param on_unknown: contacts of which it is not known whether they were reached (a time-out, a crash): ``"fail"``
-        (default) delivers the rest, then fails for good; ``"skip"`` keeps them ``unknown``; ``"resend"`` sends to them
-        again (templated)
+    :param allow_repeats: send every row of a contact that the source repeats; default False: repeats end as
+        ``duplicate``.
+    :param on_unknown: contacts that may have been sent to (a time-out, a crash): ``"fail"`` (default) delivers the
+        rest, then fails without a retry; ``"skip"`` accepts them as ``unknown``; ``"resend"`` sends to them again
+        (templated)
     :param max_resends: how often ``on_unknown="resend"`` sends to one contact again, over all tries; default 3
         (templated)
     :param on_cleared: a cleared task: ``"resume"`` (default) sends only what was not sent; ``"resend"`` sends to
         everybody again (templated)
     :param send_window: hours at which contacts may be sent: ``"09:00-20:00 Asia/Kolkata"``, or a dict with ``start``,
-        ``end``, ``timezone`` and perhaps ``days`` (``["mon", "tue"]``). A delivery that is under way when it closes
-        ends there; the rest is sent when it opens. Default: at any hour (templated)
+        ``end``, ``timezone`` and optionally ``days`` (``["mon", "tue"]``). A delivery that is running when it closes
+        sends no further request; the rest is sent when it opens. Default: at any hour (templated)
     :param outside_window: outside ``send_window`` the task waits in the triggerer (``"wait"``, default), or is skipped
         (``"skip"``) (templated)
     :param max_age: refuse a run whose data interval ended longer ago (a ``timedelta``), so that a catch-up or backfill
         cannot contact everybody again; default no limit. It does not apply to a task that waited for its window, nor
         once something was sent.
-    :param max_outage: how long the task waits when Airflow cannot be reached (its API server; its database, on Airflow
-        2) to store what it sends and sent, in seconds; default 120. Meanwhile no request is begun, and those in flight
-        are awaited. Airflow's own attempts come on top: each may take half a minute.
+    :param max_outage: seconds that the task waits if Airflow (its API server; on Airflow 2 its database) or the history
+        database cannot be reached; default 120. Meanwhile no request is begun, and those in flight are awaited.
+        Airflow's own attempts are not included: they may take half a minute.
     :param frequency_cap: how often a person may be contacted, over all deliveries with the same history:
-        ``"1 per 7 days"``, or a list of such; also ``"3 per 30 days per campaign"`` (``vendor``, ``channel``). Who is
-        over it ends as ``capped``. Default: ``[campaigns] frequency_cap``; an empty text for none (templated)
-    :param history_conn_id: id of the Airflow connection to the database that keeps who was contacted when. Default:
-        ``[campaigns] history_conn_id``; an empty text for none (templated)
-    :param ledger: where the record of the tries is kept: in the ``"history"`` database (default where there is one), or
-        in ``"airflow"``, in its state of the task (templated)
-    :param preview: do everything but send; shows the first request in the log, recipients masked, and returns a receipt
-        in which those that would be sent are ``unsent``, with ``first_rows``: the first five of them, masked.
+        ``"1 per 7 days"``, or a list of such; also ``"3 per 30 days per campaign"`` (``vendor``, ``channel``). Contacts
+        over it end as ``capped``. Default: ``[campaigns] frequency_cap``; ``""`` for none (templated)
+    :param history_conn_id: id of the Airflow connection to the history database. Default:
+        ``[campaigns] history_conn_id``; ``""`` for none (templated)
+    :param ledger: where the record of the tries is kept: in the ``"history"`` database (default if there is one), or in
+        ``"airflow"``, in its state of the task (templated)
+    :param preview: read and check the contacts, send nothing; logs the first request, recipients masked, and returns a
+        receipt in which contacts that would be sent are ``unsent``, with ``first_rows``: the first five, masked.
     :return: a receipt: ``vendor``, ``campaign``, counts by status, ``requests``, ``outcomes_path``. It is also the
         ``extra`` of the outlet assets' events.
     :raises InputError: bad input; nothing was sent.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_campaigns.exceptions import InputError
 from airflow_provider_campaigns.operators.base.choices import CHOICES, check_columns
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     DeliveryOperator = CampaignDeliveryOperator[Any]
 
-LedgerPlace = Literal["history", "airflow"]
 
 DEFAULT_MAX_OUTAGE = 120
 SINGLE_CONCURRENCY = 16

@@ -1,4 +1,4 @@
-"""What ``preview=True`` does: everything but send."""
+"""``preview=True``: reads and checks the contacts, sends nothing."""
 
 from __future__ import annotations
 

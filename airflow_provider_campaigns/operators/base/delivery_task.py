@@ -1,4 +1,4 @@
-"""One try of a delivering operator's task: its records opened, the engine made and run, the receipt reported."""
+"""One try of a delivering operator: opens the records, runs the engine, reports the receipt."""
 
 from __future__ import annotations
 

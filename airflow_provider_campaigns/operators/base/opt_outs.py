@@ -1,4 +1,4 @@
-"""Who opted out at a vendor: the latest that its connection says of each person."""
+"""Reads opt-outs from a vendor: the latest change of each person."""
 
 from __future__ import annotations
 

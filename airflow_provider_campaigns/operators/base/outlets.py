@@ -1,4 +1,4 @@
-"""Passes on what a task did: the receipt as an XCom, and to the DAGs that its outlet assets schedule."""
+"""Publishes a receipt: as an XCom, and as ``extra`` of the events of outlet assets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joins what a vendor reports to the contacts of deliveries, by identity; on disk, so that memory stays flat."""
+"""Joins what a vendor reports to the contacts of deliveries, by person; on disk, with constant memory."""
 
 from __future__ import annotations
 

@@ -28,15 +28,15 @@ MOST_UNKNOWN = 20
 
 class CampaignResultsOperator(WithHook[Hook_co], TemplatedOperator):
     """
-    Base of the operators that write what became of each contact after a delivery, one row per contact.
+    Base of the operators that write the result of each contact after a delivery, one row per contact.
 
     A row is ``{"delivery", "row", "key", "vendor_id", "status", "result", "result_at", "details"}``: the contact's
     outcome, and what the vendor reports of it now. Run it again later, and the rows are up to date. ``result`` is
     ``delivered``, ``answered``, ``no_answer``, ``busy``, ``failed``, ``responded``, ``opened``, ``completed``,
     ``bounced``, ``opted_out`` or ``pending``; None for a contact that was not sent.
 
-    What the vendor reports is joined to the outcomes by who the contact is, as docs/identity.md describes it. All of
-    it is read before anything is written.
+    What the vendor reports is joined to the outcomes by person, see docs/identity.md. All of it is read before anything
+    is written.
 
     :param receipt: what the task that sent returned (``send.output``), or a list of them, of a mapped task (templated)
     :param output_path: path or URL of a .jsonl, .csv or .parquet file, replaced as a whole; this or ``table``
@@ -45,10 +45,10 @@ class CampaignResultsOperator(WithHook[Hook_co], TemplatedOperator):
     :param sql_conn_id: id of the Airflow connection to the database of ``table`` (templated)
     :param table_mode: ``"merge"`` (default) replaces rows with the same ``delivery`` and ``row``, but no result by
         none; ``"append"`` adds rows (templated)
-    :param since: what happened earlier does not count: a date, a datetime with a time zone or ISO text; default: when
-        the delivery began, as far as the receipt leads to that (templated)
+    :param since: ignore what happened earlier: a date, a datetime with a time zone or ISO text; default: when the
+        delivery began, if that can be found from the receipt (templated)
     :return: ``{"path" or "table", "count", "results": {result: contacts}}``.
-    :raises InputError: bad input, or the file or table cannot be written; nothing was asked for.
+    :raises InputError: bad input, or the file or table cannot be written; nothing was requested.
     :raises LedgerError: the outcomes are damaged.
     :raises VendorError: the vendor refused, or could not be reached; nothing was written.
     """

@@ -1,4 +1,4 @@
-"""At which hours of the recipients' day contacts may be sent."""
+"""Send windows: hours of the recipients' day at which contacts may be sent to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task asks of the contact history; where none is configured, nothing, and nothing of it is imported."""
+"""How a task uses the contact history; without one, nothing of it is imported."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from airflow_provider_campaigns.configuration import setting
 from airflow_provider_campaigns.exceptions import CampaignError, InputError, LedgerError
-from airflow_provider_campaigns.operators.base.delivery_parameters import LedgerPlace
+from airflow_provider_campaigns.operators.base.choices import check_ledger
+from airflow_provider_campaigns.parameters import LedgerPlace
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -200,8 +201,7 @@ def history_conn_id_of(operator: NamesHistory) -> str:
 
 
 def _check_ledger(operator: UsesHistory) -> None:
-    if operator.ledger and operator.ledger not in get_args(LedgerPlace):
-        raise InputError("ledger", " or ".join(get_args(LedgerPlace)), repr(operator.ledger))
+    check_ledger(operator.ledger)
     if operator.ledger == "history" and not history_conn_id_of(operator):
         raise InputError("ledger", NEEDED, "neither")
 

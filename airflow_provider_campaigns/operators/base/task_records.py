@@ -1,4 +1,4 @@
-"""Where a task instance keeps what it did: the ledger of its tries, its outcomes, and the contacts of its query."""
+"""The records of a task instance: the ledger of its tries, its outcomes, the copy of its query's result."""
 
 from __future__ import annotations
 

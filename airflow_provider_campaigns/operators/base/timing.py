@@ -1,4 +1,4 @@
-"""When an operator may send: at which hours of the day, and for how long after its data interval."""
+"""When an operator may send: send window and maximum age of the data interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of Arrow, as Parquet files and DataFrames have them, as rows of values that JSON has."""
+"""Converts batches of Arrow (Parquet files, DataFrames) to rows of JSON values."""
 
 from __future__ import annotations
 

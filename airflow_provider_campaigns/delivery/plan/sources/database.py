@@ -1,4 +1,4 @@
-"""Opens the database that an Airflow connection leads to."""
+"""Opens the database of an Airflow connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What separates the values of a text file's rows: said by the file, or found from its first rows."""
+"""Detects the delimiter of a text file, from a first line ``sep=;`` or its first rows."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-Excel workbooks, of which the first sheet is read; needs python-calamine (extra ``excel``).
+Excel workbooks, of which the first visible sheet is read; needs python-calamine (extra ``excel``).
 
 calamine keeps a sheet in memory, empty cells included, and ends the process when there is not enough of it. So it is
 given a copy of the workbook's parts, whose size was checked.

@@ -1,4 +1,4 @@
-"""Opens files of contacts, and says why one cannot be read (to its end), or is not the one any more that it was."""
+"""Opens files of contacts, and checks that they do not change while they are sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files whose name says something else than they are, or whose format is not read: the cure, for messages."""
+"""Recognises files whose content does not match their name, or whose format cannot be read."""
 
 from __future__ import annotations
 

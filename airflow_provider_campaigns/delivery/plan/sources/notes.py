@@ -1,4 +1,4 @@
-"""What was changed of a source, or is odd about it: counted while it is read, and logged once."""
+"""Counts what was changed of a source, or is unusual about it, and logs it once."""
 
 from __future__ import annotations
 

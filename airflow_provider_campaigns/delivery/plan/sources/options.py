@@ -1,4 +1,4 @@
-"""What a DAG's author says about text files of contacts, where it is not found from the files themselves."""
+"""Options of text files of contacts: encoding and delimiter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packed files, unpacked as they are read: gzip, and a zip archive with one file in it."""
+"""Decompresses files while they are read: gzip, and zip archives with one file in them."""
 
 from __future__ import annotations
 

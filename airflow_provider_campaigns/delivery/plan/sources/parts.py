@@ -1,4 +1,4 @@
-"""A source of one part or many, and their rows as one stream."""
+"""Joins the parts of a source to one stream of rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large the used rectangle of a sheet of Excel is, known from its XML before anything is made of it."""
+"""Counts the cells of an Excel sheet from its XML, before the sheet is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text files in any encoding as a stream of UTF-8 without NUL characters, whose lines are not endless."""
+"""Reads text files of any encoding as UTF-8 without NUL characters, with a limit on the length of lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of databases and typed files in the form that JSON has for them."""
+"""Converts values of databases and typed files to JSON values."""
 
 from __future__ import annotations
 
