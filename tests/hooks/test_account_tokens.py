@@ -1,118 +1,24 @@
-"""The token that parallel tasks share: how many are made, whom that signs out, and what happens without Variables."""
+"""The token that parallel tasks share, in one process: claims, and what happens without Variables."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from airflow_provider_campaigns.exceptions import CampaignError, VendorUnavailableError
+from airflow_provider_campaigns.exceptions import CampaignError
 from airflow_provider_campaigns.hooks import account_tokens
 from airflow_provider_campaigns.hooks.account_tokens import MaskedTokens, SharedTokens, TokenRecord, variable_name
-from airflow_provider_campaigns.hooks.ozonetel import OzonetelHook
 from airflow_provider_campaigns.protocol.messages import Sleep
-from airflow_provider_campaigns.sandbox import ozonetel
-from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from airflow_provider_campaigns.state import variables
-from tests.connections import calls, connect, keep_tokens_in_memory
-from tests.hooks.token_world import HOUR, START, Process, World
-from tests.state.conftest import Stored
+from tests.connections import keep_tokens_in_memory
+from tests.hooks.token_world import START, fail
 
 NAME = "campaigns_example_token"
 LIFE = 55 * 60
-
-
-# -- many processes in simulated time
-
-SEEDS = range(3)
-# A token is used for 54 of its 60 minutes, so three hours take four.
-THREE_HOURS, TOKENS_IN_THREE_HOURS = 3 * HOUR, 4
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("lag", [0.05, 1.5])
-def test_twenty_workers_make_one_token_whenever_one_ends(
-    monkeypatch: pytest.MonkeyPatch, seed: int, lag: float
-) -> None:
-    world = World(monkeypatch, seed, lag)
-    for _ in range(20):
-        world.start(world.worker(pause=30))
-    world.run(THREE_HOURS)
-    assert len(world.vendor.minted) == TOKENS_IN_THREE_HOURS
-    assert world.vendor.refused == []
-    assert world.errors == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_database_slower_than_the_claims_delay_costs_a_token_at_most(
-    monkeypatch: pytest.MonkeyPatch, seed: int
-) -> None:
-    world = World(monkeypatch, seed, lag=3.5)
-    for _ in range(20):
-        world.start(world.worker(pause=30))
-    world.run(THREE_HOURS)
-    assert TOKENS_IN_THREE_HOURS <= len(world.vendor.minted) <= 2 * TOKENS_IN_THREE_HOURS
-    assert world.vendor.most_in_an_hour <= 10
-    assert world.errors == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
-def test_processes_that_die_at_any_point_hold_nobody_up(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    world = World(monkeypatch, seed, lag=0.2)
-    for _ in range(20):
-        world.start(world.worker(pause=20, dies=lambda: world.chance.random() < 0.02))
-    world.run(THREE_HOURS)
-    assert len(world.vendor.minted) <= 2 * TOKENS_IN_THREE_HOURS
-    assert world.errors == []
-
-
-@pytest.mark.slow
-def test_another_program_with_the_same_key_never_drives_us_over_ten_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(monkeypatch, seed=0, lag=0.2)
-
-    def other_program() -> Process:
-        while True:
-            yield 240
-            world.vendor.renew()
-
-    for _ in range(20):
-        world.start(world.worker(pause=60))
-    world.start(other_program())
-    world.run(THREE_HOURS)
-    assert world.vendor.most_in_an_hour == 10
-    messages = [str(error) for error in world.errors if isinstance(error, VendorUnavailableError)]
-    assert "10 tokens were made in the last hour, the vendor gives 10; the next may be made at" in messages[0]
-    assert "does another program use this API key?" in messages[0]
-
-
-@pytest.mark.slow
-def test_a_vendor_that_makes_tokens_and_does_not_answer_is_not_asked_over_ten_times_an_hour(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    world = World(monkeypatch, seed=0, lag=0.2)
-    world.vendor.loses_replies = True
-    for _ in range(20):
-        world.start(world.worker(pause=60))
-    world.run(5 * 60)
-    assert 5 <= len(world.vendor.minted) <= 8, "a short outage must leave some of the ten"
-    world.run(THREE_HOURS)
-    assert world.vendor.most_in_an_hour == 10
-    world.vendor.loses_replies = False
-    world.run(HOUR)
-    world.errors.clear()
-    world.run(HOUR)
-    assert world.errors == []
-
-
-# -- one process
 
 
 @pytest.fixture
@@ -138,10 +44,6 @@ class Clock:
 
 def make(clock: Callable[[], float] = time.time) -> SharedTokens:
     return SharedTokens(NAME, claim_lifetime=45, clock=clock)
-
-
-def fail(*_: Any) -> Any:
-    raise OSError("no such table: variable\n[SQL: INSERT INTO variable VALUES ('s3cret')]")
 
 
 class TestClaims:
@@ -350,108 +252,3 @@ class TestVariable:
 
     def test_a_record_does_not_print_its_token(self) -> None:
         assert "s3cret" not in repr(TokenRecord("s3cret"))
-
-
-# -- the hook, on every kind of Variable that this Airflow has
-
-
-@pytest.fixture
-def account(stored: Stored, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> SandboxClient:
-    """An account in the sandbox, and an Airflow whose Variables work; a claim counts at once."""
-    monkeypatch.setattr(account_tokens, "CLAIM_DELAY", 0)
-    monkeypatch.setattr(account_tokens, "CLAIM_JITTER", 0)
-    connect(monkeypatch, sandbox, "ozonetel")
-    return sandbox
-
-
-def made(account: SandboxClient) -> int:
-    """Return how many tokens the account made."""
-    return sum(request["call"] == "token" for request in account.received("ozonetel")["requests"])
-
-
-class TestHook:
-    @pytest.mark.slow
-    def test_parallel_tasks_share_a_token_and_its_successor(
-        self, account: SandboxClient, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        # A fifth of what they are; other tests have no rival to wait for.
-        monkeypatch.setattr(account_tokens, "CLAIM_DELAY", 0.4)
-        monkeypatch.setattr(account_tokens, "CLAIM_JITTER", 0.1)
-        monkeypatch.setattr(account_tokens, "LOOK_AGAIN", 0.1)
-        hooks = [OzonetelHook() for _ in range(8)]
-
-        def work(hook: OzonetelHook) -> str:
-            return str(hook.campaign_status("Demo")["CampaignName"])
-
-        with ThreadPoolExecutor(len(hooks)) as threads:
-            assert list(threads.map(work, hooks)) == ["Demo"] * 8
-            first = made(account)
-            account.clock(advance=HOUR)
-            assert list(threads.map(work, hooks)) == ["Demo"] * 8
-        # One each, and one too many at most on a machine that is too busy to write within CLAIM_DELAY.
-        assert 1 <= first <= 2
-        assert 1 <= made(account) - first <= 2
-
-    def test_a_trigger_uses_the_tasks_token(self, account: SandboxClient) -> None:
-        async def watch() -> str:
-            hook = OzonetelHook()
-            async with await hook.async_transport() as transport:
-                return (await transport.run(hook.dialect.poll_campaign("Demo"))).status
-
-        OzonetelHook().campaign_status("Demo")
-        assert asyncio.run(watch()) == "READY"
-        assert made(account) == 1
-
-    def test_the_test_button_uses_the_token_of_running_tasks(self, account: SandboxClient) -> None:
-        running = OzonetelHook()
-        running.campaign_status("Demo")
-        for _ in range(3):
-            assert OzonetelHook().test_connection()[0]
-        assert made(account) == 1
-        running.campaign_status("Demo")
-        assert calls(account, "ozonetel") == ["get_status"] * 5, "the running task was not signed out"
-
-    def test_what_the_test_button_made_serves_the_tasks(self, account: SandboxClient) -> None:
-        assert OzonetelHook().test_connection()[0]
-        OzonetelHook().campaign_status("Demo")
-        assert made(account) == 1
-
-    def test_the_test_button_with_a_wrong_key_neither_finds_the_token_nor_ends_it(
-        self, account: SandboxClient, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        running = OzonetelHook()
-        running.campaign_status("Demo")
-        connect(monkeypatch, account, "ozonetel", password="another-key")
-        for _ in range(2):
-            works, message = OzonetelHook().test_connection()
-            assert not works
-            assert "Invalid userName or apiKey" in message
-        running.campaign_status("Demo")
-        assert calls(account, "ozonetel") == ["get_status"] * 2
-
-    def test_the_test_button_through_another_address_of_the_account_uses_the_token(
-        self, account: SandboxClient, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        OzonetelHook().campaign_status("Demo")
-        connect(monkeypatch, account, "ozonetel", host=f"{account.url}/ozonetel/".replace("127.0.0.1", "localhost"))
-        assert OzonetelHook().test_connection()[0]
-        assert made(account) == 1
-
-
-def test_the_test_button_makes_no_token_that_cannot_be_shared(
-    sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connect(monkeypatch, sandbox, "ozonetel")
-    monkeypatch.setattr(variables, "read", fail)
-    works, message = OzonetelHook().test_connection()
-    assert not works
-    assert "a new one would end theirs, so the vendor was not asked" in message
-    assert sandbox.received("ozonetel")["requests"] == []
-
-
-def test_nothing_shared_is_touched_in_basic_mode(sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    sandbox.control("ozonetel", auth_mode="BASIC_AUTH")
-    connect(monkeypatch, sandbox, "ozonetel", extra={"auth_mode": "basic"})
-    monkeypatch.setattr(variables, "read", fail)
-    assert OzonetelHook().test_connection()[0]
-    assert ozonetel.API_KEY not in OzonetelHook().tokens._name

@@ -1,4 +1,4 @@
-"""What a person chooses for one task instance, in a Variable of Airflow; see also operators/base/test_identity."""
+"""What a person chooses for one task instance, in a Variable of Airflow; see also operators/base/test_choices."""
 
 from __future__ import annotations
 

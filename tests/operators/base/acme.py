@@ -14,6 +14,13 @@ from tests.delivery.world import AcmeSend, World, phones
 MakeAcme = Callable[..., CampaignDeliveryOperator]
 
 PEOPLE = [{"phone": phone, "name": "Jo"} for phone in phones(5)]
+A, B, C = ([{"phone": phone}] for phone in phones(3))
+"""Lists of one contact each."""
+
+
+def people(*numbers: int) -> list[dict[str, str]]:
+    """Return the contacts with these numbers, from 0."""
+    return [{"phone": phones(1, first=number)[0]} for number in numbers]
 
 
 class AcmeHook:
