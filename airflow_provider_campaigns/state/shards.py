@@ -3,8 +3,8 @@ Which map index of a mapped task sends which shard to which campaign: a Variable
 both.
 
 A task instance finds its own ledger by its map index; if upstream yields the same shards in another order, that is
-another shard's ledger, or none. So before a shard is sent, its map index is stored under that fingerprint, and a task
-that finds another index there does not send it.
+another shard's ledger, or none; and upstream may yield one shard twice. So before a shard is sent, its map index is
+stored under that fingerprint, and a task that finds another index there does not send it.
 """
 
 from __future__ import annotations
@@ -28,13 +28,11 @@ class ShardRegister:
 
     :param ti: the task instance.
     :param run: its DAG run.
-    :param first: nothing was cleared or retried so far, so no shard can have moved.
     """
 
-    def __init__(self, ti: Any, run: Any, *, first: bool) -> None:
+    def __init__(self, ti: Any, run: Any) -> None:
         self._ti = ti
         self._run = run
-        self._first = first
 
     def other_owner(self, fingerprint: str) -> int | None:
         """
@@ -42,7 +40,7 @@ class ShardRegister:
 
         :raises LedgerError: what is stored is damaged.
         """
-        entry = None if self._first else self._read(fingerprint)
+        entry = self._read(fingerprint)
         if entry is None or entry["map_index"] == self._ti.map_index or self._is_of_deleted_run(entry):
             return None
         return int(entry["map_index"])
@@ -90,14 +88,9 @@ class ShardRegister:
         return f"campaigns_shard_{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
 
 
-def shard_register(context: Mapping[str, Any], *, cleared: bool) -> ShardRegister | None:
-    """
-    Return the register of the shards of a mapped task, None for a task that is not mapped.
-
-    :param cleared: perhaps this task instance was cleared.
-    """
-    ti, run = context.get("ti"), context.get("dag_run")
+def shard_register(context: Mapping[str, Any]) -> ShardRegister | None:
+    """Return the register of the shards of a mapped task, None for a task that is not mapped."""
+    ti = context.get("ti")
     if ti is None or ti.map_index is None or ti.map_index < 0:
         return None
-    first = ti.try_number <= 1 and not cleared and not getattr(run, "clear_number", None)
-    return ShardRegister(ti, run, first=first)
+    return ShardRegister(ti, context.get("dag_run"))

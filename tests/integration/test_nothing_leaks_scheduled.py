@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
-from running_airflow import FINISHED, wait_for
+from running_airflow import FINISHED, LAST, wait_for
 
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.integration.leaks import (
@@ -58,7 +59,9 @@ def test_a_scheduler_and_a_triggerer_keep_nothing(
         wait_for("the ends of the runs", over, 2 * WAIT_SECONDS, poll=1.0)
 
     ended = states("leaks-sandbox")
-    assert {name for name, state in ended.items() if state != "success"} == {"update -1"}
+    failed = {name for name, state in ended.items() if state != "success"}
+    log = partial(scheduled.task_log, "leaks-sandbox", runs["leaks-sandbox"])
+    assert failed == {"update -1"}, "\n".join(log(name.split()[0])[-LAST:] for name in failed)
     assert {"rows 0", "rows 1", "files 0"} <= ended.keys()
     assert {state for name, state in states("leaks-400").items() if name[:6] not in {"people", "paths "}} == {"failed"}
     for place, text in left_behind(scheduled):

@@ -56,7 +56,7 @@ def test_a_list_and_an_entry_for_all_map_indexes_are_not_removed(
 
 def test_a_register_of_shards_is_shared_by_the_map_indexes_of_a_task(stored: Stored) -> None:
     zero, one, other = (
-        ShardRegister(FakeTaskInstance(map_index=index, task_id=task), None, first=False)
+        ShardRegister(FakeTaskInstance(map_index=index, task_id=task), None)
         for index, task in ((0, "send"), (1, "send"), (1, "remind"))
     )
     assert zero.other_owner("abc") is None

@@ -32,7 +32,6 @@ from airflow_provider_campaigns.operators.base.task_records import TaskRecords, 
 from airflow_provider_campaigns.operators.base.timing import hours_of, wait_or_skip
 from airflow_provider_campaigns.parameters import parse_count
 from airflow_provider_campaigns.protocol.send import Concludes
-from airflow_provider_campaigns.state.cleared import clearing
 from airflow_provider_campaigns.state.patience import Patience
 from airflow_provider_campaigns.state.shards import ShardRegister, shard_register
 from airflow_provider_campaigns.state.task_state import progress_note
@@ -211,8 +210,7 @@ class DeliveryTask:
         :raises LedgerError: another map index of this run sent them, or is sending them.
         """
         operator = self._operator
-        cleared = clearing(self._context.get("ti"), operator.retries, operator.on_cleared).cleared
-        register, ledger = shard_register(self._context, cleared=cleared), delivery.ledger
+        register, ledger = shard_register(self._context), delivery.ledger
         if register is None:
             return None
         # The same contacts may be sent to several campaigns, or through several connections, a map index each.

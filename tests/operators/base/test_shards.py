@@ -95,6 +95,15 @@ def test_shards_that_are_cut_again_from_a_shuffled_source_that_grew_resume(mappe
     assert sum(receipt["accepted"] for receipt in receipts) == 40
 
 
+def test_a_shard_that_upstream_yields_twice_is_sent_once(mapped: Mapped) -> None:
+    mapped.execute(0, A)
+
+    with pytest.raises(LedgerError, match="map index 0 of this task sends, or sent, these contacts"):
+        mapped.execute(1, A)
+
+    assert mapped.world.contacted == [A[0]["phone"]]
+
+
 def test_the_same_contacts_are_sent_to_each_campaign_that_they_are_mapped_over(mapped: Mapped) -> None:
     fail(mapped, 0, A, campaign="spring")
     mapped.execute(1, A, campaign="summer")
