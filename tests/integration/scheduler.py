@@ -75,6 +75,26 @@ class ScheduledAirflow(RunningAirflow):
         """Start a run of a DAG, whose only task is ``send``."""
         return Run(self, dag_id, self.start_run(dag_id, **conf))
 
+    def wait_until_deferred(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """
+        Return once a task is deferred, and the scheduler knows that the try's process has ended.
+
+        If the trigger fires before, Airflow takes the end of that process for that of the resumed task, and fails it.
+        """
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+        known = "Received executor event with state success for task instance TaskInstanceKey("
+
+        def is_deferred() -> bool:
+            fields = self.call("GET", path)
+            key = f"{dag_id=}, {task_id=}, {run_id=}, try_number={fields['try_number']}, "
+            return fields["state"] == "deferred" and known + key in (self.home / "scheduler.log").read_text()
+
+        try:
+            wait_for(f"{dag_id} {task_id} to be deferred", is_deferred, WAIT_SECONDS)
+        except TimeoutError as error:
+            error.add_note("\n".join((self.task_log(dag_id, run_id, task_id)[-LAST:], self.printed(LAST))))
+            raise
+
     def prepare(self) -> None:
         """Create the database."""
         if not copy_database(self.home):
@@ -192,6 +212,10 @@ class Run:
                     victim.send_signal(number)
         self._killed.add(pid)
         return True
+
+    def wait_until_deferred(self) -> None:
+        """Return once the task is deferred, and its trigger may fire."""
+        self.airflow.wait_until_deferred(self.dag_id, self.run_id, "send")
 
     def links(self) -> dict[str, str | None]:
         """Return the task's extra links, as the UI shows them."""

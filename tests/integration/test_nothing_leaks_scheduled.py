@@ -55,7 +55,7 @@ def test_a_scheduler_and_a_triggerer_keep_nothing(
         return all(scheduled.call("GET", path(dag_id))["state"] in FINISHED for dag_id in runs)
 
     with scheduled.triggerer():
-        wait_for("a deferred task", lambda: states("leaks-sandbox").get("campaign -1") == "deferred", WAIT_SECONDS)
+        scheduled.wait_until_deferred("leaks-sandbox", runs["leaks-sandbox"], "campaign")
         wait_for("the ends of the runs", over, 2 * WAIT_SECONDS, poll=1.0)
 
     ended = states("leaks-sandbox")

@@ -44,7 +44,7 @@ def test_a_triggerer_that_is_killed_while_it_waits(
     run = begin("Triggerer")
 
     with scheduled.triggerer():
-        run.until("is deferred", lambda task: task.state == "deferred")
+        run.wait_until_deferred()
         before = account_polls(sandbox)
         wait_for("polls by the triggerer", lambda: account_polls(sandbox) > before + 2, WAIT_SECONDS)
         links = run.links()
@@ -71,7 +71,7 @@ def test_a_worker_that_is_killed_between_the_request_and_the_stored_id(
     wait_for("the campaign", lambda: bool(contacted(sandbox, "exotel")), WAIT_SECONDS)
     assert run.signal(signal.SIGKILL)
     with scheduled.triggerer():
-        run.until("is deferred", lambda task: task.state == "deferred")
+        run.wait_until_deferred()
         sandbox.clock(advance=LONG)
         ended = run.end()
 
