@@ -320,7 +320,7 @@ def regions():
 
 @task.add_campaign_leads(campaign_name="{{{{ dag.dag_id }}}}", outcomes_path="{tmp_path}")
 def leads(region, numbers, ti=None):
-    for number in numbers:
+    for number in {{"north": numbers[:1], "south": numbers[1:]}}.get(region, numbers):
         yield {{"phoneNumber": number, "Name": "{{{{ 7 * 7 }}}}", "Region": region, "Task": ti.task_id}}
 
 @task
@@ -328,14 +328,14 @@ def numbers():
     return {PHONES[:2]}
 
 leads("all", numbers())
-leads.override(task_id="mapped", campaign_name="Mapped").partial(numbers=[{PHONES[2]!r}]).expand(region=regions())
+leads.override(task_id="mapped", campaign_name="Mapped").partial(numbers={PHONES[2:4]}).expand(region=regions())
 """)
 
     assert run.state == "success"
     fields = [(contact["campaign"], contact["fields"]) for contact in sandbox.received("ozonetel")["contacts"]]
     assert sorted((campaign, one["phoneNumber"], one["Region"], one["Task"]) for campaign, one in fields) == [
         ("Mapped", PHONES[2], "north", "mapped"),
-        ("Mapped", PHONES[2], "south", "mapped"),
+        ("Mapped", PHONES[3], "south", "mapped"),
         *((run.dag_id, number, "all", "leads") for number in PHONES[:2]),
     ]
     assert {one["Name"] for _, one in fields} == {"{{ 7 * 7 }}"}

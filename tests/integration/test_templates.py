@@ -36,6 +36,10 @@ def shards():
     return [PEOPLE]
 
 @task
+def more_shards():
+    return [PEOPLE[:1]]
+
+@task
 def person(row):
     return row
 
@@ -77,7 +81,7 @@ mapped("expand", campaign_id="expand").expand(contacts=shard)
 mapped("outputs", campaign_id="outputs").expand(contacts=[everybody])
 mapped("map", campaign_id="map").expand(contacts=shard.map(lambda rows: [*rows]))
 mapped("zip", campaign_id="zip").expand(contacts=shard.zip(shard).map(lambda pair: pair[1]))
-mapped("concat", campaign_id="concat").expand(contacts=shard.concat(shard))
+mapped("concat", campaign_id="concat").expand(contacts=shard.concat(more_shards()))
 mapped("kwargs").expand_kwargs(kwargs_list())
 mapped("kwargs_of_an_output").expand_kwargs([kwargs("kwargs_of_an_output")])
 mapped("kwargs_of_a_dict").expand_kwargs([{"contacts": everybody, "campaign_id": "kwargs_of_a_dict"}])
