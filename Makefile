@@ -12,6 +12,8 @@ XDIST = --numprocesses=$(WORKERS) --dist=loadscope --no-loadscope-reorder
 VERSIONS := 3.3 3.2 3.1 2.11
 NEWEST := 3.3
 OLDER := $(filter-out $(NEWEST),$(VERSIONS))
+# What `make matrix` leaves out on a version.
+LEFT_OUT-3.2 := and not as_on_3_1
 # Versions that `make matrix` leaves out because an earlier command has just tested them.
 TESTED ?=
 # What `make soak` does: kills per send, which sends (default all), the seed of everything random, and the crash points
@@ -105,14 +107,21 @@ test: ## The tests on the newest Airflow, with branch coverage
 test-quick: ## Those that start no process and do not wait, on the newest Airflow
 	@$(timed) $(MAKE) test-$(NEWEST) COVERAGE-$(NEWEST)= PYTEST_ARGS="$(UNIT_TESTS) $(PYTEST_ARGS)"
 
-# Each run has an AIRFLOW_HOME of its own, gone afterwards; tests/migrated.py copies the database that was migrated once.
+# Files of the tests are in memory where there is plenty of it: they take a few hundred MB.
+MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk '$$6 == "/dev/shm" && $$4 > 8000000 { print $$6 }')
+
+# Each run has folders of its own, gone afterwards; tests/migrated.py copies the database that was migrated once.
 $(TESTABLE:%=test-%): test-%: $$(call venv,$$*)/home/airflow.db
-	@home=$$(mktemp -d -t airflow-test.XXXXXX) && trap 'rm -rf "$$home"' EXIT && \
-	AIRFLOW_HOME="$$home" MIGRATED_DATABASE="$(abspath $<)" $(call venv,$*)/bin/python -m pytest $(XDIST) $(COVERAGE-$*) $(PYTEST_ARGS)
+	@export TMPDIR=$$(mktemp -d $(or $(MEMORY),$${TMPDIR:-/tmp})/airflow-test.XXXXXX) && trap 'rm -rf "$$TMPDIR"' EXIT && \
+	mkdir "$$TMPDIR/home" && AIRFLOW_HOME="$$TMPDIR/home" MIGRATED_DATABASE="$(abspath $<)" \
+	$(call venv,$*)/bin/python -m pytest $(XDIST) $(COVERAGE-$*) $(PYTEST_ARGS)
+
+# 3.2, with fewer tests, last.
+IN_ORDER = $(filter-out 3.2,$(UNTESTED)) $(filter 3.2,$(UNTESTED))
 
 matrix: ## On every Airflow the examples and the tests of what touches Airflow, with a summary
 	@rm -rf build/matrix && mkdir -p build/matrix
-	@$(timed) $(MAKE) --jobs=$(JOBS) $(UNTESTED:%=matrix-%)
+	@$(timed) $(MAKE) --jobs=$(JOBS) $(IN_ORDER:%=matrix-%)
 	@cd build/matrix && for version in $(UNTESTED); do test -e $$version.passed || tail -n 60 $$version.log; done
 	@echo; $(if $(TESTED),echo 'Airflow $(TESTED): tested by an earlier command';) \
 	cd build/matrix; failed=0; for version in $(UNTESTED); do \
@@ -122,7 +131,7 @@ matrix: ## On every Airflow the examples and the tests of what touches Airflow, 
 
 $(VERSIONS:%=matrix-%): matrix-%:
 	@mkdir -p build/matrix && echo 'Airflow $*: testing, log in build/matrix/$*.log'
-	@! { $(MAKE) demo-$* && $(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS="-m 'not newest_airflow' $(PYTEST_ARGS)"; } \
+	@! { $(MAKE) demo-$* && $(MAKE) test-$* COVERAGE-$*= PYTEST_ARGS="-m 'not newest_airflow $(LEFT_OUT-$*)' $(PYTEST_ARGS)"; } \
 		>build/matrix/$*.log 2>&1 || touch build/matrix/$*.passed
 
 resolution: $(VERSIONS:%=resolution-%) ## That the wheel installs and works with the packages of each release's own day

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,10 @@ from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.migrated import copy_database
 
 ROOT = Path(__file__).parents[1]
+# How many cases of a parametrized test count in coverage. Under Python 3.11's tracing a test takes more than twice as
+# long, and the other cases of a table take the same ways, but for a few lines.
+COUNTED_CASES = 5
+COUNTED = pytest.StashKey[bool]()
 # What starts an Airflow that tests share, those that take longest first.
 SHARED_AIRFLOWS = ("ScheduledAirflow", "AirflowProcess")
 # What a module imports whose tests start processes.
@@ -31,6 +36,20 @@ WITHOUT_AIRFLOW = tuple(
     for name in (
         *("delivery/", "identity/", "protocol/", "sandbox/", "transports/", "vendors/"),
         *("test_docs.py", "test_exceptions.py", "test_import_rules.py", "test_masking.py"),
+    )
+)
+# What takes longest of what Airflow 3.2 does as 3.1 does.
+AS_ON_3_1 = tuple(
+    f"tests/{name}"
+    for name in (
+        "delivery/run/test_held.py",
+        "history/test_random_crashes.py",
+        "history/test_senders_at_once.py",
+        "integration/test_decorated.py",
+        "integration/test_scheduler.py::test_a_task_that_is_disturbed",
+        "operators/exotel/test_contact_lists.py",
+        "packaging/",
+        "testing/test_guide.py",
     )
 )
 
@@ -73,15 +92,19 @@ def _mark(item: pytest.Item, *, first: bool) -> None:
     storage = "ObjectStoragePath" in names or "bucket" in getattr(item, "fixturenames", ())
     if item.nodeid.startswith(WITHOUT_AIRFLOW) and not first and not storage:
         item.add_marker("newest_airflow")
+    if item.nodeid.startswith(AS_ON_3_1):
+        item.add_marker("as_on_3_1")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests, and begin with those that take longest."""
-    file = ""
+    file, cases = "", Counter[str]()
     for item in items:
         _mark(item, first=_file(item.nodeid) != file)
         file = _file(item.nodeid)
+        cases[function := item.nodeid.partition("[")[0]] += 1
+        item.stash[COUNTED] = cases[function] <= COUNTED_CASES and not item.get_closest_marker("slow")
     items.sort(key=_rank)
 
 
@@ -99,7 +122,7 @@ def pytest_collection() -> Generator[None, object, object]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Count coverage in the quick tests only: the others take the same ways thousands of times, or other processes."""
-    if not item.get_closest_marker("slow"):
+    if item.stash[COUNTED]:
         return (yield)
     # Not with coverage's own pause: after it, threads that run on, such as the sandbox's, are not counted.
     tracer, of_threads = sys.gettrace(), threading.gettrace()

@@ -37,7 +37,7 @@ def shards():
 
 @task
 def more_shards():
-    return [PEOPLE[:1]]
+    return [PEOPLE[::-1]]
 
 @task
 def person(row):
