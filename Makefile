@@ -107,13 +107,14 @@ test: ## The tests on the newest Airflow, with branch coverage
 test-quick: ## Those that start no process and do not wait, on the newest Airflow
 	@$(timed) $(MAKE) test-$(NEWEST) COVERAGE-$(NEWEST)= PYTEST_ARGS="$(UNIT_TESTS) $(PYTEST_ARGS)"
 
-# Files of the tests are in memory where there is plenty of it: they take a few hundred MB.
+# Files of the tests are in memory where there is plenty of it: they take a few hundred MB. Database servers that run as
+# users of their own pass through the folder.
 MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk '$$6 == "/dev/shm" && $$4 > 8000000 { print $$6 }')
 
 # Each run has folders of its own, gone afterwards; tests/migrated.py copies the database that was migrated once.
 $(TESTABLE:%=test-%): test-%: $$(call venv,$$*)/home/airflow.db
 	@export TMPDIR=$$(mktemp -d $(or $(MEMORY),$${TMPDIR:-/tmp})/airflow-test.XXXXXX) && trap 'rm -rf "$$TMPDIR"' EXIT && \
-	mkdir "$$TMPDIR/home" && AIRFLOW_HOME="$$TMPDIR/home" MIGRATED_DATABASE="$(abspath $<)" \
+	chmod 711 "$$TMPDIR" && mkdir -m 700 "$$TMPDIR/home" && AIRFLOW_HOME="$$TMPDIR/home" MIGRATED_DATABASE="$(abspath $<)" \
 	$(call venv,$*)/bin/python -m pytest $(XDIST) $(COVERAGE-$*) $(PYTEST_ARGS)
 
 # 3.2, with fewer tests, last.
