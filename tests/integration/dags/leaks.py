@@ -15,10 +15,11 @@ CONTACTS_FILE, NUMBERS_FILE, OUTCOMES = (
     f"{{{{ dag_run.conf['{name}'] }}}}" for name in ("contacts", "numbers", "outcomes")
 )
 
-# The vendors, or one that repeats what it was sent in place of each.
+# The vendors; or one that repeats what it was sent in place of each, for what test_nothing_leaks.py has not.
 for kind in ("sandbox", "400"):
     with DAG(f"leaks-{kind}", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
-        probing_operators(kind, CONTACTS_FILE, NUMBERS_FILE, OUTCOMES)
+        if kind == "sandbox":
+            probing_operators(kind, CONTACTS_FILE, NUMBERS_FILE, OUTCOMES)
 
         @task(show_return_value_in_logs=False)
         def people() -> list[list[dict[str, str]]]:
