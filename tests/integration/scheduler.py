@@ -75,7 +75,7 @@ class ScheduledAirflow(RunningAirflow):
         """Start a run of a DAG, whose only task is ``send``."""
         return Run(self, dag_id, self.start_run(dag_id, **conf))
 
-    def wait_until_deferred(self, dag_id: str, run_id: str, task_id: str) -> None:
+    def wait_until_deferred(self, dag_id: str, run_id: str, task_id: str, seconds: float = WAIT_SECONDS) -> None:
         """
         Return once a task is deferred, and the scheduler knows that the try's process has ended.
 
@@ -93,7 +93,7 @@ class ScheduledAirflow(RunningAirflow):
             return known + key in (self.home / "scheduler.log").read_text()
 
         try:
-            wait_for(f"{dag_id} {task_id} to be deferred", is_deferred, WAIT_SECONDS)
+            wait_for(f"{dag_id} {task_id} to be deferred", is_deferred, seconds)
         except TimeoutError as error:
             error.add_note("\n".join((self.task_log(dag_id, run_id, task_id)[-LAST:], self.printed(LAST))))
             raise

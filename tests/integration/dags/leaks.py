@@ -51,4 +51,6 @@ for kind in ("sandbox", "400"):
             pause_on_kill=True,
             deferrable=True,
             poke_interval=0.5,
+            # Where one task runs at a time, the first.
+            priority_weight=100,
         )
