@@ -121,7 +121,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Count coverage in the quick tests only: the others take the same ways thousands of times, or other processes."""
+    """Count coverage in the cases that are to count: slow tests take the same ways thousands of times, too."""
     if item.stash[COUNTED]:
         return (yield)
     # Not with coverage's own pause: after it, threads that run on, such as the sandbox's, are not counted.

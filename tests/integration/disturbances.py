@@ -93,14 +93,13 @@ def start_twice(send: Send, dice: random.Random) -> None:
             started.communicate()
 
 
-# The scheduler of Airflow 2 has one process after the other: while one is paused, it starts no other one.
-DISTURBANCES: tuple[Callable[[Send, random.Random], None], ...] = (
-    lose_outcomes,
-    shuffle_contacts,
-    lose_record,
-    start_twice,
-    *((overtake,) if AIRFLOW_3 else ()),
-)
+Disturb = Callable[[Send, random.Random], None]
+
+OF_WHAT_IS_STORED: tuple[Disturb, ...] = (lose_outcomes, shuffle_contacts, lose_record)
+# A send ends with the last one. The scheduler of Airflow 2 has one process after the other: while one is paused, it
+# starts no other one.
+OF_PROCESSES: tuple[Disturb, ...] = (*((overtake,) if AIRFLOW_3 else ()), start_twice)
+DISTURBANCES = OF_WHAT_IS_STORED + OF_PROCESSES
 
 
 @contextmanager

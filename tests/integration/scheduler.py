@@ -75,29 +75,6 @@ class ScheduledAirflow(RunningAirflow):
         """Start a run of a DAG, whose only task is ``send``."""
         return Run(self, dag_id, self.start_run(dag_id, **conf))
 
-    def wait_until_deferred(self, dag_id: str, run_id: str, task_id: str, seconds: float = WAIT_SECONDS) -> None:
-        """
-        Return once a task is deferred, and the scheduler knows that the try's process has ended.
-
-        If the trigger fires before, Airflow takes the end of that process for that of the resumed task, and fails it.
-        Airflow 2's SequentialExecutor runs everything that is queued before the scheduler knows of any end.
-        """
-        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
-        known = "Received executor event with state success for task instance TaskInstanceKey("
-
-        def is_deferred() -> bool:
-            fields = self.call("GET", path)
-            if fields["state"] != "deferred" or not AIRFLOW_3:
-                return bool(fields["state"] == "deferred")
-            key = f"{dag_id=}, {task_id=}, {run_id=}, try_number={fields['try_number']}, "
-            return known + key in (self.home / "scheduler.log").read_text()
-
-        try:
-            wait_for(f"{dag_id} {task_id} to be deferred", is_deferred, seconds)
-        except TimeoutError as error:
-            error.add_note("\n".join((self.task_log(dag_id, run_id, task_id)[-LAST:], self.printed(LAST))))
-            raise
-
     def prepare(self) -> None:
         """Create the database."""
         if not copy_database(self.home):
@@ -120,11 +97,12 @@ class ScheduledAirflow(RunningAirflow):
 
 @dataclass
 class Run:
-    """One run of a DAG with a task ``send``."""
+    """One run of a DAG, and its task of interest."""
 
     airflow: ScheduledAirflow
     dag_id: str
     run_id: str
+    task_id: str = "send"
     _killed: set[int] = field(default_factory=set)
 
     def task(self) -> Task:
@@ -183,7 +161,7 @@ class Run:
         if not AIRFLOW_3 and self.task().state == "running":
             self._clear_by_command()
             return
-        order = {"dry_run": False, "only_failed": False, "reset_dag_runs": True, "task_ids": ["send"]}
+        order = {"dry_run": False, "only_failed": False, "reset_dag_runs": True, "task_ids": [self.task_id]}
         self.airflow.call("POST", f"dags/{self.dag_id}/clearTaskInstances", dag_run_id=self.run_id, **order)
 
     def _clear_by_command(self) -> None:
@@ -216,9 +194,21 @@ class Run:
         self._killed.add(pid)
         return True
 
-    def wait_until_deferred(self) -> None:
-        """Return once the task is deferred, and its trigger may fire."""
-        self.airflow.wait_until_deferred(self.dag_id, self.run_id, "send")
+    def wait_until_deferred(self, seconds: float = WAIT_SECONDS) -> None:
+        """
+        Return once the task is deferred, and the scheduler knows that the try's process has ended.
+
+        If the trigger fires before, Airflow takes the end of that process for that of the resumed task, and fails it.
+        Airflow 2's SequentialExecutor runs everything that is queued before the scheduler knows of any end.
+        """
+        known = "Received executor event with state success for task instance TaskInstanceKey("
+        key = f"dag_id={self.dag_id!r}, task_id={self.task_id!r}, run_id={self.run_id!r}, try_number="
+        log = self.airflow.home / "scheduler.log"
+
+        def is_known(task: Task) -> bool:
+            return not AIRFLOW_3 or f"{known}{key}{task.try_number}, " in log.read_text()
+
+        self.until("is deferred", lambda task: task.state == "deferred" and is_known(task), seconds)
 
     def links(self) -> dict[str, str | None]:
         """Return the task's extra links, as the UI shows them."""
@@ -233,7 +223,7 @@ class Run:
 
     def log(self) -> str:
         """Return the task's log, of all tries."""
-        return self.airflow.task_log(self.dag_id, self.run_id, "send")
+        return self.airflow.task_log(self.dag_id, self.run_id, self.task_id)
 
     @property
     def _run_path(self) -> str:
@@ -241,7 +231,7 @@ class Run:
 
     @property
     def _path(self) -> str:
-        return f"{self._run_path}/taskInstances/send"
+        return f"{self._run_path}/taskInstances/{self.task_id}"
 
 
 def _impatient(environment: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from running_airflow import AIRFLOW_3, FINISHED, LAST, wait_for
+from running_airflow import FINISHED, LAST, wait_for
 
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.integration.leaks import (
@@ -21,7 +21,7 @@ from tests.integration.leaks import (
     found,
     rows,
 )
-from tests.integration.scheduler import WAIT_SECONDS, ScheduledAirflow
+from tests.integration.scheduler import WAIT_SECONDS, Run, ScheduledAirflow
 from tests.operators.deliveries import write_csv
 
 pytestmark = pytest.mark.timeout(600)
@@ -40,9 +40,7 @@ def test_a_scheduler_and_a_triggerer_keep_nothing(
         "numbers": write_csv(tmp_path / "numbers.csv", NUMBERS),
         "outcomes": str(tmp_path / "outcomes"),
     }
-    # Airflow 2 runs one task at a time, and takes seconds for each.
-    dag_ids = ["leaks-sandbox", *(["leaks-400"] if AIRFLOW_3 else [])]
-    runs = {dag_id: scheduled.start_run(dag_id, **conf) for dag_id in dag_ids}
+    runs = {dag_id: scheduled.start_run(dag_id, **conf) for dag_id in ("leaks-sandbox", "leaks-400")}
 
     def path(dag_id: str) -> str:
         return f"dags/{dag_id}/dagRuns/{runs[dag_id]}"
@@ -57,7 +55,7 @@ def test_a_scheduler_and_a_triggerer_keep_nothing(
         return all(scheduled.call("GET", path(dag_id))["state"] in FINISHED for dag_id in runs)
 
     with scheduled.triggerer():
-        scheduled.wait_until_deferred("leaks-sandbox", runs["leaks-sandbox"], "campaign", 2 * WAIT_SECONDS)
+        Run(scheduled, "leaks-sandbox", runs["leaks-sandbox"], "campaign").wait_until_deferred(2 * WAIT_SECONDS)
         wait_for("the ends of the runs", over, 3 * WAIT_SECONDS, poll=1.0)
 
     ended = states("leaks-sandbox")
@@ -65,8 +63,7 @@ def test_a_scheduler_and_a_triggerer_keep_nothing(
     log = partial(scheduled.task_log, "leaks-sandbox", runs["leaks-sandbox"])
     assert failed == {"update -1"}, "\n".join(log(name.split()[0])[-LAST:] for name in failed)
     assert {"rows 0", "rows 1", "files 0"} <= ended.keys()
-    for dag_id in dag_ids[1:]:
-        assert {state for name, state in states(dag_id).items() if name[:6] not in {"people", "paths "}} == {"failed"}
+    assert {state for name, state in states("leaks-400").items() if name[:6] not in {"people", "paths "}} == {"failed"}
     for place, text in left_behind(scheduled):
         assert found(text, PROBES) == [], place
 

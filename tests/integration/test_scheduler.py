@@ -13,7 +13,7 @@ from running_airflow import AIRFLOW_3
 
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.integration.crashes import LATENCY, Send
-from tests.integration.disturbances import lose_outcomes, lose_record, overtake, shuffle_contacts, start_twice
+from tests.integration.disturbances import OF_PROCESSES, OF_WHAT_IS_STORED, Disturb
 from tests.integration.scheduler import Run, ScheduledAirflow
 from tests.integration.shards import ShardedSend
 
@@ -21,12 +21,6 @@ from tests.integration.shards import ShardedSend
 pytestmark = pytest.mark.timeout(300)
 
 KILLS = 2
-# Each set is one send's; the last one ends with it. The scheduler of Airflow 2 has one process after the other: while
-# one is paused, it starts no other one.
-DISTURBANCES = {
-    "what it has stored": (lose_outcomes, shuffle_contacts, lose_record),
-    "its processes": (overtake, start_twice) if AIRFLOW_3 else (start_twice,),
-}
 
 
 @pytest.fixture
@@ -81,13 +75,13 @@ def test_a_task_that_is_cleared_half_way_resumes(
     assert send.problems(send.run.xcom("receipt")) == []
 
 
-@pytest.mark.parametrize("disturbed", DISTURBANCES)
+@pytest.mark.parametrize("disturbances", [OF_WHAT_IS_STORED, OF_PROCESSES], ids=["what is stored", "processes"])
 def test_a_task_that_is_disturbed_contacts_nobody_twice_and_loses_nobody(
-    scheduled: ScheduledAirflow, sandbox: SandboxClient, disturbed: str
+    scheduled: ScheduledAirflow, sandbox: SandboxClient, disturbances: tuple[Disturb, ...]
 ) -> None:
     send, dice = Send.begin(scheduled, sandbox, "ozonetel", 300), random.Random(7)
 
-    for disturb in DISTURBANCES[disturbed]:
+    for disturb in disturbances:
         kills = send.kills
         disturb(send, dice)
         assert send.kills > kills, "it had ended before"
