@@ -6,7 +6,6 @@ import gc
 import logging
 import os
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from functools import cache
@@ -19,12 +18,14 @@ import pytest
 from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
 from tests.migrated import copy_database
+from tests.tracing import TRACERS, UNTRACED, traced_by
 
 ROOT = Path(__file__).parents[1]
 # How many cases of a parametrized test count in coverage. Under Python 3.11's tracing a test takes more than twice as
 # long, and the other cases of a table take the same ways, but for a few lines.
 COUNTED_CASES = 5
 COUNTED = pytest.StashKey[bool]()
+FIRST_WORKER = "gw0"
 # What starts an Airflow that tests share, those that take longest first.
 SHARED_AIRFLOWS = ("ScheduledAirflow", "AirflowProcess")
 # What a module imports whose tests start processes.
@@ -104,35 +105,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         _mark(item, first=_file(item.nodeid) != file)
         file = _file(item.nodeid)
         cases[function := item.nodeid.partition("[")[0]] += 1
-        item.stash[COUNTED] = cases[function] <= COUNTED_CASES and not item.get_closest_marker("slow")
+        counted = not item.get_closest_marker("slow") or item.get_closest_marker("counted")
+        item.stash[COUNTED] = bool(counted) and cases[function] <= COUNTED_CASES
     items.sort(key=_rank)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Keep the garbage collector from what lasts as long as the process: Airflow's modules and ten thousand tests."""
+    """
+    Keep the garbage collector from what lasts as long as the process: Airflow's modules and ten thousand tests.
+
+    All workers import the same modules; one of them counts this in coverage.
+    """
     gc.disable()
     try:
-        return (yield)
+        if os.environ.get("PYTEST_XDIST_WORKER", FIRST_WORKER) == FIRST_WORKER:
+            return (yield)
+        with traced_by(UNTRACED):
+            return (yield)
     finally:
         gc.enable()
         gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Count no coverage while pytest prepares a test, and in tests that are not to count."""
+    with traced_by(UNTRACED) as item.session.stash[TRACERS]:
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Count coverage in the cases that are to count: slow tests take the same ways thousands of times, too."""
-    if item.stash[COUNTED]:
+    with traced_by(item.session.stash[TRACERS] if item.stash[COUNTED] else UNTRACED):
         return (yield)
-    # Not with coverage's own pause: after it, threads that run on, such as the sandbox's, are not counted.
-    tracer, of_threads = sys.gettrace(), threading.gettrace()
-    sys.settrace(None)
-    threading.settrace(None)
-    try:
-        return (yield)
-    finally:
-        sys.settrace(tracer)
-        threading.settrace(of_threads)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

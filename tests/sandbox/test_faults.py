@@ -15,8 +15,8 @@ import requests
 import uvicorn
 
 from airflow_provider_campaigns.sandbox.faults import KINDS, Fault
-from airflow_provider_campaigns.sandbox.server import SandboxServer
 from airflow_provider_campaigns.sandbox.testing import SandboxClient
+from tests.sandbox.conftest import counted_server
 
 PATH = "/xtremepush/api/external/execute/campaign"
 BODY = {"apptoken": "xtremepush-sandbox-token", "id": "1", "target_by": "user_id", "target": ["ada"]}
@@ -35,7 +35,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[SandboxClient]:
     loop = {"h11": "asyncio", "httptools": "auto"}[request.param]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(uvicorn, "Config", functools.partial(uvicorn.Config, http=request.param, loop=loop))
-        with SandboxServer() as running:
+        with counted_server(request) as running:
             yield SandboxClient(running.url)
 
 
