@@ -235,6 +235,7 @@ class OutcomeRecords(Outcomes):
         super().__init__(try_number)
         self._store = store
         self._try_numbers = try_numbers
+        self._parts: dict[str, Any] = {}
         self._not_sent: list[Outcome] = []
 
     @property
@@ -257,22 +258,35 @@ class OutcomeRecords(Outcomes):
     def forget_earlier(self) -> None:
         """Nothing to do: rows that were not sent are not stored."""
 
+    def complete(self) -> bool:
+        """Whether every part that this try wrote is still in the store."""
+        keys = (self._key(self._try, number) for number in range(1, self._last + 1))
+        return all(self._store.get(key) is not None for key in keys)
+
     def _all_numbers(self) -> dict[int, list[int]]:
         numbers: dict[int, list[int]] = {}
         for number_of_try in self._try_numbers:
-            while self._store.get(self._key(number_of_try, len(numbers.get(number_of_try, ())) + 1)) is not None:
+            while self._part(self._key(number_of_try, len(numbers.get(number_of_try, ())) + 1)) is not None:
                 numbers.setdefault(number_of_try, []).append(len(numbers.get(number_of_try, ())) + 1)
         return numbers
 
+    def _part(self, key: str) -> Any:
+        """Return a part, None when there is none; each read is a request, and what is stored once does not change."""
+        if self._parts.get(key) is None:
+            self._parts[key] = self._store.get(key)
+        return self._parts[key]
+
     def _load(self, number_of_try: int, number: int) -> list[Outcome]:
         key = self._key(number_of_try, number)
-        part = self._store.get(key)
+        part = self._part(key)
         if not isinstance(part, list) or not all(map(is_outcome, part)):
             raise LedgerError(f"{key} of {self.place} is damaged")
         return part
 
     def _save(self, number: int, outcomes: Iterable[Outcome]) -> None:
-        self._store.set(self._key(self._try, number), list(outcomes))
+        key, part = self._key(self._try, number), list(outcomes)
+        self._store.set(key, part)
+        self._parts[key] = part
 
     def unsent(self) -> list[Outcome]:
         """Return the rows that this try did not send."""
