@@ -23,7 +23,7 @@ from tests.integration.sends import PHONES, SENDS, SendKind
 from tests.operators.deliveries import write_csv
 
 LATENCY = 0.2
-LOOK_SECONDS = 0.01
+LOOK_SECONDS = 0.02
 ASK_SECONDS = 0.5
 # Faults after which nobody knows whether the request was carried out.
 UNANSWERED = frozenset({"500", "500-after", "cut", "drop", "hang", "hang-after", "html", "reset"})

@@ -38,6 +38,13 @@ NOTICING = {
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": str(TRIGGERER_SECONDS),
 }
 
+# What it does not do again and again: parse files that do not change, and import the same modules in each task.
+DOING_ONCE = {
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
+    "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "3600",
+    **({"AIRFLOW__CORE__EXECUTOR": "tests.integration.executor.WarmLocalExecutor"} if AIRFLOW_3 else {}),
+}
+
 
 @dataclass(frozen=True)
 class Task:
@@ -60,7 +67,7 @@ class ScheduledAirflow(RunningAirflow):
     def __init__(self, folder: Path, sandbox_url: str, **settings: str | None) -> None:
         connections = _impatient(dag_runs.environment(folder, DAGS, sandbox_url))
         unpaused = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False"}
-        super().__init__(folder, DAGS, sandbox_url, **{**unpaused, **NOTICING, **connections, **settings})
+        super().__init__(folder, DAGS, sandbox_url, **{**unpaused, **NOTICING, **DOING_ONCE, **connections, **settings})
 
     @contextmanager
     def triggerer(self) -> Iterator[None]:
