@@ -127,7 +127,7 @@ class Response:
 
     @cached_property
     def _parsed(self) -> Any:
-        if sum(map(self.body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        if len(self.body) > MOST_VALUES and sum(map(self.body.count, (b",", b"[", b"{"))) > MOST_VALUES:
             raise ValueError(f"more than {MOST_VALUES:,} values")
         with suppress(ValueError):
             value = from_json(self.body)

@@ -100,6 +100,10 @@ def _bounded(value: Any) -> Any:
 
 
 def _bounded_reply(reply: ContactReply) -> ContactReply:
+    length = len(reply.reason or "") + len(reply.vendor_id or "") + len(reply.url or "") + len(reply.message or "")
+    if length <= LONGEST_MESSAGE:
+        # Nearly all replies.
+        return reply
     longest = LONGEST_TEXT if reply.status == "accepted" else LONGEST_MESSAGE
     limits = {"reason": LONGEST_MESSAGE, "vendor_id": LONGEST_MESSAGE, "url": LONGEST_TEXT, "message": longest}
     cut: dict[str, Any] = {

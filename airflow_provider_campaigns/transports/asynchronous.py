@@ -176,6 +176,7 @@ class _Protocol(ResponseHandler):
     idle = False
     unasked = False
     used = False
+    _arrived: select.poll | None = None
     _body: aiohttp.StreamReader | None = None
     _body_bytes = 0
     _header_bytes = 0
@@ -207,9 +208,10 @@ class _Protocol(ResponseHandler):
         if self.unasked or self.should_close or self.transport is None:
             return False
         # Not yet read by the event loop.
-        poll = select.poll()
-        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not poll.poll(0)
+        if self._arrived is None:
+            self._arrived = select.poll()
+            self._arrived.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not self._arrived.poll(0)
 
 
 class _Connector(aiohttp.TCPConnector):

@@ -14,7 +14,7 @@ from airflow_provider_campaigns.delivery.plan.column_names import OwnNames
 from airflow_provider_campaigns.delivery.plan.exclusions import Excluded, Exclusions
 from airflow_provider_campaigns.delivery.plan.key_set import KeySet
 from airflow_provider_campaigns.delivery.plan.sources import Fields, Row
-from airflow_provider_campaigns.delivery.plan.sources.values import is_small, is_storable
+from airflow_provider_campaigns.delivery.plan.sources.values import is_plain, is_small, is_storable
 from airflow_provider_campaigns.delivery.record.outcome import Outcome, outcome
 from airflow_provider_campaigns.exceptions import InputError, InvalidContactError
 from airflow_provider_campaigns.identity import AllowList, spellings
@@ -165,10 +165,11 @@ class Reading:
             fields = self.fields(row.fields)
         except InputError as error:
             return outcome(row.number, self._named_by(row.fields), "invalid", str(error))
-        if not is_storable(fields):
-            return outcome(row.number, self._named_by(fields), "invalid", NOT_STORABLE)
-        if not is_small(fields, LONGEST_CONTACT):
-            return outcome(row.number, self._named_by(fields), "invalid", TOO_LONG)
+        if not is_plain(fields, LONGEST_CONTACT):
+            if not is_storable(fields):
+                return outcome(row.number, self._named_by(fields), "invalid", NOT_STORABLE)
+            if not is_small(fields, LONGEST_CONTACT):
+                return outcome(row.number, self._named_by(fields), "invalid", TOO_LONG)
         try:
             contact = self.send.contact(fields)
         except InvalidContactError as error:

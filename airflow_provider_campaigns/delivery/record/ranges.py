@@ -87,5 +87,19 @@ class RowSet:
 
     def update(self, other: Iterable[Rows]) -> None:
         """Add every range of ``other``."""
-        for rows in other:
+        for rows in _joined(other):
             self.add(rows)
+
+
+def _joined(ranges: Iterable[Rows]) -> Iterator[Rows]:
+    """Yield ranges, those that follow one another as one: a thousand rows in order are added at once."""
+    joined: Rows | None = None
+    for rows in ranges:
+        if joined and rows.first == joined.last + 1:
+            joined = Rows(joined.first, rows.last)
+            continue
+        if joined:
+            yield joined
+        joined = rows
+    if joined:
+        yield joined

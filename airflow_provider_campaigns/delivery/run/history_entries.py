@@ -8,7 +8,7 @@ from airflow_provider_campaigns.delivery.plan.batches import Batch
 from airflow_provider_campaigns.delivery.record.outcome import Outcome
 from airflow_provider_campaigns.delivery.record.ranges import Rows
 from airflow_provider_campaigns.delivery.run.senders import Ticket
-from airflow_provider_campaigns.protocol.history import ContactEnd, ContactHistory, HeldBack
+from airflow_provider_campaigns.protocol.history import ContactEnd, ContactHistory, HeldBack, NoHistory
 
 Ended = Sequence[tuple[Batch, Sequence[Outcome]]]
 
@@ -43,6 +43,8 @@ class HistoryEntries:
         :param is_latest: whether this is the latest try. If not, the latest may be sending to whom this one did not
             reach, or may have reached them: then it says so.
         """
+        if isinstance(self._history, NoHistory):
+            return
         released, ends = self._released, list(self._ends())
         if (released or any(end.status not in REACHED for end in ends)) and not is_latest():
             released, ends = (), [end for end in ends if end.status in REACHED]

@@ -140,6 +140,8 @@ class WriteBuffer:
             are settled.
         """
         held_back: Mapping[int, HeldBack] = {}
+        # Those that follow one another are added as one range.
+        self._settled.sort()
         hold = self._to_hold()
         if hold is None:
             self._write()

@@ -67,9 +67,9 @@ def addresses(fields: Mapping[str, Any]) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for name, value in fields.items():
-        # Nearly all values are text.
+        # Nearly all values are text, of which the form is found out at once.
         if type(value) is str:
-            if _is_address(name, value):
+            if value and (_ADDRESS.fullmatch(value) or name.lower() in _NAMES):
                 found[value] = None
         else:
             found |= dict.fromkeys(_addresses_in(name, value))

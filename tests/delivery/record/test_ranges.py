@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -46,6 +47,17 @@ def test_taking_out_is_the_difference_of_their_numbers(given_ranges: list[Rows],
     wanted = set().union(*map(numbers, given_ranges)) - set().union(*map(numbers, others))
     assert {number for number in range(60) if number in rows} == wanted
     assert list(before) == list(RowSet(given_ranges)), "a copy is a set of its own"
+
+
+@given(ranges, ranges, st.sampled_from([list, sorted]))
+def test_ranges_may_be_added_together(
+    given_ranges: list[Rows], others: list[Rows], order: Callable[[list[Rows]], list[Rows]]
+) -> None:
+    rows = RowSet(given_ranges)
+
+    rows.update(iter(order(others)))
+
+    assert list(rows) == list(RowSet([*given_ranges, *others]))
 
 
 def test_a_long_run_in_order_stays_one_range() -> None:
