@@ -137,7 +137,7 @@ def test_the_pages_name_no_parameter_that_there_is_not(kind: type) -> None:
 def test_delivery_has_every_parameter_of_a_delivering_operator_in_one_table() -> None:
     rows = [row for row in parameter_rows() if row.page == "delivery.md"]
     delivering = [kind for kind in documented_classes() if issubclass(kind, CampaignDeliveryOperator)]
-    assert len(delivering) == 4
+    assert delivering
     assert {kind.__name__: faults(kind, rows) for kind in delivering} == {kind.__name__: [] for kind in delivering}
 
 

@@ -18,7 +18,7 @@ from airflow_provider_campaigns.hooks.account_tokens import MainThread, MaskedTo
 from airflow_provider_campaigns.hooks.fields import ConnectionFields
 from airflow_provider_campaigns.identity import AllowList, Kind, UnreadableError, read_person
 from airflow_provider_campaigns.protocol.dialect import Dialect
-from airflow_provider_campaigns.protocol.messages import Conversation, T
+from airflow_provider_campaigns.protocol.messages import READS, Conversation, T
 from airflow_provider_campaigns.protocol.pace import Pace, paced
 from airflow_provider_campaigns.protocol.reading import Seen, read_only
 from airflow_provider_campaigns.protocol.retry import call
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_campaigns.transports.asynchronous import AsyncTransport
     from airflow_provider_campaigns.transports.blocking import BlockingTransport
-
-# HTTP methods that change nothing.
-READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 MakeTransport = Callable[[Callable[[float], Awaitable[None]], MainThread], "AsyncTransport"]
 
@@ -214,8 +211,8 @@ class CampaignHook(BaseHook):
         """
         Call an endpoint that this hook has no method for, signed and judged like every other call.
 
-        :param method: HTTP method; GET and HEAD are repeated after failures, the others only when it is certain that
-            the vendor did not carry them out.
+        :param method: HTTP method; GET, HEAD and OPTIONS are repeated after failures, the others only when it is
+            certain that the vendor did not carry them out.
         :param path: path below the connection's host, or a whole URL.
         :param json: JSON body; None sends none.
         :param params: query parameters.

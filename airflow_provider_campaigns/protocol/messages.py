@@ -49,6 +49,9 @@ _UNUSUAL = re.compile(rb"NaN|Infinity|[0-9.][eE]\+?[0-9]{3}|[0-9]{300}|\\u0000")
 T = TypeVar("T")
 Effect = Literal["read", "write"]
 
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""HTTP methods that change nothing."""
+
 
 @dataclass(frozen=True)
 class Request:

@@ -52,6 +52,7 @@ from airflow_provider_campaigns.exceptions import (
 )
 from airflow_provider_campaigns.protocol.dialect import Verdict
 from airflow_provider_campaigns.protocol.messages import (
+    READS,
     Conversation,
     Effect,
     NoReplyError,
@@ -243,11 +244,11 @@ def call(
     """
     Call an endpoint that no dialect method wraps and return the parsed reply.
 
-    GET and HEAD count as reads; everything else as a write that is not repeated when its fate is unknown.
+    GET, HEAD and OPTIONS are reads; everything else is a write that is not repeated when its fate is unknown.
     Raises what ``exchange`` raises.
     """
     method = method.upper()
-    effect: Effect = "read" if method in {"GET", "HEAD"} else "write"
+    effect: Effect = "read" if method in READS else "write"
     response = yield from exchange(dialect, Request(method, path, effect, json=json, params=params or {}))
     return response.json()
 

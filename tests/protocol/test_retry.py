@@ -280,7 +280,9 @@ def test_two_exchanges_at_a_time_count_apart(dialect: HandDialect) -> None:
             conversation.send(BROKEN)
 
 
-@pytest.mark.parametrize(("method", "effect"), [("get", "read"), ("HEAD", "read"), ("post", "write"), ("Put", "write")])
+@pytest.mark.parametrize(
+    ("method", "effect"), [("get", "read"), ("HEAD", "read"), ("options", "read"), ("post", "write"), ("Put", "write")]
+)
 def test_a_call_is_a_read_only_where_http_says_so(dialect: HandDialect, method: Any, effect: Any) -> None:
     played = play(call(dialect, method, "/any", json=[1], params={"a": 1}), OK)
     assert played.result == {"done": True}

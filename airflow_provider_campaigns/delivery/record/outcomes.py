@@ -235,7 +235,7 @@ class OutcomeRecords(Outcomes):
         super().__init__(try_number)
         self._store = store
         self._try_numbers = try_numbers
-        self._parts: dict[str, Any] = {}
+        self._known: dict[str, Any] = {}
         self._not_sent: list[Outcome] = []
 
     @property
@@ -272,9 +272,9 @@ class OutcomeRecords(Outcomes):
 
     def _part(self, key: str) -> Any:
         """Return a part, None when there is none; each read is a request, and what is stored once does not change."""
-        if self._parts.get(key) is None:
-            self._parts[key] = self._store.get(key)
-        return self._parts[key]
+        if self._known.get(key) is None:
+            self._known[key] = self._store.get(key)
+        return self._known[key]
 
     def _load(self, number_of_try: int, number: int) -> list[Outcome]:
         key = self._key(number_of_try, number)
@@ -286,7 +286,7 @@ class OutcomeRecords(Outcomes):
     def _save(self, number: int, outcomes: Iterable[Outcome]) -> None:
         key, part = self._key(self._try, number), list(outcomes)
         self._store.set(key, part)
-        self._parts[key] = part
+        self._known[key] = part
 
     def unsent(self) -> list[Outcome]:
         """Return the rows that this try did not send."""
