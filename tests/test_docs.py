@@ -15,6 +15,7 @@ from airflow.providers.common.compat.module_loading import import_string
 from airflow_provider_campaigns.get_provider_info import connection_type, get_provider_info
 from airflow_provider_campaigns.operators.base.delivery_operator import CampaignDeliveryOperator
 from tests.doc_tables import DOCS, ParameterRow, code, parameter_rows, section, tables
+from tests.integration.sends import SENDS
 
 PACKAGE = "airflow_provider_campaigns"
 VENDORS = {one["connection-type"] for one in get_provider_info()["connection-types"]}
@@ -137,7 +138,7 @@ def test_the_pages_name_no_parameter_that_there_is_not(kind: type) -> None:
 def test_delivery_has_every_parameter_of_a_delivering_operator_in_one_table() -> None:
     rows = [row for row in parameter_rows() if row.page == "delivery.md"]
     delivering = [kind for kind in documented_classes() if issubclass(kind, CampaignDeliveryOperator)]
-    assert delivering
+    assert {*delivering} == {send.operator for send in SENDS.values()}
     assert {kind.__name__: faults(kind, rows) for kind in delivering} == {kind.__name__: [] for kind in delivering}
 
 
